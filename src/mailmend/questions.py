@@ -1,0 +1,293 @@
+"""Every question that mailmend asks of the world, and the shape of its answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from mailmend.model import Delivery, Family, Question
+
+# ---- the clock and the host ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Now(Question[datetime]):
+    """The time, with its offset."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """*distribution* and *release* are ID and VERSION_ID of os-release(5).
+
+    *init*: `systemd` where it runs as the service manager, else `none` or `sysv`.
+    *unit*: the systemd unit that really holds the master (`postfix@-.service` on Debian 12).
+    *maillog*: the file Postfix logs to, None for the journal (`journal` True) or where none was found.
+    *webmin*: Webmin's module configuration for Postfix, where Webmin is installed.
+    """
+
+    hostname: str
+    distribution: str
+    release: str
+    init: Literal["systemd", "sysv", "none"]
+    unit: str | None
+    maillog: str | None
+    journal: bool
+    container: bool
+    webmin: str | None
+    user: str
+    root: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Host(Question[HostFacts]):
+    """Which machine this is and how Postfix is run on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostAddress:
+    ip: str
+    interface: str
+    loopback: bool
+    link_local: bool
+    temporary: bool
+    deprecated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HostAddresses(Question[tuple[HostAddress, ...]]):
+    """The addresses on this host's interfaces."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAddress(Question[str]):
+    """The address the kernel would send from towards *destination*; no route is an error."""
+
+    destination: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """*text* keeps every byte (UTF-8 with surrogateescape); *link* is where a symbolic link points."""
+
+    path: str
+    exists: bool
+    text: str
+    mode: int
+    owner: str
+    modified: datetime | None
+    link: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class File(Question[FileState]):
+    path: str
+
+
+# ---- DNS ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DnsAnswer:
+    """*records* in presentation form: `5 mx.example.`, `192.0.2.1`, a TXT's strings joined without quotes.
+
+    *exists* is False for NXDOMAIN (RFC 8020). *authenticated* is the AD flag of a local resolver.
+    """
+
+    records: tuple[str, ...]
+    exists: bool
+    authenticated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Records(Question[DnsAnswer]):
+    """The records of *type* at *name* (absolute, lower case, no dot at the end).
+
+    For PTR, *name* is the IP address itself. SERVFAIL, time-out and no resolver are errors.
+    """
+
+    name: str
+    type: Literal["A", "AAAA", "MX", "PTR", "TXT", "TLSA", "CNAME", "NS", "SOA"]
+
+
+# ---- Postfix: what is configured ----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SettingValue:
+    """*value* as the service would use it, `$name` expanded; *written* the text of main.cf or of `-o`.
+
+    *written* is None where the default applies; *value* is None where this Postfix has no such parameter.
+    """
+
+    value: str | None
+    written: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Question[SettingValue]):
+    """A parameter's effective value; *service* is `name/type` of master.cf, whose `-o` wins."""
+
+    name: str
+    service: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """An entry of master.cf (master(5)); *overrides* are its `-o name=value`, in order."""
+
+    name: str
+    type: str
+    private: str
+    unprivileged: str
+    chroot: str
+    wakeup: str
+    process_limit: str
+    command: str
+    overrides: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def id(self) -> str:
+        return f"{self.name}/{self.type}"
+
+
+@dataclass(frozen=True, slots=True)
+class Services(Question[tuple[Service, ...]]):
+    """master.cf, entry by entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    name: str
+    group: str
+    enabled: bool
+    config_directory: str
+
+
+@dataclass(frozen=True, slots=True)
+class Instances(Question[tuple[Instance, ...]]):
+    """The Postfix instances of this host (`postmulti -l`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MapTypes(Question[tuple[str, ...]]):
+    """The lookup table types that this Postfix has (`postconf -m`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MapLookup(Question[str]):
+    """What *table* (`type:name`) returns for *key* (`postmap -q`); "" for not found."""
+
+    table: str
+    key: str
+
+
+# ---- Postfix: what runs -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """*pid* is None where no master runs for this configuration.
+
+    *since* and *reloaded* are the starts of master and of qmgr: qmgr is started anew by every reload.
+    """
+
+    pid: int | None
+    since: datetime | None
+    reloaded: datetime | None
+    cgroup_unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Master(Question[Running]):
+    """The running master(8) of this configuration, found by its pid file and its own executable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A listening TCP socket of master: *address* is `0.0.0.0`, `::` or one address; *fd* its number."""
+
+    address: str
+    port: int
+    pid: int
+    fd: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners(Question[tuple[Listener, ...]]):
+    """The sockets on which master listens, read from /proc."""
+
+
+@dataclass(frozen=True, slots=True)
+class SocketListing(Question[str]):
+    """What `ss -lntp` prints: the evidence a person knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryCount:
+    """Deliveries that went alike. *text* is the reply of the last of them; *status* the log's word.
+
+    *forwarded* counts those with an orig_to= that differs from to=.
+    """
+
+    relay_host: str | None
+    family: Family | None
+    status: Literal["sent", "bounced", "deferred"]
+    code: int | None
+    dsn: str | None
+    text: str
+    recipient_domain: str
+    service: str
+    count: int
+    forwarded: int
+    senders: tuple[str, ...]
+    last: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LogCounts:
+    """What the log says of the days looked at; *path* None is the journal. Times are the first and last line's."""
+
+    path: str | None
+    lines: int
+    unparsed: int
+    since: datetime | None
+    until: datetime | None
+    counts: tuple[DeliveryCount, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecentDeliveries(Question[LogCounts]):
+    """How mail fared lately, by receiving host and address family, from Postfix's own log."""
+
+    days: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class LogLines(Question[tuple[str, ...]]):
+    """The log's lines of warning, error, fatal and panic since *since*."""
+
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """What `sendmail -bv` made the smtp client do, as the log told it: no message is sent.
+
+    *deliveries*: `deliverable` is severity `delivered`. *ignored*: the "ignoring DNS RR" lines.
+    """
+
+    deliveries: tuple[Delivery, ...]
+    ignored: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientTrial(Question[TrialResult]):
+    """The smtp client's own way to *recipient*, up to RCPT TO. Asked by a proof, never by a check."""
+
+    recipient: str
+    sender: str | None = None
+
+
+# What a probe was asked and answered, as it is kept (recordings, history, `--json`).
+AnyQuestion = Question[Any]
