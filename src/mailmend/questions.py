@@ -246,7 +246,10 @@ class DeliveryCount:
 
 @dataclass(frozen=True, slots=True)
 class LogCounts:
-    """What the log says of the days looked at; *path* None is the journal. Times are the first and last line's."""
+    """What the log says of the days looked at; *path* None is the journal. Times are the first and last line's.
+
+    *local_ipv6_clients* counts smtpd's connections from ::1.
+    """
 
     path: str | None
     lines: int
@@ -254,6 +257,7 @@ class LogCounts:
     since: datetime | None
     until: datetime | None
     counts: tuple[DeliveryCount, ...]
+    local_ipv6_clients: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +272,14 @@ class LogLines(Question[tuple[str, ...]]):
     """The log's lines of warning, error, fatal and panic since *since*."""
 
     since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting(Question[str]):
+    """The first line of the SMTP server at *address*:*port* (RFC 5321 4.2): a real dialogue, then QUIT."""
+
+    address: str
+    port: int
 
 
 @dataclass(frozen=True, slots=True)
