@@ -1,0 +1,162 @@
+"""The case to be remedied: whose mail, by which way out, refused by whom, and how each family fares there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mailmend.facts import mx
+from mailmend.facts.looking import answer
+from mailmend.facts.route import route
+from mailmend.facts.settings import value
+from mailmend.model import Delivery, Family, Finding, Probe, Relay, Reply, Scope
+from mailmend.questions import DeliveryCount, RecentDeliveries, Setting
+from mailmend.receivers import Receiver, load, match, of_host
+
+
+@dataclass(frozen=True, slots=True)
+class Fare:
+    """How mail fared at the receiver over one family: deliveries, and refusals for who is sending."""
+
+    sent: int = 0
+    refused: int = 0
+    reply: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How mail to *domain* leaves: *service* of master.cf, *nexthop* as Postfix writes it, *hosts* it connects to.
+
+    *relayed* is True where the nexthop is somebody's relay rather than the domain's own MX.
+    """
+
+    recipient: str
+    domain: str
+    service: str
+    nexthop: str
+    relayed: bool
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """*receiver* is a receiver's id and *suffixes* its hosts (`.google.com`); *ipv4* and *ipv6* from the log."""
+
+    receiver: str
+    suffixes: tuple[str, ...]
+    ways: tuple[Way, ...]
+    findings: tuple[Finding, ...]
+    ipv4: Fare
+    ipv6: Fare
+
+    def fare(self, family: Family) -> Fare:
+        return self.ipv4 if family == "ipv4" else self.ipv6
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The smtp client services by which the affected mail leaves, each once."""
+        return tuple(dict.fromkeys(way.service for way in self.ways))
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(way.recipient for way in self.ways))
+
+
+def written(probe: Probe, name: str, service: str | None = None) -> str | None:
+    """A setting as main.cf or `-o` writes it; None where the default applies. Unknown where unread."""
+    return answer(probe, Setting(name, service)).written
+
+
+def version(probe: Probe) -> tuple[int, ...]:
+    """Postfix's version as numbers, (3, 7, 11)."""
+    numbers = value(probe, "mail_version").split("-")[0].split(".")
+    return tuple(int(n) for n in numbers if n.isdigit())
+
+
+# Refusals that concern who is sending: another source address, or better DNS, changes the answer.
+IDENTITY = frozenset(
+    (
+        "ipv6-ptr-or-auth",
+        "ptr-missing",
+        "fcrdns-mismatch",
+        "spf-fail",
+        "unauthenticated",
+        "ip-not-allowlisted",
+    )
+)
+_MOST_DOMAINS = 5
+
+
+def gather(findings: tuple[Finding, ...], probe: Probe, scope: Scope) -> Case:
+    """The case that the findings and the log make out, for the receiver of *scope* or the one that refuses most.
+
+    Raises CannotLook where routes or settings cannot be read; a log that cannot be read is a case without
+    figures.
+    """
+    counts = _counts(probe)
+    who = scope.receiver or _refusing_most(counts) or "google"
+    receiver = next(r for r in load() if r.id == who)
+    ours = [c for c in counts if of_host(c.relay_host or "") == who]
+    domains = [r.rpartition("@")[2] for r in scope.recipients] or _domains(ours) or list(receiver.domains[:1])
+    return Case(
+        receiver=who,
+        suffixes=receiver.hosts,
+        ways=tuple(_way(domain, probe) for domain in domains),
+        findings=findings,
+        ipv4=_fare(ours, "ipv4"),
+        ipv6=_fare(ours, "ipv6"),
+    )
+
+
+def refused_for_identity(count: DeliveryCount) -> bool:
+    """Whether these deliveries were refused for who is sending, by the rules of the receiver that refused."""
+    if count.status == "sent":
+        return False
+    reply = Reply(count.code, count.dsn, count.text)
+    attempt = Delivery("bounced", reply=reply, relay=Relay(count.relay_host, None))
+    found = match(attempt, load())
+    return found is not None and found.rule.cause in IDENTITY
+
+
+def _counts(probe: Probe) -> tuple[DeliveryCount, ...]:
+    seen = probe.ask(RecentDeliveries())
+    return seen.answer.counts if seen.answer else ()
+
+
+def _refusing_most(counts: tuple[DeliveryCount, ...]) -> str | None:
+    tally: dict[str, int] = {}
+    for count in counts:
+        who = of_host(count.relay_host or "")
+        if who and refused_for_identity(count):
+            tally[who] = tally.get(who, 0) + count.count
+    return max(tally, key=tally.__getitem__, default=None)
+
+
+def _domains(counts: list[DeliveryCount]) -> list[str]:
+    """The recipients' domains that were refused, most first; all of the receiver's, where none was."""
+    refused = [c for c in counts if refused_for_identity(c)] or counts
+    tally: dict[str, int] = {}
+    for count in refused:
+        tally[count.recipient_domain] = tally.get(count.recipient_domain, 0) + count.count
+    return sorted(tally, key=lambda name: -tally[name])[:_MOST_DOMAINS]
+
+
+def _fare(counts: list[DeliveryCount], family: Family) -> Fare:
+    mine = [c for c in counts if c.family == family]
+    refused = [c for c in mine if refused_for_identity(c)]
+    return Fare(
+        sent=sum(c.count for c in mine if c.status == "sent"),
+        refused=sum(c.count for c in refused),
+        reply=max(refused, key=lambda c: c.last).text if refused else "",
+    )
+
+
+def _way(domain: str, probe: Probe) -> Way:
+    found = route(domain, probe)
+    return Way(
+        recipient=f"postmaster@{found.domain}",
+        domain=found.domain,
+        service=found.service,
+        nexthop=found.nexthop,
+        relayed=found.relayed,
+        hosts=mx.hosts(found.nexthop, probe).hosts,
+    )

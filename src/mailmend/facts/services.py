@@ -1,0 +1,29 @@
+"""The services of master.cf: what runs the smtp client, and what each overrides with `-o`."""
+
+from __future__ import annotations
+
+from mailmend.model import Probe
+from mailmend.questions import Service, Services
+
+
+def services(probe: Probe) -> tuple[Service, ...]:
+    """All of master.cf; () where it could not be read."""
+    return probe.ask(Services()).answer or ()
+
+
+def service(probe: Probe, service_id: str) -> Service | None:
+    """The entry `name/type`, None where there is none."""
+    return next((entry for entry in services(probe) if entry.id == service_id), None)
+
+
+def overrides(probe: Probe, service_id: str) -> dict[str, str]:
+    """The `-o name=value` of a service; the last one wins, as in Postfix."""
+    entry = service(probe, service_id)
+    return dict(entry.overrides) if entry else {}
+
+
+def smtp_clients(probe: Probe) -> tuple[Service, ...]:
+    """Every service that delivers by the smtp client: smtp, relay and the operator's own clones."""
+    return tuple(
+        entry for entry in services(probe) if entry.type == "unix" and entry.command.split()[:1] == ["smtp"]
+    )

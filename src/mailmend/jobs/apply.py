@@ -1,0 +1,58 @@
+"""apply: the running server is brought to what is saved, with the least activation that does it.
+
+For whoever edited main.cf, Webmin's Apply among them: a reload where a reload is enough, stop and start
+where only that takes effect, nothing where all is loaded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from mailmend.jobs.here import Here, Progress, require_root, silent
+from mailmend.model import Activation, Finding, Proof, Refused, Scope
+from mailmend.questions import Now
+from mailmend.road import verify
+
+CHECKS = ("loaded", "listeners")
+NEEDS: dict[str, Activation] = {"saved-not-loaded": "reload", "loaded-not-restarted": "restart"}
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """*activation* is what was done; *findings* why."""
+
+    activation: Activation
+    findings: tuple[Finding, ...]
+    proof: Proof | None
+
+
+def apply(here: Here, *, progress: Progress = silent) -> Applied:
+    """Validate what is saved, activate it, prove it. Raises Refused where it would not start."""
+    from mailmend import catalogue
+    from mailmend.model import ACTIVATIONS
+    from mailmend.road.check import check
+    from mailmend.system.activation import validate
+
+    require_root("activating Postfix")
+    here.require_postfix()
+    modules = {name: module for name, module in catalogue.load().checks.items() if name in CHECKS}
+    findings = check(here.probe, Scope(), modules)
+    measured = tuple(f for f in findings if f.standing == "measured")
+    if any(f.cause == "postfix-not-running" for f in measured):
+        raise Refused("Postfix is not running", "start it the way this host starts it, then run mailmend apply")
+    needed = [NEEDS[f.cause] for f in measured if f.cause in NEEDS]
+    activation: Activation = max(needed, key=ACTIVATIONS.index, default="none")
+    if activation == "none":
+        return Applied("none", measured, None)
+    progress("validating what is saved")
+    validate(here.probe)
+    since = here.probe.ask(Now()).at - timedelta(milliseconds=100)
+    progress(f"activating: {activation}")
+    here.activate(activation)
+    here.probe.begin("after")
+    proof = verify.verify(verify.running(activation, since), here.probe)
+    if not proof.holds:
+        failed = next(j for j in proof.judgements if j.verdict not in ("holds", "pending"))
+        raise Refused(f"{failed.expectation.says}: not so ({failed.says})", "postfix check, and the log, say more")
+    return Applied(activation, measured, proof)

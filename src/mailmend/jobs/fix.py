@@ -1,0 +1,126 @@
+"""fix: what was measured -> the narrowest remedy, approved, applied, activated, proven, or taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from mailmend.facts.case import Case, gather
+from mailmend.jobs.here import Here, Progress, operator, require_root, silent
+from mailmend.model import Expectation, Finding, Plan, Proof, Record, Refused, Scope
+from mailmend.questions import Now
+from mailmend.road import verify
+from mailmend.road.plan import plan as make_plan
+
+# What a remedy may be chosen from; the rest of check() is not waited for.
+CHECKS = ("receiver-log", "ptr", "spf", "source-address", "route")
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """*state* `nothing` (no remedy needed or none possible), `planned` (shown, not applied), `kept`,
+    `in-place` (nothing to change, proven again), `rolled-back` (the proof failed, the old bytes are back).
+
+    *record* is the entry of the history; *reason* says what was decided and why.
+    """
+
+    plan: Plan
+    case: Case
+    findings: tuple[Finding, ...]
+    state: Literal["nothing", "planned", "kept", "in-place", "rolled-back"]
+    record: Record | None
+    proof: Proof | None
+    reason: str
+
+
+def fix(
+    here: Here,
+    scope: Scope,
+    *,
+    remedy: str | None = None,
+    dry_run: bool = False,
+    approve: Callable[[Plan], bool],
+    progress: Progress = silent,
+) -> Fixed:
+    """Look, plan, ask *approve*, apply, prove.
+
+    Raises Refused where nothing may be changed, CannotLook where Postfix cannot be read.
+    """
+    here.require_postfix()
+    if not dry_run:
+        require_root("changing Postfix")
+    progress("looking at host, DNS, routes and log")
+    findings = _findings(here, scope)
+    case = gather(findings, here.probe, scope)
+    progress("planning")
+    plan = make_plan(case, findings, here.probe, _remedies(), remedy=remedy)
+    if plan.chosen is None:
+        if remedy is not None and not plan.pending:
+            step = next((o.next_step for p in plan.declined for o in p.objections if o.blocking), "")
+            raise Refused(plan.reason, step)
+        return Fixed(plan, case, findings, "nothing", None, None, plan.reason)
+    if dry_run or (plan.files and not approve(plan)):
+        return Fixed(plan, case, findings, "planned", None, None, plan.reason)
+    if not plan.files:
+        proof = _fresh(here, plan.chosen.expectations, "after")
+        return Fixed(plan, case, findings, "in-place", None, proof, f"{plan.chosen.remedy} is in place already")
+    return _applied(here, plan, case, findings, progress)
+
+
+def _applied(here: Here, plan: Plan, case: Case, findings: tuple[Finding, ...], progress: Progress) -> Fixed:
+    from mailmend.system import transaction
+    from mailmend.system.history import History
+
+    assert plan.chosen is not None  # noqa: S101  (the caller has looked)
+    # A process's start is known to a hundredth of a second; an activation is never quicker than that.
+    since = here.probe.ask(Now()).at - timedelta(milliseconds=100)
+    expectations = (
+        *plan.chosen.expectations,
+        *verify.running(plan.activation, since),
+        *verify.untouched_listeners(plan, here.probe),
+        verify.delivered(case, "any", since),
+    )
+    listeners = verify.listeners_as_they_are(here.probe)
+
+    def activate(kind: str) -> None:
+        progress(f"activating: {kind}")
+        here.activate(kind)  # type: ignore[arg-type]
+
+    def prove() -> Proof:
+        progress("proving")
+        return _fresh(here, expectations, "after")
+
+    applied = transaction.apply(
+        plan,
+        activate=activate,
+        prove=prove,
+        prove_old=lambda: _fresh(here, listeners, "undone"),
+        history=History(here.state),
+        by=operator(),
+        reason=plan.reason,
+        expectations=expectations,
+        pending=tuple(e for p in plan.pending for e in p.expectations),
+    )
+    state = "rolled-back" if applied.rolled_back else "kept"
+    return Fixed(plan, case, findings, state, applied.record, applied.proof, plan.reason)  # type: ignore[arg-type]
+
+
+def _fresh(here: Here, expectations: tuple[Expectation, ...], epoch: str) -> Proof:
+    here.probe.begin(epoch)
+    return verify.verify(expectations, here.probe)
+
+
+def _findings(here: Here, scope: Scope) -> tuple[Finding, ...]:
+    from mailmend import catalogue
+    from mailmend.road.check import check
+
+    modules = {name: module for name, module in catalogue.load().checks.items() if name in CHECKS}
+    return check(here.probe, scope, modules)
+
+
+def _remedies() -> dict[str, object]:
+    from mailmend import catalogue
+
+    return catalogue.load().remedies

@@ -1,0 +1,66 @@
+"""This host as a job sees it: a remembering probe, the history, the way Postfix is activated."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mailmend.model import Activation, CannotLook, Refused
+from mailmend.questions import Host, HostFacts, Setting
+from mailmend.system.probe import Remembering
+
+STATE = Path("/var/lib/mailmend")
+Progress = Callable[[str], None]
+
+
+def silent(_: str) -> None:
+    """Progress for nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """*config_directory* None is Postfix's own default; *state* holds history and locks."""
+
+    probe: Remembering
+    config_directory: str | None = None
+    state: Path = STATE
+
+    def host(self) -> HostFacts:
+        """Which machine this is; raises CannotLook where even that cannot be seen."""
+        seen = self.probe.ask(Host())
+        if seen.answer is None:
+            raise CannotLook(f"this host cannot be looked at: {seen.error}")
+        return seen.answer
+
+    def require_postfix(self) -> None:
+        """Raise CannotLook, in one line, where there is no readable Postfix."""
+        seen = self.probe.ask(Setting("mail_version"))
+        if seen.answer is None or not seen.answer.value:
+            raise CannotLook(seen.error or "Postfix does not say its version", "")
+
+    def activate(self, kind: Activation) -> None:
+        """Bring what is saved to the running server, the way this host does it, and see it happen."""
+        from mailmend.system import activation
+
+        activation.detect(self.probe).activate(kind)
+
+
+def here(config_directory: str | None = None, state: Path | None = None) -> Here:
+    """This host, looked at afresh."""
+    from mailmend.system.live import live
+
+    return Here(Remembering(live(config_directory)), config_directory, state or STATE)
+
+
+def require_root(act: str) -> None:
+    """Changing Postfix is root's business; said before anything is planned."""
+    if os.geteuid() != 0:
+        raise Refused(f"{act} needs root", "run it with sudo")
+
+
+def operator() -> str:
+    """Who runs this: the person behind sudo, where there is one."""
+    return os.environ.get("SUDO_USER") or getpass.getuser()

@@ -1,0 +1,69 @@
+"""The smtp client sends over IPv6 from an address of this host whose DNS is in order.
+
+`smtp_bind_address6` (postconf(5)); with `smtp_bind_address_enforce` (Postfix >= 3.7) a missing address
+defers mail instead of silently using another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mailmend.facts.case import Case, version, written
+from mailmend.facts.hazards import relayed
+from mailmend.facts.identity import forward_confirmed
+from mailmend.facts.services import overrides
+from mailmend.facts.settings import value
+from mailmend.model import Change, Effect, Expectation, Objection, Probe, Proposal, family_of
+from mailmend.questions import HostAddresses
+
+ID = "bind-address"
+HEALS = ("ipv6-ptr-or-auth", "ptr-missing", "fcrdns-mismatch")
+EFFECT: Effect = "contains"
+PARAMETER = "smtp_bind_address6"
+
+
+def propose(case: Case, probe: Probe) -> Proposal:
+    """The first confirmed address that is not the one in use, set wherever the affected mail takes its source."""
+    address = next(iter(candidates(case, probe)), None)
+    if address is None:
+        objection = Objection(
+            "no other IPv6 address of this host has a PTR that resolves back to it",
+            "set the PTR of an IPv6 address at your provider, then ask again",
+        )
+        return Proposal(ID, EFFECT, (), objections=(objection,))
+    changes = [Change("setting", PARAMETER, written(probe, PARAMETER), address, "reload")]
+    if version(probe) >= (3, 7) and value(probe, "smtp_bind_address_enforce") != "yes":
+        before = written(probe, "smtp_bind_address_enforce")
+        changes.append(Change("setting", "smtp_bind_address_enforce", before, "yes", "reload"))
+    for service in case.services:
+        here = overrides(probe, service).get(PARAMETER)
+        if here is not None and here != address:
+            changes.append(Change("override", f"{service}/{PARAMETER}", here, address, "reload"))
+    return Proposal(
+        ID,
+        EFFECT,
+        tuple(c for c in changes if c.before != c.after),
+        tuple(_expectations(case, address)),
+        (
+            f"all mail over IPv6 leaves from {address}",
+            "forwarded mail that no DKIM signature covers is still refused until its envelope is rewritten (SRS)",
+        ),
+        tuple(relayed(case)),
+    )
+
+
+def candidates(case: Case, probe: Probe) -> Iterator[str]:
+    """IPv6 addresses of this host with a PTR that resolves back (RFC 1912 2.1); privacy addresses change, so never."""
+    used = {value(probe, PARAMETER, service).strip("[]") for service in case.services}
+    for address in probe.ask(HostAddresses()).answer or ():
+        usable = family_of(address.ip) == "ipv6" and not (
+            address.loopback or address.link_local or address.temporary or address.ip in used
+        )
+        if usable and forward_confirmed(address.ip, probe):
+            yield address.ip
+
+
+def _expectations(case: Case, address: str) -> Iterator[Expectation]:
+    for service in case.services:
+        says = f"{service} sends from {address}"
+        yield Expectation("saved", "setting-is", f"{service}/{PARAMETER}", address, says)

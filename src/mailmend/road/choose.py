@@ -1,0 +1,35 @@
+"""Proposals -> the one to apply: the narrowest that does no harm here, unless the operator named one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mailmend.model import Proposal
+
+# From the narrowest to the widest. Where IPv4 fares well, leaving IPv6 out for this receiver contains the fault
+# at once; where it does not, every IPv4 remedy objects, and an address in good standing comes next.
+# ipv4-only is the kludge: it closes a listener for a fault in sending, so it is never chosen, only asked for.
+ORDER = ("ipv4-for-receiver", "ipv4-client", "bind-address", "ipv4-transport")
+
+
+def choose(proposals: Sequence[Proposal], remedy: str | None) -> tuple[Proposal | None, str]:
+    """The proposal to apply and the sentence that says why; (None, why) where none may be applied.
+
+    A proposal without changes is in place already; it is chosen, so that its proof is looked at again.
+    """
+    if remedy is not None:
+        named = next(p for p in proposals if p.remedy == remedy)
+        return (None, named.objections[0].reason) if named.blocked else (named, "the operator's choice")
+    by_id = {p.remedy: p for p in proposals}
+    weighed = [by_id[name] for name in ORDER if name in by_id]
+    for place, proposal in enumerate(weighed):
+        if not proposal.blocked:
+            reason = "the narrowest remedy that works here"
+            if place:
+                first = next(o for o in weighed[0].objections if o.blocking)
+                reason = f"{weighed[0].remedy} does not work here: {first.reason}"
+            return proposal, reason
+    if weighed:
+        first = next(o for o in weighed[0].objections if o.blocking)
+        return None, f"{first.reason}; {first.next_step}" if first.next_step else first.reason
+    return None, "no remedy of mailmend heals this"

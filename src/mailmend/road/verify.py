@@ -1,0 +1,62 @@
+"""A plan that was applied -> what must hold now, and the proof by fresh looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from mailmend.facts.case import Case
+from mailmend.facts.expect import prove, socket_name
+from mailmend.model import Activation, Expectation, Plan, Probe, Proof, family_of
+from mailmend.questions import Listeners
+
+
+def running(activation: Activation, since: datetime) -> tuple[Expectation, ...]:
+    """What each activation must leave behind: a new qmgr after reload, a new master after stop and start."""
+    stamp = since.isoformat()
+    clean = Expectation("running", "no-fatal", "log", stamp, "no daemon died of its configuration")
+    if activation == "restart":
+        return (
+            Expectation("running", "running-since", "master", stamp, "Postfix was stopped and started"),
+            clean,
+        )
+    if activation == "reload":
+        return (Expectation("running", "running-since", "qmgr", stamp, "Postfix has loaded what is saved"), clean)
+    return ()
+
+
+def untouched_listeners(plan: Plan, probe: Probe) -> tuple[Expectation, ...]:
+    """Every socket that the plan does not speak of must still be open, and the SMTP port must still answer."""
+    if plan.chosen is None:
+        return ()
+    spoken = {e.subject for e in plan.chosen.expectations if e.kind == "listener"}
+    out = []
+    for listener in probe.ask(Listeners()).answer or ():
+        name = socket_name(listener.address, listener.port)
+        if name not in spoken:
+            out.append(Expectation("running", "listener", name, "open", f"{name} is still open"))
+        if listener.port == 25 and family_of(listener.address) == "ipv4":
+            address = "127.0.0.1" if listener.address == "0.0.0.0" else listener.address  # noqa: S104
+            answers = f"{address}:25 answers"
+            out.append(Expectation("running", "greeting", f"{address}:25", "220", answers))
+    return tuple(out)
+
+
+def listeners_as_they_are(probe: Probe) -> tuple[Expectation, ...]:
+    """The sockets that are open now, for the proof of going back to this state; nothing where none is known."""
+    out = []
+    for listener in probe.ask(Listeners()).answer or ():
+        name = socket_name(listener.address, listener.port)
+        out.append(Expectation("running", "listener", name, "open", f"{name} is open again"))
+    return tuple(out)
+
+
+def delivered(case: Case, family: str, since: datetime) -> Expectation:
+    """Real mail to the receiver is accepted from now on: pending until the log shows some."""
+    subject = f"{','.join(case.suffixes)} {family}"
+    return Expectation("delivery", "delivered", subject, since.isoformat(), f"mail to {case.receiver} is delivered")
+
+
+def verify(expectations: Iterable[Expectation], probe: Probe) -> Proof:
+    """All of them, through a probe that has begun a new epoch."""
+    return prove(expectations, probe)
