@@ -1,0 +1,71 @@
+"""Reads Postfix parameters as a service would use them, and splits their values (postconf(5))."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailmend.facts.looking import answer
+from mailmend.questions import MapLookup, Services, Setting
+
+if TYPE_CHECKING:
+    from mailmend.model import Probe
+
+# Tables of patterns see whole addresses only, never a bare domain, `.parent` or `*` (DICT_FLAG_FIXED).
+_PATTERN_TYPES = ("regexp", "pcre", "tcp")
+
+
+def value(probe: Probe, name: str, service: str | None = None) -> str:
+    """The effective value; "" where it is empty or this Postfix has no such parameter. Unknown if unread."""
+    return answer(probe, Setting(name, service)).value or ""
+
+
+def words(text: str) -> tuple[str, ...]:
+    """A list value split at commas and white space; `{ ... }` stays one word."""
+    out: list[str] = []
+    word, depth = "", 0
+    for char in text + " ":
+        depth += (char == "{") - (char == "}")
+        if depth <= 0 and (char.isspace() or char == ","):
+            if word:
+                out.append(word)
+            word = ""
+        else:
+            word += char
+    if word.strip():
+        out.append(word.strip())
+    return tuple(out)
+
+
+def tables(text: str) -> tuple[str, ...]:
+    """The `type:name` words of a *_maps value."""
+    return tuple(word for word in words(text) if ":" in word.partition("/")[0] or word.startswith("proxy:"))
+
+
+def pattern_table(table: str) -> bool:
+    """True for a table whose keys are patterns over a whole address (regexp_table(5), pcre_table(5))."""
+    return table.removeprefix("proxy:").partition(":")[0] in _PATTERN_TYPES
+
+
+def lookup(probe: Probe, maps: str, key: str, *, whole: bool) -> str:
+    """The first result that the tables of *maps* have for *key*, "" for none; *whole*: key is an address."""
+    for table in tables(maps):
+        if not whole and pattern_table(table):
+            continue
+        result = answer(probe, MapLookup(table, key))
+        if result:
+            return result
+    return ""
+
+
+def smtp_services(probe: Probe) -> tuple[str, ...]:
+    """The ids of the master.cf services that run smtp(8): `smtp/unix`, `relay/unix` and clones."""
+    return tuple(
+        service.id
+        for service in answer(probe, Services())
+        if service.type == "unix" and program(service.command) == "smtp"
+    )
+
+
+def program(command: str) -> str:
+    """The daemon of a master.cf command, without its arguments."""
+    return command.split(maxsplit=1)[0] if command.split() else ""
