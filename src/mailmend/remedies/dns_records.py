@@ -1,0 +1,84 @@
+"""The records that give the sending addresses a good name: PTR, its forward record, SPF (RFC 1912 2.1, RFC 7208).
+
+Somebody else publishes them; mailmend prints them exactly and watches until they are seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from mailmend.facts.case import Case
+from mailmend.facts.identity import forward_confirmed
+from mailmend.facts.looking import answer
+from mailmend.facts.senders import senders
+from mailmend.facts.settings import value
+from mailmend.facts.source import Source, used
+from mailmend.facts.spf import check_host
+from mailmend.model import Change, Effect, Expectation, Objection, Probe, Proposal, Scope
+from mailmend.questions import Records
+
+ID = "dns-records"
+HEALS = ("ipv6-ptr-or-auth", "ptr-missing", "fcrdns-mismatch", "spf-fail", "unauthenticated")
+EFFECT: Effect = "cures"
+
+
+def propose(case: Case, probe: Probe) -> Proposal:
+    """Every record that is missing for the addresses the affected mail leaves from; nothing where all are there."""
+    scope = Scope(recipients=case.recipients)
+    sources = [s for s in used(scope, probe) if s.outward]
+    changes = dict.fromkeys([*_identity(sources, probe), *_authentication(sources, scope, probe)])
+    missing = () if sources else (Objection("which address receivers see could not be told (behind NAT?)"),)
+    return Proposal(
+        ID,
+        EFFECT,
+        tuple(changes),
+        tuple(Expectation("dns", "record-seen", c.target, c.after, f"{c.target} is published") for c in changes),
+        (
+            "PTR records are set where the address comes from: your provider's control panel or support",
+            "forwarded mail without a DKIM signature stays refused until its envelope is rewritten (SRS)",
+        ),
+        missing,
+    )
+
+
+def _identity(sources: list[Source], probe: Probe) -> Iterator[Change]:
+    for source in sources:
+        ip = source.outward or ""
+        if forward_confirmed(ip, probe) is not False:
+            continue
+        helo = value(probe, "smtp_helo_name", source.service)
+        reverse = ip_address(ip).reverse_pointer
+        before = answer(probe, Records(ip, "PTR")).records
+        yield Change("dns", f"{reverse} PTR", " ".join(before) or None, f"{helo}.", "none")
+        forward = "AAAA" if source.family == "ipv6" else "A"
+        there = answer(probe, Records(helo.lower(), forward)).records  # type: ignore[arg-type]
+        if ip not in there:
+            yield Change("dns", f"{helo} {forward}", " ".join(there) or None, ip, "none")
+
+
+def _authentication(sources: list[Source], scope: Scope, probe: Probe) -> Iterator[Change]:
+    """SPF of our own domains only: nobody can publish for a stranger whose mail is forwarded."""
+    for domain in senders(scope, probe).own:
+        helo = value(probe, "smtp_helo_name")
+        failing = []
+        for source in sources:
+            verdict = check_host(source.outward or "", domain, f"postmaster@{domain}", helo, probe)
+            if verdict.result not in ("pass", "temperror"):
+                failing.append(source)
+        if failing:
+            texts = answer(probe, Records(domain, "TXT")).records
+            record = next((text for text in texts if text.lower().split()[:1] == ["v=spf1"]), None)
+            yield Change("dns", f"{domain} TXT", record, with_addresses(record, failing), "none")
+
+
+def with_addresses(record: str | None, sources: list[Source]) -> str:
+    """The SPF record with the addresses listed before its `all` or `redirect=`; a new one where there is none."""
+    wanted = [f"{'ip6' if s.family == 'ipv6' else 'ip4'}:{s.outward}" for s in sources]
+    terms = record.split() if record else ["v=spf1", "mx", "~all"]
+    wanted = [term for term in dict.fromkeys(wanted) if term not in terms]
+    last = next(
+        (i for i, t in enumerate(terms) if t.lower().lstrip("+-~?") == "all" or t.lower().startswith("redirect=")),
+        len(terms),
+    )
+    return " ".join([*terms[:last], *wanted, *terms[last:]])
