@@ -194,6 +194,7 @@ class Finding:
     """What a check or a receiver says of one subject: an address, a domain or a setting.
 
     *cause* is the id of a page in causes/. *summary* is one sentence with the figures in it.
+    *address* is the source address that a domain or setting was held against, where there was one.
     Only a `measured` finding may reach a plan by itself.
     """
 
@@ -205,6 +206,7 @@ class Finding:
     check: str | None = None
     receiver: str | None = None
     family: Family | None = None
+    address: str | None = None
 
 
 # ---- acting -------------------------------------------------------------------------------
