@@ -1,0 +1,199 @@
+"""This machine: its name, addresses, routes and files, and the programs that are asked for the rest."""
+
+from __future__ import annotations
+
+import fcntl
+import grp
+import os
+import pwd
+import socket
+import stat
+import struct
+import subprocess
+from array import array
+from datetime import UTC, datetime
+from ipaddress import IPv6Address, ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mailmend.model import CannotLook
+from mailmend.questions import File, FileState, HostAddress, SourceAddress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FILE_CAP = 16 * 1024 * 1024
+
+# Daemons of Postfix and ss(8) live where an ordinary user's PATH does not reach.
+_PATH = os.pathsep.join((os.environ.get("PATH", "/usr/bin:/bin"), "/usr/sbin", "/sbin", "/usr/local/sbin"))
+
+_SIOCGIFCONF = 0x8912
+_LOOPBACK = ip_address("127.0.0.0").packed[:1]
+_IFA_TEMPORARY, _IFA_DEPRECATED = 0x01, 0x20  # linux/if_addr.h
+_SCOPE_HOST, _SCOPE_LINK = 0x10, 0x20  # net/ipv6.h, as /proc/net/if_inet6 writes them
+
+
+def command(argv: Sequence[str], *, timeout: float = 10, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a program that only looks, in the C locale. A program that is missing or hangs is CannotLook."""
+    try:
+        return subprocess.run(
+            list(argv),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+            timeout=timeout,
+            check=False,
+            env={"LC_ALL": "C", "PATH": _PATH},
+            cwd="/",
+        )
+    except FileNotFoundError:
+        raise CannotLook(f"{argv[0]} was not found on this host") from None
+    except PermissionError:
+        raise CannotLook(f"{argv[0]} may not be run by this user") from None
+    except subprocess.TimeoutExpired:
+        raise CannotLook(f"{argv[0]} gave no answer within {timeout:g} s") from None
+
+
+def has_command(name: str) -> bool:
+    """Whether *name* is a program that `command` would find."""
+    return any(os.access(Path(folder) / name, os.X_OK) for folder in _PATH.split(os.pathsep) if folder)
+
+
+def os_release() -> dict[str, str]:
+    """os-release(5), empty where there is none."""
+    for path in (Path("/etc/os-release"), Path("/usr/lib/os-release")):
+        try:
+            text = path.read_text(errors="replace")
+        except OSError:
+            continue
+        pairs = (line.partition("=") for line in text.splitlines())
+        return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs if name.strip()}
+    return {}
+
+
+def container() -> bool:
+    """Whether this is a container, by the marks that docker, podman and systemd-nspawn leave."""
+    marks = ("/.dockerenv", "/run/.containerenv", "/run/systemd/container")
+    return any(Path(mark).exists() for mark in marks)
+
+
+def user() -> str:
+    return _name_of_user(os.geteuid())
+
+
+def _name_of_user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _name_of_group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
+def addresses() -> tuple[HostAddress, ...]:
+    """Every address of every interface, as the kernel has it (netdevice(7), /proc/net/if_inet6)."""
+    return (*_ipv4(), *_ipv6())
+
+
+def _ipv4() -> list[HostAddress]:
+    # SIOCGIFCONF lists all of them, secondary ones too; one struct ifreq is 40 bytes where a pointer has 8.
+    size = 40 if struct.calcsize("P") == 8 else 32
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        space = 64 * size
+        while True:
+            buffer = array("B", bytes(space))
+            request = struct.pack("iP", space, buffer.buffer_info()[0])
+            used = int(struct.unpack_from("i", fcntl.ioctl(sock, _SIOCGIFCONF, request))[0])
+            if used <= space - size:
+                break
+            space *= 4
+    found = []
+    for at in range(0, used, size):
+        name = buffer[at : at + 16].tobytes().partition(b"\0")[0].decode(errors="replace")
+        packed = buffer[at + 20 : at + 24].tobytes()
+        found.append(
+            HostAddress(
+                ip=socket.inet_ntoa(packed),
+                interface=name.partition(":")[0],  # `eth0:1` is a label, not an interface
+                loopback=packed[:1] == _LOOPBACK,
+                link_local=packed[:2] == b"\xa9\xfe",  # 169.254.0.0/16 (RFC 3927)
+                temporary=False,
+                deprecated=False,
+            )
+        )
+    return found
+
+
+def _ipv6() -> list[HostAddress]:
+    try:
+        lines = Path("/proc/net/if_inet6").read_text().splitlines()
+    except FileNotFoundError:  # ipv6.disable=1
+        return []
+    found = []
+    for line in lines:
+        digits, _, _, scope, flags, name = line.split()
+        found.append(
+            HostAddress(
+                ip=str(IPv6Address(int(digits, 16))),
+                interface=name,
+                loopback=int(scope, 16) == _SCOPE_HOST,
+                link_local=int(scope, 16) == _SCOPE_LINK,
+                temporary=bool(int(flags, 16) & _IFA_TEMPORARY),
+                deprecated=bool(int(flags, 16) & _IFA_DEPRECATED),
+            )
+        )
+    return found
+
+
+def source_address(question: SourceAddress) -> str:
+    """The kernel's choice of a source address; a connected UDP socket sends no packet (connect(2))."""
+    try:
+        version = ip_address(question.destination).version
+    except ValueError:
+        raise CannotLook(f"{question.destination!r} is not an IP address") from None
+    family = socket.AF_INET6 if version == 6 else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.connect((question.destination, 25))
+            return str(sock.getsockname()[0])
+    except OSError as failure:
+        raise CannotLook(f"no route to {question.destination}: {failure.strerror}") from None
+
+
+def file(question: File) -> FileState:
+    """A regular file's whole state; through a symbolic link, the file it leads to.
+
+    Not there is an answer. Not readable, no regular file or more than 16 MB is CannotLook.
+    """
+    path = Path(question.path)
+    link = str(path.readlink()) if path.is_symlink() else None
+    try:
+        # Neither a FIFO nor a device may hold us up.
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return FileState(question.path, False, "", 0, "", None, link)
+    except PermissionError:
+        raise CannotLook(f"{question.path} may not be read by {user()}", "run it as root") from None
+    with os.fdopen(fd, "rb") as stream:
+        about = os.fstat(fd)
+        if not stat.S_ISREG(about.st_mode):
+            raise CannotLook(f"{question.path} is not a regular file")
+        data = stream.read(FILE_CAP + 1)
+    if len(data) > FILE_CAP:
+        raise CannotLook(f"{question.path} is larger than {FILE_CAP // 1024 // 1024} MB")
+    return FileState(
+        path=question.path,
+        exists=True,
+        text=data.decode("utf-8", "surrogateescape"),
+        mode=stat.S_IMODE(about.st_mode),
+        owner=f"{_name_of_user(about.st_uid)}:{_name_of_group(about.st_gid)}",
+        modified=datetime.fromtimestamp(about.st_mtime, UTC).astimezone(),
+        link=link,
+    )

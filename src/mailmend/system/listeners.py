@@ -1,0 +1,224 @@
+"""What really runs: master(8), the sockets it listens on, and how a server greets (proc(5), RFC 5321 4.2)."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+import sys
+import time
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mailmend.model import CannotLook
+from mailmend.questions import Greeting, Listener, Running
+from mailmend.system import host
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mailmend.system.postfix import Configuration
+
+_LISTEN = "0A"  # TCP_LISTEN in include/net/tcp_states.h
+_QUEUE_MANAGERS = ("qmgr", "oqmgr", "nqmgr")
+_GREETING_SECONDS = 12.0  # postscreen holds its greeting back for 6 s
+_LINE_CAP = 2048
+
+
+def master(configuration: Configuration) -> Running:
+    """The master(8) that runs for this configuration directory.
+
+    A pid file proves nothing: the process must be a master, and work in this queue or for this directory.
+    """
+    pid = _pid(configuration)
+    if pid is None:
+        return Running(None, None, None)
+    try:
+        managers = [child for child in _children(pid) if _name(child) in _QUEUE_MANAGERS]
+        reloaded = max((_started(child) for child in managers), default=None)
+        return Running(pid, _started(pid), reloaded, unit(pid))
+    except (FileNotFoundError, ProcessLookupError):  # it ended while we looked
+        return Running(None, None, None)
+
+
+def _pid(configuration: Configuration) -> int | None:
+    queue = Path(configuration.value("queue_directory") or "/var/spool/postfix")
+    file = queue / "pid" / "master.pid"
+    try:
+        text = file.read_text("ascii", "replace").strip()
+        if text.isdigit() and _is_master(int(text)) and _works_in(int(text), queue):
+            return int(text)
+    except FileNotFoundError:
+        pass
+    except PermissionError:
+        raise CannotLook(f"{file} may not be read by {host.user()}", "run it as root") from None
+    # queue_directory may have been edited under a running master, which keeps the old one.
+    for pid in _processes():
+        if _name(pid) == "master" and _is_master(pid) and _runs_for(pid, configuration.directory):
+            return pid
+    return None
+
+
+def _is_master(pid: int) -> bool:
+    try:
+        # After an upgrade the running program is "... (deleted)".
+        return Path(f"/proc/{pid}/exe").readlink().name.removesuffix(" (deleted)") == "master"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    except PermissionError:
+        raise CannotLook(f"process {pid} may not be examined by {host.user()}", "run it as root") from None
+
+
+def _works_in(pid: int, queue: Path) -> bool:
+    try:
+        return Path(f"/proc/{pid}/cwd").samefile(queue)
+    except OSError:
+        return False
+
+
+def _runs_for(pid: int, directory: Path) -> bool:
+    """Whether master was started with MAIL_CONFIG (postfix(1) sets it) or `-c` naming *directory*."""
+    try:
+        environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    named = [entry.partition(b"=")[2] for entry in environment if entry.startswith(b"MAIL_CONFIG=")]
+    named += [value for option, value in itertools.pairwise(arguments) if option == b"-c"]
+    return any(os.path.realpath(os.fsdecode(name)) == os.path.realpath(directory) for name in named if name)
+
+
+def unit(pid: int) -> str | None:
+    """The systemd unit whose control group holds the process: `postfix@-.service`, `session-3.scope`."""
+    try:
+        lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    except OSError:
+        return None
+    paths = [line.split(":", 2)[2] for line in lines if line.startswith("0::") or ":name=systemd:" in line]
+    for path in paths:
+        for part in reversed(path.split("/")):
+            if part.endswith((".service", ".scope")):
+                return part
+    return None
+
+
+def _processes() -> Iterator[int]:
+    return (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+
+
+def _stat(pid: int) -> tuple[str, list[str]]:
+    """A process's name and the fields of /proc/PID/stat from the third on (the name may hold anything)."""
+    text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    return text[text.index("(") + 1 : text.rindex(")")], text[text.rindex(")") + 2 :].split()
+
+
+def _name(pid: int) -> str:
+    try:
+        return _stat(pid)[0]
+    except (OSError, ValueError):
+        return ""
+
+
+def _children(pid: int) -> list[int]:
+    found = []
+    for other in _processes():
+        try:
+            if int(_stat(other)[1][1]) == pid:
+                found.append(other)
+        except (OSError, ValueError):  # ended meanwhile
+            continue
+    return found
+
+
+def _started(pid: int) -> datetime:
+    """When a process was started: field 22 counts ticks since boot, suspended time included."""
+    ticks = int(_stat(pid)[1][19])
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    return datetime.fromtimestamp(time.time() - age, UTC).astimezone()
+
+
+def listeners(configuration: Configuration) -> tuple[Listener, ...]:
+    """Master's listening TCP sockets, by port and address; none where no master runs.
+
+    Read through master's own /proc entry: right across network namespaces too. smtpd's share is not counted.
+    """
+    pid = _pid(configuration)
+    return tuple(sorted(_listening(pid), key=lambda s: (s.port, ":" in s.address, s.address))) if pid else ()
+
+
+def _listening(pid: int) -> Iterator[Listener]:
+    sockets = _sockets(pid)
+    for table in ("tcp", "tcp6"):
+        try:
+            rows = Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
+        except FileNotFoundError:  # no IPv6 in this kernel, or the process ended
+            continue
+        for row in rows:
+            fields = row.split()
+            fd = sockets.get(fields[9])
+            if fields[3] == _LISTEN and fd is not None:
+                digits, _, port = fields[1].partition(":")
+                yield Listener(_address(digits), int(port, 16), pid, fd)
+
+
+def _sockets(pid: int) -> dict[str, int]:
+    """Inode of a socket -> the lowest descriptor that *pid* holds it by."""
+    found: dict[str, int] = {}
+    try:
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            try:
+                target = str(entry.readlink())
+            except FileNotFoundError:
+                continue
+            if target.startswith("socket:["):
+                inode, fd = target[8:-1], int(entry.name)
+                found[inode] = min(fd, found.get(inode, fd))
+    except PermissionError:
+        raise CannotLook(
+            f"the sockets of process {pid} may not be seen by {host.user()}", "run it as root"
+        ) from None
+    except FileNotFoundError:
+        return {}
+    return found
+
+
+def _address(digits: str) -> str:
+    """`0100007F` -> `127.0.0.1`: the kernel prints each 32 bits in its own byte order."""
+    words = [bytes.fromhex(digits[at : at + 8]) for at in range(0, len(digits), 8)]
+    packed = b"".join(word[::-1] if sys.byteorder == "little" else word for word in words)
+    return str(ip_address(packed))
+
+
+def socket_listing() -> str:
+    """The whole output of `ss -lntp`."""
+    done = host.command(["ss", "-lntp"])
+    if done.returncode:
+        raise CannotLook(f"ss -lntp failed: {done.stderr.strip() or done.returncode}")
+    return done.stdout
+
+
+def greeting(question: Greeting) -> str:
+    """The first line that the SMTP server says; a connection that fails or stays silent is CannotLook."""
+    where = (
+        f"[{question.address}]:{question.port}"
+        if ":" in question.address
+        else f"{question.address}:{question.port}"
+    )
+    deadline = time.monotonic() + _GREETING_SECONDS
+    try:
+        with socket.create_connection((question.address, question.port), _GREETING_SECONDS) as sock:
+            said = b""
+            while b"\n" not in said and len(said) < _LINE_CAP:
+                sock.settimeout(max(0.05, deadline - time.monotonic()))
+                part = sock.recv(_LINE_CAP)
+                if not part:
+                    raise CannotLook(f"{where} closed the connection without a greeting")
+                said += part
+            sock.sendall(b"QUIT\r\n")
+    except TimeoutError:
+        raise CannotLook(f"{where} did not greet within {_GREETING_SECONDS:g} s") from None
+    except OSError as failure:
+        raise CannotLook(f"{where}: {failure.strerror}") from None
+    return said.partition(b"\n")[0].decode("utf-8", "surrogateescape").rstrip("\r")
