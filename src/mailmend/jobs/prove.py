@@ -37,7 +37,7 @@ def prove(here: Here, *, to: str | None = None, progress: Progress = silent) -> 
         from mailmend.system.message import send_and_follow
 
         progress(f"sending one message to {to} and following it")
-        deliveries = send_and_follow(to, here.config_directory)
+        deliveries = send_and_follow(to, here.log(), here.config_directory)
     progress("looking afresh")
     here.probe.begin("proof")
     expectations = record.expectations if record else _now_open(here)
