@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from mailmend.facts import mx
 from mailmend.facts.looking import answer
+from mailmend.facts.receiver_log import Tally, cause_of, tallies
 from mailmend.facts.route import route
-from mailmend.facts.settings import value
-from mailmend.model import Delivery, Family, Finding, Probe, Relay, Reply, Scope
+from mailmend.model import Finding, Probe, Scope
 from mailmend.questions import DeliveryCount, RecentDeliveries, Setting
-from mailmend.receivers import Receiver, load, match, of_host
+from mailmend.receivers import load, of_host
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,6 @@ class Case:
     ipv4: Fare
     ipv6: Fare
 
-    def fare(self, family: Family) -> Fare:
-        return self.ipv4 if family == "ipv4" else self.ipv6
-
     @property
     def services(self) -> tuple[str, ...]:
         """The smtp client services by which the affected mail leaves, each once."""
@@ -64,12 +61,6 @@ class Case:
 def written(probe: Probe, name: str, service: str | None = None) -> str | None:
     """A setting as main.cf or `-o` writes it; None where the default applies. Unknown where unread."""
     return answer(probe, Setting(name, service)).written
-
-
-def version(probe: Probe) -> tuple[int, ...]:
-    """Postfix's version as numbers, (3, 7, 11)."""
-    numbers = value(probe, "mail_version").split("-")[0].split(".")
-    return tuple(int(n) for n in numbers if n.isdigit())
 
 
 # Refusals that concern who is sending: another source address, or better DNS, changes the answer.
@@ -96,25 +87,21 @@ def gather(findings: tuple[Finding, ...], probe: Probe, scope: Scope) -> Case:
     who = scope.receiver or _refusing_most(counts) or "google"
     receiver = next(r for r in load() if r.id == who)
     ours = [c for c in counts if of_host(c.relay_host or "") == who]
+    fares = {(t.receiver, t.family): t for t in tallies(probe)} if counts else {}
     domains = [r.rpartition("@")[2] for r in scope.recipients] or _domains(ours) or list(receiver.domains[:1])
     return Case(
         receiver=who,
         suffixes=receiver.hosts,
         ways=tuple(_way(domain, probe) for domain in domains),
         findings=findings,
-        ipv4=_fare(ours, "ipv4"),
-        ipv6=_fare(ours, "ipv6"),
+        ipv4=_fare(fares.get((who, "ipv4"))),
+        ipv6=_fare(fares.get((who, "ipv6"))),
     )
 
 
 def refused_for_identity(count: DeliveryCount) -> bool:
     """Whether these deliveries were refused for who is sending, by the rules of the receiver that refused."""
-    if count.status == "sent":
-        return False
-    reply = Reply(count.code, count.dsn, count.text)
-    attempt = Delivery("bounced", reply=reply, relay=Relay(count.relay_host, None))
-    found = match(attempt, load())
-    return found is not None and found.rule.cause in IDENTITY
+    return count.status != "sent" and cause_of(count, load()) in IDENTITY
 
 
 def _counts(probe: Probe) -> tuple[DeliveryCount, ...]:
@@ -140,14 +127,12 @@ def _domains(counts: list[DeliveryCount]) -> list[str]:
     return sorted(tally, key=lambda name: -tally[name])[:_MOST_DOMAINS]
 
 
-def _fare(counts: list[DeliveryCount], family: Family) -> Fare:
-    mine = [c for c in counts if c.family == family]
-    refused = [c for c in mine if refused_for_identity(c)]
-    return Fare(
-        sent=sum(c.count for c in mine if c.status == "sent"),
-        refused=sum(c.count for c in refused),
-        reply=max(refused, key=lambda c: c.last).text if refused else "",
-    )
+def _fare(tally: Tally | None) -> Fare:
+    if tally is None:
+        return Fare()
+    refused = [r for r in tally.refused if r.cause in IDENTITY]
+    latest = max(refused, key=lambda r: r.last, default=None)
+    return Fare(tally.sent, sum(r.count for r in refused), latest.text if latest else "")
 
 
 def _way(domain: str, probe: Probe) -> Way:

@@ -1,13 +1,14 @@
-"""What would make a remedy do harm on this host: the preflight's questions, each an objection where it holds."""
+"""What would make a remedy do harm on this host: the preflight, each an objection where it holds."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from mailmend.facts.case import Case, version
+from mailmend.facts.case import Case
 from mailmend.facts.services import overrides, services
 from mailmend.facts.settings import value
+from mailmend.facts.versions import dane_crash_fixed, version
 from mailmend.model import Objection, Probe, family_of
 from mailmend.questions import (
     Host,
@@ -19,18 +20,10 @@ from mailmend.questions import (
     Setting,
 )
 
-# A malformed TLSA answer crashes the smtp client when smtp_dns_reply_filter meets DANE, before these (postfix.org).
-_DANE_FIXED = ((3, 8, 18), (3, 9, 12), (3, 10, 11), (3, 11, 4))
-
 
 def dane_crash(case: Case, probe: Probe) -> Iterator[Objection]:
     """DANE with a reply filter is safe only from the releases of 2026-05 on."""
-    known = version(probe)
-    if (
-        not known
-        or any(known[:2] == fixed[:2] and known >= fixed for fixed in _DANE_FIXED)
-        or known >= (3, 12)
-    ):
+    if dane_crash_fixed(version(probe)):
         return
     for way in case.ways:
         level = value(probe, "smtp_tls_security_level", way.service)

@@ -40,7 +40,9 @@ def apply(here: Here, *, progress: Progress = silent) -> Applied:
     findings = check(here.probe, Scope(), modules)
     measured = tuple(f for f in findings if f.standing == "measured")
     if any(f.cause == "postfix-not-running" for f in measured):
-        raise Refused("Postfix is not running", "start it the way this host starts it, then run mailmend apply")
+        raise Refused(
+            "Postfix is not running", "start it the way this host starts it, then run mailmend apply"
+        )
     needed = [NEEDS[f.cause] for f in measured if f.cause in NEEDS]
     activation: Activation = max(needed, key=ACTIVATIONS.index, default="none")
     if activation == "none":
@@ -54,5 +56,7 @@ def apply(here: Here, *, progress: Progress = silent) -> Applied:
     proof = verify.verify(verify.running(activation, since), here.probe)
     if not proof.holds:
         failed = next(j for j in proof.judgements if j.verdict not in ("holds", "pending"))
-        raise Refused(f"{failed.expectation.says}: not so ({failed.says})", "postfix check, and the log, say more")
+        raise Refused(
+            f"{failed.expectation.says}: not so ({failed.says})", "postfix check, and the log, say more"
+        )
     return Applied(activation, measured, proof)

@@ -62,13 +62,18 @@ def _bounces(stage: Stage, tell: Tell, proofs: dict[str, bool]) -> tuple[dict[st
         if {d["status"] for d in deliveries} >= {"sent", "bounced"}:
             break
     tell("Random bounces", f"{len(deliveries)} messages forwarded to someone@gmail.com: {_tally(deliveries)}")
-    proofs["before: bounced over IPv6, sent over IPv4"] = {(d["status"], d["family"]) for d in deliveries} == {
+    proofs["before: bounced over IPv6, sent over IPv4"] = {
+        (d["status"], d["family"]) for d in deliveries
+    } == {
         ("bounced", "ipv6"),
         ("sent", "ipv4"),
     }
     explanation = stage.explain(stage.act("bounce"))
     refusal = explanation["refusals"][0]
-    tell("Explained", f"{refusal['receiver']}: {refusal['cause']}, to be acted on by {' and '.join(refusal['who'])}")
+    tell(
+        "Explained",
+        f"{refusal['receiver']}: {refusal['cause']}, to be acted on by {' and '.join(refusal['who'])}",
+    )
     proofs["explained as ipv6-ptr-or-auth"] = refusal["cause"] == "ipv6-ptr-or-auth"
     return {"listeners": listeners, "deliveries": deliveries}, explanation
 
@@ -103,11 +108,19 @@ def _kludge(stage: Stage, tell: Tell, proofs: dict[str, bool]) -> dict[str, Any]
     stage.act("put_back")
     fixed = stage.fix(["--remedy", "ipv4-only"])
     after = stage.act("look")
-    tell("The kludge, whole", "stopped and started: the IPv6 listener is gone, and with it IPv6 in mynetworks")
+    tell(
+        "The kludge, whole", "stopped and started: the IPv6 listener is gone, and with it IPv6 in mynetworks"
+    )
     six = [_has_ipv6(seen["listeners"]) for seen in (before, reloaded, after)]
-    proofs["the kludge: [::]:25 there, there after reload, gone after stop and start"] = six == [True, True, False]
+    proofs["the kludge: [::]:25 there, there after reload, gone after stop and start"] = six == [
+        True,
+        True,
+        False,
+    ]
     proofs["the kludge was proven and kept"] = fixed["state"] == "kept"
-    proofs["mynetworks lost its IPv6 networks"] = ":" in before["mynetworks"] and ":" not in after["mynetworks"]
+    proofs["mynetworks lost its IPv6 networks"] = (
+        ":" in before["mynetworks"] and ":" not in after["mynetworks"]
+    )
     identical = bool(stage.act("undo")["identical"])
     tell("Taken back", "the original bytes are back, and the IPv6 listener with them")
     proofs["undo of the kludge is identical"] = identical
@@ -138,8 +151,16 @@ def _strict(stage: Stage, tell: Tell, proofs: dict[str, bool]) -> dict[str, Any]
     tell("What cures it", f"envelope rewritten (SRS) and listed in SPF, PTR set: unsigned {_tally(cured)}")
     tell("What nothing of ours cures", f"unsigned mail from a p=reject domain: {_tally(denied)}")
     proofs["strict: SRS, SPF and PTR cure unsigned forwards"] = all(d["status"] == "sent" for d in cured)
-    proofs["strict: DMARC p=reject without DKIM stays refused"] = all(d["status"] == "bounced" for d in denied)
-    return {"unsigned": unsigned, "signed": signed, "advice": advice["reason"], "cured": cured, "dmarc": denied}
+    proofs["strict: DMARC p=reject without DKIM stays refused"] = all(
+        d["status"] == "bounced" for d in denied
+    )
+    return {
+        "unsigned": unsigned,
+        "signed": signed,
+        "advice": advice["reason"],
+        "cured": cured,
+        "dmarc": denied,
+    }
 
 
 def _all(deliveries: list[dict[str, Any]], status: str, family: str) -> bool:

@@ -65,7 +65,9 @@ def fix(
         return Fixed(plan, case, findings, "planned", None, None, plan.reason)
     if not plan.files:
         proof = _fresh(here, plan.chosen.expectations, "after")
-        return Fixed(plan, case, findings, "in-place", None, proof, f"{plan.chosen.remedy} is in place already")
+        return Fixed(
+            plan, case, findings, "in-place", None, proof, f"{plan.chosen.remedy} is in place already"
+        )
     return _applied(here, plan, case, findings, progress)
 
 

@@ -93,7 +93,9 @@ class LabStage:
         done = self._lab.relay.mailmend("--json", "--record", RECORDING, command, *arguments)
         document = _document(done.stdout, done.stderr)
         recording = self._lab.relay.read(RECORDING)
-        self.script.append({"act": command, "arguments": arguments, "result": document, "recording": recording})
+        self.script.append(
+            {"act": command, "arguments": arguments, "result": document, "recording": recording}
+        )
         return document
 
     # ---- the acts ----
@@ -107,13 +109,19 @@ class LabStage:
     def _look(self) -> dict[str, Any]:
         status = _document(*self._run_json("status"))
         networks = self._lab.relay.run(["postconf", "-hx", "mynetworks"]).stdout.strip()
-        return {"listeners": status["listeners"], "mynetworks": networks, "ss": self._lab.relay.listeners_ss()}
+        return {
+            "listeners": status["listeners"],
+            "mynetworks": networks,
+            "ss": self._lab.relay.listeners_ss(),
+        }
 
     def _run_json(self, command: str) -> tuple[str, str]:
         done = self._lab.relay.mailmend("--json", command)
         return done.stdout, done.stderr
 
-    def _send(self, to: str, count: int, signed: bool = False, sender: str = "alice@sender.example") -> list[Any]:
+    def _send(
+        self, to: str, count: int, signed: bool = False, sender: str = "alice@sender.example"
+    ) -> list[Any]:
         traces = self._lab.send(to=to, count=count, signed=signed, sender=sender)
         outcomes = self._lab.outcomes(traces)
         return [
@@ -151,13 +159,19 @@ class LabStage:
 
     def _bytes(self) -> dict[str, str | None]:
         listing = self._lab.relay.run(["find", "/etc/postfix", "-type", "f", "-name", "*[!p]"]).stdout.split()
-        return {path: hashlib.sha256(self._lab.relay.read(path).encode("utf-8", "surrogateescape")).hexdigest() for path in listing}
+        return {
+            path: hashlib.sha256(self._lab.relay.read(path).encode("utf-8", "surrogateescape")).hexdigest()
+            for path in listing
+        }
 
     def _cure(self) -> None:
         """What mailmend advises and others publish: SRS, an SPF record for both families, the missing PTR."""
         self._lab.relay.reset(
             remove=("mynetworks",),
-            main={"sender_canonical_classes": "envelope_sender", "sender_canonical_maps": "regexp:/etc/postfix/srs"},
+            main={
+                "sender_canonical_classes": "envelope_sender",
+                "sender_canonical_maps": "regexp:/etc/postfix/srs",
+            },
             files={"/etc/postfix/srs": SRS_MAP},
         )
         self._lab.dns.publish(

@@ -38,7 +38,7 @@ def undo(here: Here, record_id: str | None = None, *, progress: Progress = silen
     progress(f"taking back {record.id}")
     undone = transaction.undo(
         record,
-        activate=lambda kind: here.activate(kind),
+        activate=here.activate,
         prove=lambda: _proof(here, record),
         history=history,
         by=operator(),

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mailmend.facts.case import Case, version, written
+from mailmend.facts.case import Case, written
 from mailmend.facts.hazards import relayed
 from mailmend.facts.identity import forward_confirmed
 from mailmend.facts.services import overrides
 from mailmend.facts.settings import value
+from mailmend.facts.versions import version
 from mailmend.model import Change, Effect, Expectation, Objection, Probe, Proposal, family_of
 from mailmend.questions import HostAddresses
 

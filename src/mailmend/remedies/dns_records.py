@@ -33,7 +33,9 @@ def propose(case: Case, probe: Probe) -> Proposal:
         ID,
         EFFECT,
         tuple(changes),
-        tuple(Expectation("dns", "record-seen", c.target, c.after, f"{c.target} is published") for c in changes),
+        tuple(
+            Expectation("dns", "record-seen", c.target, c.after, f"{c.target} is published") for c in changes
+        ),
         (
             "PTR records are set where the address comes from: your provider's control panel or support",
             "forwarded mail without a DKIM signature stays refused until its envelope is rewritten (SRS)",
@@ -78,7 +80,11 @@ def with_addresses(record: str | None, sources: list[Source]) -> str:
     terms = record.split() if record else ["v=spf1", "mx", "~all"]
     wanted = [term for term in dict.fromkeys(wanted) if term not in terms]
     last = next(
-        (i for i, t in enumerate(terms) if t.lower().lstrip("+-~?") == "all" or t.lower().startswith("redirect=")),
+        (
+            i
+            for i, t in enumerate(terms)
+            if t.lower().lstrip("+-~?") == "all" or t.lower().startswith("redirect=")
+        ),
         len(terms),
     )
     return " ".join([*terms[:last], *wanted, *terms[last:]])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mailmend.facts.case import Case, version
+from mailmend.facts.case import Case
 from mailmend.facts.hazards import ipv4_out, ipv6_literals
 from mailmend.facts.services import overrides, smtp_clients
+from mailmend.facts.versions import version
 from mailmend.model import Change, Effect, Expectation, Objection, Probe, Proposal
 
 ID = "ipv4-client"
@@ -16,7 +17,11 @@ EFFECT: Effect = "contains"
 
 def propose(case: Case, probe: Probe) -> Proposal:
     """`smtp` and `relay`, and every other smtp client that affected mail takes: one forgotten still bounces."""
-    targets = [entry.id for entry in smtp_clients(probe) if entry.name in ("smtp", "relay") or entry.id in case.services]
+    targets = [
+        entry.id
+        for entry in smtp_clients(probe)
+        if entry.name in ("smtp", "relay") or entry.id in case.services
+    ]
     changes = []
     for target in targets:
         before = overrides(probe, target).get("inet_protocols")
@@ -37,9 +42,13 @@ def propose(case: Case, probe: Probe) -> Proposal:
 
 def _expectations(case: Case, targets: list[str]) -> Iterator[Expectation]:
     for target in targets:
-        yield Expectation("saved", "setting-is", f"{target}/inet_protocols", "ipv4", f"{target} uses IPv4 only")
+        yield Expectation(
+            "saved", "setting-is", f"{target}/inet_protocols", "ipv4", f"{target} uses IPv4 only"
+        )
     for recipient in case.recipients:
-        yield Expectation("client", "client-family", recipient, "ipv4", f"the smtp client tries only IPv4 for {recipient}")
+        yield Expectation(
+            "client", "client-family", recipient, "ipv4", f"the smtp client tries only IPv4 for {recipient}"
+        )
 
 
 def _objections(case: Case, probe: Probe) -> Iterator[Objection]:

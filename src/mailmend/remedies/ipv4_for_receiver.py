@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mailmend.facts.case import Case, version, written
+from mailmend.facts.case import Case, written
 from mailmend.facts.hazards import dane_crash, ipv4_out, lookups_bypass_dns
 from mailmend.facts.settings import value
+from mailmend.facts.versions import version
 from mailmend.model import Change, Effect, Expectation, Objection, Probe, Proposal
 from mailmend.questions import File, MapTypes
 
@@ -19,6 +20,10 @@ HEALS = ("ipv6-ptr-or-auth", "ptr-missing", "fcrdns-mismatch", "spf-fail", "unau
 EFFECT: Effect = "contains"
 PARAMETER = "smtp_dns_reply_filter"
 TABLE = "ipv4_only_receivers"
+HEAD = """\
+# Receivers that are reached over IPv4 only, written by mailmend.
+# See smtp_dns_reply_filter in postconf(5).
+"""
 
 
 def propose(case: Case, probe: Probe) -> Proposal:
@@ -39,7 +44,9 @@ def propose(case: Case, probe: Probe) -> Proposal:
         override = written(probe, PARAMETER, service)
         if _overridden(probe, service) and ours not in (override or "").replace(",", " ").split():
             target = f"{service}/{PARAMETER}"
-            changes.append(Change("override", target, override, _prepend(ours, override).replace(" ", ""), "reload"))
+            changes.append(
+                Change("override", target, override, _prepend(ours, override).replace(" ", ""), "reload")
+            )
     return Proposal(
         ID,
         EFFECT,
@@ -69,7 +76,7 @@ def merged(before: str | None, lines: tuple[str, ...]) -> str:
     """The table with *lines* in it; what stands there already stays."""
     head = before
     if head is None:
-        head = "# Receivers that are reached over IPv4 only, written by mailmend.\n# See smtp_dns_reply_filter in postconf(5).\n"
+        head = HEAD
     missing = [line for line in lines if line not in head.splitlines()]
     return head + "".join(f"{line}\n" for line in missing)
 
@@ -95,8 +102,10 @@ def _expectations(case: Case) -> Iterator[Expectation]:
 def _objections(case: Case, probe: Probe) -> Iterator[Objection]:
     known = version(probe)
     if known and known < (3, 0):
-        yield Objection(f"Postfix {value(probe, 'mail_version')} has no smtp_dns_reply_filter (it came with 3.0)",
-                        "mailmend fix --remedy ipv4-client")
+        yield Objection(
+            f"Postfix {value(probe, 'mail_version')} has no smtp_dns_reply_filter (it came with 3.0)",
+            "mailmend fix --remedy ipv4-client",
+        )
     types = probe.ask(MapTypes())
     if types.answer is not None and "regexp" not in types.answer:
         yield Objection("this Postfix has no regexp tables", "mailmend fix --remedy ipv4-client")

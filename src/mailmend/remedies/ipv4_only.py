@@ -52,7 +52,9 @@ def _expectations(case: Case, probe: Probe) -> Iterator[Expectation]:
         says = f"{name} is closed" if gone else f"{name} is still open"
         yield Expectation("running", "listener", name, "gone" if gone else "open", says)
     for recipient in case.recipients:
-        yield Expectation("client", "client-family", recipient, "ipv4", f"the smtp client tries only IPv4 for {recipient}")
+        yield Expectation(
+            "client", "client-family", recipient, "ipv4", f"the smtp client tries only IPv4 for {recipient}"
+        )
 
 
 def _objections(case: Case, probe: Probe) -> Iterator[Objection]:

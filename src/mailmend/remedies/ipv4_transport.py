@@ -77,7 +77,9 @@ def _clone(service: str, probe: Probe) -> Iterator[Change]:
     for limit in LIMITS:
         own = written(probe, f"{old}_{limit}")
         if own is not None:
-            yield Change("setting", f"{name}_{limit}", written(probe, f"{name}_{limit}"), f"${old}_{limit}", "reload")
+            yield Change(
+                "setting", f"{name}_{limit}", written(probe, f"{name}_{limit}"), f"${old}_{limit}", "reload"
+            )
 
 
 def _entry(name: str, original: Service) -> str:
@@ -106,7 +108,9 @@ def _table(before: str | None, ways: tuple[Way, ...]) -> str:
 
 def _expectations(case: Case) -> Iterator[Expectation]:
     for recipient in case.recipients:
-        yield Expectation("client", "client-family", recipient, "ipv4", f"the smtp client tries only IPv4 for {recipient}")
+        yield Expectation(
+            "client", "client-family", recipient, "ipv4", f"the smtp client tries only IPv4 for {recipient}"
+        )
 
 
 def _objections(case: Case, probe: Probe) -> Iterator[Objection]:

@@ -16,7 +16,9 @@ def config_directory(probe: Probe) -> str:
     """Where this Postfix reads main.cf and master.cf (postconf(5) config_directory)."""
     seen = probe.ask(Setting("config_directory"))
     if seen.answer is None or not seen.answer.value:
-        raise CannotLook(f"Postfix's configuration cannot be read: {seen.error}", "is Postfix installed here?")
+        raise CannotLook(
+            f"Postfix's configuration cannot be read: {seen.error}", "is Postfix installed here?"
+        )
     return seen.answer.value
 
 
@@ -35,17 +37,27 @@ def compose(changes: Iterable[Change], probe: Probe) -> tuple[FileEdit, ...]:
             tables[change.target] = FileEdit(change.target, _text(probe, change.target), change.after)
         elif change.kind == "setting":
             main = main or maincf.parse(_required(probe, f"{directory}/main.cf"))
-            main = main.assign(change.target, change.after) if change.after is not None else main.remove(change.target)
+            main = (
+                main.assign(change.target, change.after)
+                if change.after is not None
+                else main.remove(change.target)
+            )
         elif change.kind == "override":
             master = master or mastercf.parse(_required(probe, f"{directory}/master.cf"))
             service, _, name = change.target.rpartition("/")
             master = master.assign_override(service, name, change.after)
         elif change.kind == "service":
             master = master or mastercf.parse(_required(probe, f"{directory}/master.cf"))
-            master = master.remove_service(change.target) if change.after is None else master.add_service(change.after)
+            master = (
+                master.remove_service(change.target)
+                if change.after is None
+                else master.add_service(change.after)
+            )
     edits = list(tables.values())
     if master is not None:
-        edits.append(FileEdit(f"{directory}/master.cf", _required(probe, f"{directory}/master.cf"), str(master)))
+        edits.append(
+            FileEdit(f"{directory}/master.cf", _required(probe, f"{directory}/master.cf"), str(master))
+        )
     if main is not None:
         edits.append(FileEdit(f"{directory}/main.cf", _required(probe, f"{directory}/main.cf"), str(main)))
     return tuple(edit for edit in edits if edit.before != edit.after)
@@ -95,5 +107,7 @@ def _text(probe: Probe, path: str) -> str | None:
 def _required(probe: Probe, path: str) -> str:
     text = _text(probe, path)
     if text is None:
-        raise Refused(f"{path} does not exist", "mailmend changes an existing configuration, it does not make one")
+        raise Refused(
+            f"{path} does not exist", "mailmend changes an existing configuration, it does not make one"
+        )
     return text

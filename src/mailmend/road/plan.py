@@ -60,8 +60,14 @@ def plan(
 
 def _watched(findings: tuple[Finding, ...], proposals: list[Proposal], pending: tuple[Proposal, ...]) -> Plan:
     reasons = [o.reason for p in proposals if p.remedy == WATCHED for o in p.objections]
-    why = "these records are somebody else's to publish; mailmend watches for them" if pending else "; ".join(reasons)
-    return Plan(None, findings, (), "", digest(WATCHED, (), ()), pending, (), why or "every record is there already")
+    why = (
+        "these records are somebody else's to publish; mailmend watches for them"
+        if pending
+        else "; ".join(reasons)
+    )
+    return Plan(
+        None, findings, (), "", digest(WATCHED, (), ()), pending, (), why or "every record is there already"
+    )
 
 
 def _expectations(proposal: Proposal) -> tuple[Expectation, ...]:

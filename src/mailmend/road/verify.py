@@ -21,7 +21,10 @@ def running(activation: Activation, since: datetime) -> tuple[Expectation, ...]:
             clean,
         )
     if activation == "reload":
-        return (Expectation("running", "running-since", "qmgr", stamp, "Postfix has loaded what is saved"), clean)
+        return (
+            Expectation("running", "running-since", "qmgr", stamp, "Postfix has loaded what is saved"),
+            clean,
+        )
     return ()
 
 
@@ -54,7 +57,9 @@ def listeners_as_they_are(probe: Probe) -> tuple[Expectation, ...]:
 def delivered(case: Case, family: str, since: datetime) -> Expectation:
     """Real mail to the receiver is accepted from now on: pending until the log shows some."""
     subject = f"{','.join(case.suffixes)} {family}"
-    return Expectation("delivery", "delivered", subject, since.isoformat(), f"mail to {case.receiver} is delivered")
+    return Expectation(
+        "delivery", "delivered", subject, since.isoformat(), f"mail to {case.receiver} is delivered"
+    )
 
 
 def verify(expectations: Iterable[Expectation], probe: Probe) -> Proof:

@@ -41,7 +41,7 @@ def send_and_follow(
             delivery = maillog.delivery(line)
             if delivery is not None:
                 out.append(delivery)
-            if out and line.message == "removed" or (out and out[-1].severity == "deferred"):
+            if (out and line.message == "removed") or (out and out[-1].severity == "deferred"):
                 return tuple(out)
     if not out:
         raise CannotLook("the log says nothing of the message yet", "look again with mailmend status")

@@ -1,0 +1,95 @@
+"""How each receiver treated this host lately, per address family, counted from its own log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from mailmend.facts.looking import answer
+from mailmend.model import Delivery, Family, Probe, Relay, Reply
+from mailmend.questions import DeliveryCount, RecentDeliveries
+
+_FAMILIES: tuple[Family, ...] = ("ipv4", "ipv6")
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Refusals with one cause that named one source address (None: the replies named none)."""
+
+    cause: str
+    source_ip: str | None
+    count: int
+    text: str
+    last: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """*total* counts every delivery attempt with an outcome, *sent* those that were accepted."""
+
+    receiver: str
+    family: Family
+    sent: int
+    total: int
+    refused: tuple[Refused, ...]
+
+    def refusals(self, cause: str) -> int:
+        return sum(r.count for r in self.refused if r.cause == cause)
+
+
+def tallies(probe: Probe) -> tuple[Tally, ...]:
+    """One Tally for each known receiver and family that the log shows. Unknown where the log is unread."""
+    from mailmend.receivers import load, of_host
+
+    known = load()
+    groups: dict[tuple[str, Family], list[DeliveryCount]] = {}
+    for count in answer(probe, RecentDeliveries()).counts:
+        who = of_host(count.relay_host) if count.relay_host else None
+        if who and count.family:
+            groups.setdefault((who, count.family), []).append(count)
+    return tuple(
+        Tally(
+            receiver=who,
+            family=family,
+            sent=sum(c.count for c in counts if c.status == "sent"),
+            total=sum(c.count for c in counts),
+            refused=_refused(counts, known),
+        )
+        for (who, family), counts in sorted(groups.items())
+    )
+
+
+def over(tally: Tally) -> str:
+    """`over IPv6`, for sentences."""
+    return "over IPv6" if tally.family == "ipv6" else "over IPv4"
+
+
+def _refused(counts: list[DeliveryCount], known: tuple[Receiver, ...]) -> tuple[Refused, ...]:
+    from mailmend.parse.reply import source_ip
+
+    out: dict[tuple[str, str | None], Refused] = {}
+    for count in counts:
+        cause = None if count.status == "sent" else cause_of(count, known)
+        if cause is None:
+            continue
+        ip = source_ip(count.text)
+        before = out.get((cause, ip))
+        latest = before if before and before.last > count.last else None
+        out[cause, ip] = Refused(
+            cause,
+            ip,
+            count.count + (before.count if before else 0),
+            latest.text if latest else count.text,
+            latest.last if latest else count.last,
+        )
+    return tuple(out.values())
+
+
+def cause_of(count: DeliveryCount, known: tuple[Receiver, ...]) -> str | None:
+    """The cause that the receiver's own rules give these refusals, None where no rule matches."""
+    from mailmend.receivers import match
+
+    reply = Reply(count.code, count.dsn, count.text)
+    severity = "deferred" if count.status == "deferred" else "bounced"
+    found = match(Delivery(severity, reply=reply, relay=Relay(count.relay_host, None)), known)
+    return found.rule.cause if found else None
