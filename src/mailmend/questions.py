@@ -133,6 +133,11 @@ class Setting(Question[SettingValue]):
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigWarnings(Question[tuple[str, ...]]):
+    """What postconf(1) itself warns of: unused, undefined and overridden parameters, each once."""
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """An entry of master.cf (master(5)); *overrides* are its `-o name=value`, in order."""
 

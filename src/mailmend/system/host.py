@@ -45,7 +45,7 @@ def command(argv: Sequence[str], *, timeout: float = 10, stdin: str = "") -> sub
             errors="surrogateescape",
             timeout=timeout,
             check=False,
-            env={"LC_ALL": "C", "PATH": _PATH},
+            env=environment(),
             cwd="/",
         )
     except FileNotFoundError:
@@ -54,6 +54,11 @@ def command(argv: Sequence[str], *, timeout: float = 10, stdin: str = "") -> sub
         raise CannotLook(f"{argv[0]} may not be run by this user") from None
     except subprocess.TimeoutExpired:
         raise CannotLook(f"{argv[0]} gave no answer within {timeout:g} s") from None
+
+
+def environment() -> dict[str, str]:
+    """The whole environment that a program of ours gets: the C locale and a PATH that reaches sbin."""
+    return {"LC_ALL": "C", "PATH": _PATH}
 
 
 def has_command(name: str) -> bool:
