@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from mailmend.model import Probe, Scope
 from mailmend.questions import DeliveryCount, RecentDeliveries
-
-if TYPE_CHECKING:
-    from mailmend.model import Probe, Scope
 
 # What is looked at where neither the operator nor the log names anybody: the receiver most often refused.
 REFERENCE = "gmail.com"

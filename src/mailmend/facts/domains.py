@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from mailmend.facts.looking import answer
 from mailmend.facts.settings import value, words
+from mailmend.model import Probe
 from mailmend.questions import File, MapLookup
-
-if TYPE_CHECKING:
-    from mailmend.model import Probe
 
 AddressClass = Literal["local", "alias", "mailbox", "relay", "default"]
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mailmend.facts.domains import address_class, origin
 from mailmend.facts.looking import answer
 from mailmend.facts.settings import lookup, value
+from mailmend.model import Probe
 from mailmend.questions import Setting
-
-if TYPE_CHECKING:
-    from mailmend.model import Probe
 
 # Postfix's own limits are 1000 addresses and 1000 levels; an operator's forward needs neither.
 _LIMIT = 50

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 from mailmend.model import CannotLook, Evidence, Family, Finding, Probe, Question
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
 
 A = TypeVar("A")
 

@@ -55,6 +55,14 @@ def addresses(host: str, family: Family, probe: Probe) -> tuple[str, ...]:
     return answer(probe, Records(host, "A" if family == "ipv4" else "AAAA")).records
 
 
+def direct(domain: str, nexthop: str, probe: Probe) -> bool:
+    """Whether the next hop is one of the domain's own mail hosts, and so no relay in between."""
+    name, bracketed = bare_host(nexthop)
+    if not bracketed and name == domain:
+        return True
+    return bool(set(hosts(nexthop, probe).hosts) & set(hosts(domain, probe).hosts))
+
+
 def destination(nexthop: str, family: Family, probe: Probe) -> str | None:
     """One address of the best mail host that has one in *family*; None where no host has.
 

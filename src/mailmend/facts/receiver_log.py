@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from mailmend.facts.looking import answer
 from mailmend.model import Delivery, Family, Probe, Relay, Reply
 from mailmend.questions import DeliveryCount, RecentDeliveries
 
-_FAMILIES: tuple[Family, ...] = ("ipv4", "ipv6")
+if TYPE_CHECKING:
+    from mailmend.receivers import Receiver
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,12 @@ def cause_of(count: DeliveryCount, known: tuple[Receiver, ...]) -> str | None:
     from mailmend.receivers import match
 
     reply = Reply(count.code, count.dsn, count.text)
-    severity = "deferred" if count.status == "deferred" else "bounced"
-    found = match(Delivery(severity, reply=reply, relay=Relay(count.relay_host, None)), known)
+    found = match(
+        Delivery(
+            count.status if count.status != "sent" else "delivered",
+            reply=reply,
+            relay=Relay(count.relay_host, None),
+        ),
+        known,
+    )
     return found.rule.cause if found else None

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from mailmend.facts.domains import AddressClass, address_class, transport_keys
 from mailmend.facts.expansion import expand
 from mailmend.facts.settings import lookup, smtp_services, value
-
-if TYPE_CHECKING:
-    from mailmend.model import Probe
+from mailmend.model import Probe
 
 # address class -> the parameter that names its transport; an alias that is not expanded is an error.
 _TRANSPORT: dict[AddressClass, str] = {

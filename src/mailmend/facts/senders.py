@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from mailmend.facts.domains import is_own, origin
+from mailmend.model import Probe, Scope
 from mailmend.questions import RecentDeliveries
-
-if TYPE_CHECKING:
-    from mailmend.model import Probe, Scope
 
 # SRS0=HHH=TT=domain=local and its further hops; the separator is the implementation's choice.
 _SRS = re.compile(r"SRS[01][-+=]", re.IGNORECASE)

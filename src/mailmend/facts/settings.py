@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mailmend.facts.looking import answer
+from mailmend.model import Probe
 from mailmend.questions import MapLookup, Services, Setting
-
-if TYPE_CHECKING:
-    from mailmend.model import Probe
 
 # Tables of patterns see whole addresses only, never a bare domain, `.parent` or `*` (DICT_FLAG_FIXED).
 _PATTERN_TYPES = ("regexp", "pcre", "tcp")

@@ -6,20 +6,18 @@ the family in inet_interfaces; only then the kernel's choice.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from mailmend.facts.destinations import affected
 from mailmend.facts.looking import Unknown, answer
-from mailmend.facts.mx import destination, same_address
+from mailmend.facts.mx import destination, direct, same_address
 from mailmend.facts.route import route
 from mailmend.facts.settings import value, words
 from mailmend.model import Family, Probe, Scope, family_of
 from mailmend.questions import HostAddress, HostAddresses, RecentDeliveries, Records, SourceAddress
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _FAMILIES: tuple[Family, ...] = ("ipv4", "ipv6")
 # Addresses that no receiver ever sees: RFC 1918, 6598, 3927, 4193, 4291.
@@ -87,8 +85,8 @@ def used(scope: Scope, probe: Probe) -> tuple[Source, ...]:
     targets: dict[str, dict[str, None]] = {}
     for recipient in affected(scope, probe):
         way = route(recipient, probe)
-        if not way.smtp:
-            continue
+        if not way.smtp or (way.relayed and not _direct(way.domain, way.nexthop, probe)):
+            continue  # behind a relay it is the relay's address that the receiver judges
         for family in families(way.service, probe):
             try:
                 found = destination(way.nexthop, family, probe)
@@ -102,6 +100,13 @@ def used(scope: Scope, probe: Probe) -> tuple[Source, ...]:
             if source.ip is not None or _host_has(source.family, probe):
                 out.setdefault((service, source.family, source.ip), source)
     return tuple(out.values())
+
+
+def _direct(domain: str, nexthop: str, probe: Probe) -> bool:
+    try:
+        return direct(domain, nexthop, probe)
+    except Unknown:
+        return False
 
 
 def _source(service: str, family: Family, target: str, probe: Probe) -> Source:

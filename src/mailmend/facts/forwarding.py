@@ -1,0 +1,150 @@
+"""Whether this host forwards other people's mail, and in what state that leaves: envelope and signatures."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from mailmend.facts.looking import Unknown, answer
+from mailmend.facts.route import routes
+from mailmend.facts.senders import domain_of, rewritten, senders
+from mailmend.facts.settings import tables, value, words
+from mailmend.model import Probe, Scope
+from mailmend.questions import File, RecentDeliveries
+
+# Tables of patterns that act on a message's header or body (header_checks(5)).
+_CONTENT_TABLES = (
+    "header_checks",
+    "mime_header_checks",
+    "body_checks",
+    "smtp_header_checks",
+    "smtp_mime_header_checks",
+    "smtp_body_checks",
+)
+_ALTERS = re.compile(r"\s(?:REPLACE|STRIP|IGNORE|PREPEND)(?:\s|$)", re.IGNORECASE)
+_SRS_SIGNS = ("srs", ":10001", ":10003")
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """*known* by the log or a route that was followed. *count*: forwarded deliveries logged.
+
+    *strangers*: others' domains under which mail leaves with its envelope not rewritten.
+    """
+
+    known: bool
+    count: int
+    strangers: tuple[str, ...]
+    rewritten: int
+    way: str
+
+
+def forwarded(scope: Scope, probe: Probe) -> Forwarded:
+    """What the log and the routes of the scope's recipients show. Unknown where neither can be read."""
+    log = probe.ask(RecentDeliveries())
+    counts = [c for c in (log.answer.counts if log.answer else ()) if c.forwarded and c.family]
+    named = [way for r in scope.recipients for way in routes(r, probe) if way.forwarded and way.leaves]
+    if log.answer is None and not named:
+        raise Unknown(log)
+    foreign = senders(Scope(), probe).foreign if counts else ()
+    mine = {domain_of(s) for c in counts for s in c.senders if s and not rewritten(s)}
+    srs = {s for c in counts for s in c.senders if rewritten(s)}
+    return Forwarded(
+        known=bool(counts or named),
+        count=sum(c.forwarded for c in counts),
+        strangers=tuple(name for name in foreign if name in mine),
+        rewritten=len(srs),
+        way=f"{named[0].recipient} goes to {named[0].final}" if named else "",
+    )
+
+
+def envelope_rewriter(probe: Probe) -> str | None:
+    """The setting that rewrites envelope senders (`sender_canonical_maps = ...`), None where there is none.
+
+    A table counts where it rewrites envelopes at all (sender_canonical_classes) and is a service, as the
+    SRS daemons are, or is named for SRS. Unknown where the settings cannot be read.
+    """
+    for name, classes in (
+        ("sender_canonical_maps", "sender_canonical_classes"),
+        ("canonical_maps", "canonical_classes"),
+    ):
+        text = value(probe, name)
+        if "envelope_sender" not in words(value(probe, classes)):
+            continue
+        for table in tables(text):
+            service = table.removeprefix("proxy:").partition(":")[0] in ("tcp", "socketmap")
+            if service or any(sign in table.lower() for sign in _SRS_SIGNS):
+                return f"{name} = {table}"
+    for name in ("smtpd_milters", "non_smtpd_milters"):
+        for milter in words(value(probe, name)):
+            if "srs" in milter.lower():
+                return f"{name} = {milter}"
+    return None
+
+
+def alterations(probe: Probe) -> tuple[tuple[str, str], ...]:
+    """(setting, why) for each that changes what a DKIM signature covers. Unknown where unread."""
+    return (*_tables_that_alter(probe), *_rewriting_of_headers(probe), *_other_alterations(probe))
+
+
+def filters(probe: Probe) -> tuple[str, ...]:
+    """Programs that get every message between in and out, so that Postfix cannot say what they change."""
+    return tuple(
+        f"{name} = {text}"
+        for name in ("content_filter", "smtpd_proxy_filter")
+        if (text := value(probe, name))
+    )
+
+
+def milters(probe: Probe) -> tuple[str, ...]:
+    """Milters (signers, spam filters); they add header fields, which breaks no signature."""
+    both = (*words(value(probe, "smtpd_milters")), *words(value(probe, "non_smtpd_milters")))
+    return tuple(dict.fromkeys(both))
+
+
+def _tables_that_alter(probe: Probe) -> list[tuple[str, str]]:
+    out = []
+    for name in _CONTENT_TABLES:
+        for table in tables(value(probe, name)):
+            path = table.rpartition(":")[2]
+            if not path.startswith("/"):
+                continue
+            lines = answer(probe, File(path)).text.splitlines()
+            hits = [line for line in lines if not line.lstrip().startswith("#") and _ALTERS.search(line)]
+            signed = [line for line in hits if "body" in name or not _adds_only(line)]
+            if signed:
+                out.append((name, f"{table} changes what passes: {signed[0].strip()[:80]}"))
+    return out
+
+
+def _adds_only(line: str) -> bool:
+    """PREPEND adds a field, and Received: is never signed: neither breaks a signature."""
+    return bool(re.search(r"\sPREPEND\s", line, re.IGNORECASE)) or "received" in line.lower()
+
+
+def _rewriting_of_headers(probe: Probe) -> list[tuple[str, str]]:
+    """Header addresses of mail from elsewhere stay as they are unless one of two settings says otherwise."""
+    everybody = "static:all" in words(value(probe, "local_header_rewrite_clients"))
+    if not everybody and not value(probe, "remote_header_rewrite_domain"):
+        return []
+    out = []
+    for name, classes in (
+        ("sender_canonical_maps", "sender_canonical_classes"),
+        ("canonical_maps", "canonical_classes"),
+    ):
+        if value(probe, name) and "header_sender" in words(value(probe, classes)):
+            out.append((classes, f"{name} rewrites the From: header too; only envelope_sender should be"))
+    if value(probe, "masquerade_domains"):
+        out.append(("masquerade_domains", "masquerade_domains rewrites the From: header"))
+    return out
+
+
+def _other_alterations(probe: Probe) -> list[tuple[str, str]]:
+    out = []
+    discarded = words(value(probe, "smtp_discard_ehlo_keywords").lower())
+    if "8bitmime" in discarded and value(probe, "disable_mime_output_conversion") != "yes":
+        why = "8BITMIME is discarded, so 8-bit bodies are re-encoded on the way out"
+        out.append(("smtp_discard_ehlo_keywords", why))
+    if value(probe, "message_strip_characters"):
+        out.append(("message_strip_characters", "characters are stripped from every message"))
+    return out
