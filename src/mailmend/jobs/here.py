@@ -7,10 +7,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mailmend.model import Activation, CannotLook, Refused
 from mailmend.questions import Host, HostFacts, Setting
-from mailmend.system.probe import Remembering
+from mailmend.system.probe import Recorded, Remembering
+
+if TYPE_CHECKING:
+    from mailmend.system.follow import Place
 
 STATE = Path("/var/lib/mailmend")
 Progress = Callable[[str], None]
@@ -41,6 +45,19 @@ class Here:
         if seen.answer is None or not seen.answer.value:
             raise CannotLook(seen.error or "Postfix does not say its version", "")
 
+    def log(self) -> Place:
+        """The log that Postfix really writes; CannotLook where there is none."""
+        from mailmend.system.follow import place
+
+        seen = self.probe.ask(Setting("maillog_file"))
+        return place((seen.answer.value or "") if seen.answer else "")
+
+    def save(self, path: Path) -> None:
+        """Write down every question asked so far with its answer: evidence for a report, or a replay."""
+        from mailmend.system.recording import dump
+
+        path.write_text(dump(self.probe.recording()), "utf-8", "surrogateescape")
+
     def activate(self, kind: Activation) -> None:
         """Bring what is saved to the running server, the way this host does it, and see it happen."""
         from mailmend.system import activation
@@ -48,8 +65,15 @@ class Here:
         activation.detect(self.probe).activate(kind)
 
 
-def here(config_directory: str | None = None, state: Path | None = None) -> Here:
-    """This host, looked at afresh."""
+def here(
+    config_directory: str | None = None, state: Path | None = None, replay: Path | None = None
+) -> Here:
+    """This host, looked at afresh; with *replay*, the host whose looks were saved there."""
+    if replay is not None:
+        from mailmend.system.recording import load
+
+        answers = load(replay.read_text("utf-8", "surrogateescape"))
+        return Here(Remembering(Recorded(answers)), config_directory, state or STATE)
     from mailmend.system.live import live
 
     return Here(Remembering(live(config_directory)), config_directory, state or STATE)
