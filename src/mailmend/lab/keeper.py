@@ -1,0 +1,152 @@
+"""The first process of the lab: one network, its name server and its mail servers. Run by the driver.
+
+    unshare --mount --pid --net ... python -m mailmend.lab.keeper WORLD-FD RELAY-FD UNPACKED MOUNT-POINT
+
+It ends when the driver's end of the base socket closes, and everything in the lab ends with it, because it
+is the first process of the PID namespace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from mailmend.lab import control, kernel, network, relay, root, sending
+from mailmend.lab.mailboxes import Google, Mailbox, as_told
+from mailmend.lab.nameserver import Nameserver
+from mailmend.lab.zones import Zones
+
+
+class World:
+    """Everything but the relay; its public methods are what the driver may call."""
+
+    def __init__(self, unpacked: Path, spaces: dict[str, int]) -> None:
+        certificates = unpacked / "etc/ssl"
+        pair = (certificates / "certs/ssl-cert-snakeoil.pem", certificates / "private/ssl-cert-snakeoil.key")
+        self._key = sending.private_key(unpacked)
+        self._zones = Zones(sending.public_key(unpacked))
+        self._resolver = Nameserver(self._zones)
+        self._servers: dict[str, Mailbox] = {
+            "receiver": Google("mx.google.com", self._zones, pair),
+            "sender": Mailbox("mail.sender.example"),
+            "elsewhere": Mailbox("mx.elsewhere.example"),
+        }
+        self._spaces = spaces
+        # A thread that entered a network stays there: the sender's sessions are opened by this one.
+        enter = functools.partial(kernel.enter, spaces["sender"])
+        self._sender = ThreadPoolExecutor(1, initializer=enter)
+
+    async def open(self) -> None:
+        await self._resolver.serve(network.listening(self._spaces["net"], 53, udp=True))
+        for name, server in self._servers.items():
+            await server.serve(network.listening(self._spaces[name], 25))
+
+    def hello(self) -> None:
+        """Answered once everything listens."""
+
+    def publish(self, records: list[str]) -> None:
+        self._zones.publish(records)
+
+    def withdraw(self, name: str, kind: str | None) -> None:
+        self._zones.withdraw(name, kind)
+
+    def pristine(self) -> None:
+        """The zones, the modes and the empty mailboxes of the beginning."""
+        self._zones.reset()
+        self._resolver.mode = "ok"
+        for server in self._servers.values():
+            server.received.clear()
+            server.tls = False
+        google = self._servers["receiver"]
+        assert isinstance(google, Google)  # noqa: S101 (for the type checker)
+        google.world, google.mode = "lenient", "ok"
+
+    def reset_zones(self) -> None:
+        self._zones.reset()
+
+    def resolver(self, mode: str) -> None:
+        self._resolver.mode = mode
+
+    def receiver(self, attribute: str, value: Any) -> None:
+        """Set `world`, `mode` or `tls` of the stand-in."""
+        setattr(self._servers["receiver"], attribute, value)
+
+    def received(self, server: str) -> list[dict[str, Any]]:
+        return [as_told(message) for message in self._servers[server].received]
+
+    async def send(self, **arguments: Any) -> list[str]:
+        """Replies of the relay to a batch (sending.send)."""
+        signed = arguments.pop("signed")
+        task = functools.partial(sending.send, key=self._key if signed else None, **arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._sender, task)
+
+
+async def serve(base: socket.socket, world: World) -> None:
+    """Answer requests until the driver has gone."""
+    await world.open()
+    loop = asyncio.get_running_loop()
+    ended = loop.create_future()
+    tasks = set()
+
+    def arrived() -> None:
+        request = control.next_request(base)
+        if request is None:
+            loop.remove_reader(base)
+            if not ended.done():
+                ended.set_result(None)
+            return
+        task = loop.create_task(_answer(request[0], world))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    loop.add_reader(base, arrived)
+    await ended
+
+
+async def _answer(stream: socket.socket, world: World) -> None:
+    reader, writer = await asyncio.open_connection(sock=stream, limit=1 << 26)
+    operation, arguments = json.loads(await reader.readline())
+    method: Callable[..., Any] = getattr(world, operation)
+    try:
+        value = method(**arguments)
+        reply = control.result(await value if asyncio.iscoroutine(value) else value)
+    except (ValueError, OSError) as failure:
+        reply = control.error(f"{operation}: {failure}")
+    with contextlib.suppress(ConnectionError):
+        writer.write(reply)
+        await writer.drain()
+    writer.close()
+
+
+def main() -> None:
+    world_fd, relay_fd, unpacked, mount_point = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4])
+    base, relay_base = (socket.socket(fileno=fd) for fd in (world_fd, relay_fd))
+    for sock in (base, relay_base):
+        sock.set_inheritable(False)
+    try:
+        spaces = network.create()
+        relay.begin(relay_base, spaces["relay"], unpacked, mount_point)
+        relay_base.close()
+        ip, environment = root.command("ip", unpacked)
+        network.wire(spaces, [ip], environment)
+        world = World(unpacked, spaces)
+    except OSError as failure:
+        sys.exit(f"{failure.filename or 'network'}: {failure.strerror}")
+    # Orphans of the relay's beginning come to this process; nobody waits for them.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    asyncio.run(serve(base, world))
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

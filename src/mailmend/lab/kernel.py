@@ -1,0 +1,82 @@
+"""Namespaces and mounts: the Linux system calls of a private network that Python 3.11 does not offer."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+# linux/sched.h
+NEWNS = 0x00020000
+NEWCGROUP = 0x02000000
+NEWUTS = 0x04000000
+NEWIPC = 0x08000000
+NEWPID = 0x20000000
+NEWNET = 0x40000000
+
+# linux/mount.h
+MS_RDONLY = 1
+MS_NOSUID = 2
+MS_NODEV = 4
+MS_REMOUNT = 32
+MS_BIND = 4096
+MS_REC = 16384
+MS_PRIVATE = 1 << 18
+MNT_DETACH = 2
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _must(result: int, what: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), what)
+
+
+def unshare(flags: int) -> None:
+    """Leave the namespaces named by *flags* (unshare(2)); NEWPID concerns the children to come."""
+    _must(_libc.unshare(ctypes.c_int(flags)), "unshare")
+
+
+def enter(namespace: int) -> None:
+    """Put the calling thread into the namespace behind an open descriptor (setns(2))."""
+    _must(_libc.setns(ctypes.c_int(namespace), ctypes.c_int(0)), "setns")
+
+
+def mount(source: str, target: Path | str, kind: str = "", flags: int = 0, options: str = "") -> None:
+    """mount(2); the error names the target."""
+    arguments = [os.fsencode(text) for text in (source, str(target), kind)]
+    _must(_libc.mount(*arguments, ctypes.c_ulong(flags), options.encode()), f"mount {target}")
+
+
+def pivot(root: Path, old: str) -> None:
+    """Make *root* the root of this mount namespace; the old one is found at *old* (a folder below it)."""
+    (root / old.lstrip("/")).mkdir(exist_ok=True)
+    os.chdir(root)
+    _must(_libc.pivot_root(b".", old.lstrip("/").encode()), "pivot_root")
+    os.chdir("/")
+
+
+def detach(target: str) -> None:
+    """Take a mount out of sight at once (umount2(2), MNT_DETACH)."""
+    _must(_libc.umount2(target.encode(), ctypes.c_int(MNT_DETACH)), f"umount {target}")
+
+
+def new_network() -> int:
+    """A fresh network namespace that lives as long as the returned descriptor; the caller moves into it."""
+    unshare(NEWNET)
+    return os.open("/proc/self/ns/net", os.O_RDONLY)
+
+
+@contextmanager
+def inside(namespace: int) -> Iterator[None]:
+    """Act in another network namespace for a while: sockets opened there stay there."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    enter(namespace)
+    try:
+        yield
+    finally:
+        enter(home)
+        os.close(home)

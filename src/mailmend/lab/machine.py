@@ -1,0 +1,148 @@
+"""An overlay of the unpacked Postfix and this host's root -> the relay's own root file system.
+
+Inside, everything has its default path. What the host keeps about mail is covered, whatever it writes goes to
+a tmpfs that ends with the namespace, and mailmend's source and Python are where they are outside.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+from pathlib import Path
+
+from mailmend.lab import kernel
+from mailmend.lab.network import RESOLVER
+
+HOSTNAME = "relay.example.org"
+HOST = "/.host"
+# Empty file systems over what the host may have there.
+COVERED = (
+    "run",
+    "tmp",
+    "var/tmp",
+    "var/log",
+    "var/mail",
+    "var/spool/postfix",
+    "var/lib/postfix",
+    "var/lib/mailmend",
+    "etc/postfix",
+    "etc/mailmend",
+)
+COVERED_IF_THERE = ("etc/webmin", "etc/opendkim", "etc/postsrsd", "etc/cron.d", "var/spool/cron")
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+ACCOUNTS = {
+    "etc/passwd": ("postfix:x:{uid}:{uid}::/var/spool/postfix:/usr/sbin/nologin",),
+    "etc/group": ("postfix:x:{uid}:", "postdrop:x:{gid}:"),
+}
+FILES = {
+    "etc/hostname": f"{HOSTNAME}\n",
+    "etc/mailname": f"{HOSTNAME}\n",
+    "etc/hosts": f"127.0.0.1\tlocalhost\n127.0.1.1\t{HOSTNAME} relay\n::1\tlocalhost ip6-localhost\n",
+    "etc/resolv.conf": f"nameserver {RESOLVER}\n",
+    "etc/nsswitch.conf": "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\n",
+    "etc/aliases": "postmaster: root\n",
+}
+
+
+def build(unpacked: Path, mount_point: Path) -> None:
+    """Make the relay's root and move into it. The caller is alone in fresh mount, PID and UTS namespaces.
+
+    Afterwards the host's root is at HOST until `forget_host`. OSError names what could not be mounted.
+    """
+    kernel.mount("", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
+    kernel.mount("tmpfs", mount_point, "tmpfs", options="mode=755")
+    root = mount_point / "root"
+    _overlay(root, Path("/"), unpacked, mount_point)
+    apart = _apart()
+    for path in apart:
+        if path == Path("/usr"):
+            _overlay(root / "usr", path, unpacked / "usr", mount_point / "usr")
+    kernel.pivot(root, HOST)
+    for name in COVERED:
+        _cover(Path("/", name))
+    for name in COVERED_IF_THERE:
+        if Path("/", name).is_dir():
+            _cover(Path("/", name))
+    for name in ("tmp", "var/tmp"):
+        Path("/", name).chmod(0o1777)
+    Path("/proc").mkdir(exist_ok=True)
+    kernel.mount("proc", "/proc", "proc")
+    _devices()
+    for path in apart:
+        if path != Path("/usr"):
+            path.mkdir(parents=True, exist_ok=True)
+            kernel.mount(f"{HOST}{path}", path, flags=kernel.MS_BIND | kernel.MS_REC)
+    _files()
+    socket.sethostname(HOSTNAME)
+
+
+def forget_host() -> None:
+    kernel.detach(HOST)
+
+
+def _overlay(root: Path, lower: Path, extra: Path, place: Path) -> None:
+    """*lower* with the files of *extra* over it, mounted on *root*; what is written stays below *place*."""
+    upper, work = place / "upper", place / "work"
+    # As a second lower layer it could not lie inside the first one (overlayfs refuses overlapping layers).
+    shutil.copytree(extra, upper, symlinks=True)
+    for folder in (root, work):
+        folder.mkdir(parents=True, exist_ok=True)
+    # In a user namespace overlayfs may only keep its marks as user.* attributes (kernel 5.11 and later).
+    marks = ",userxattr" if os.environ.get("MAILMEND_LAB_USER") else ""
+    options = f"lowerdir={lower},upperdir={upper},workdir={work}{marks}"
+    kernel.mount("overlay", root, "overlay", options=options)
+
+
+def _apart() -> list[Path]:
+    """Folders that the lab needs and that an overlay of / does not show: other file systems, or covered."""
+    needed = {Path("/usr"), Path(sys.prefix), Path(sys.base_prefix), Path(__file__).resolve().parents[3]}
+    needed |= {Path(entry) for entry in sys.path if entry and Path(entry).is_dir()}
+    covered = tuple(f"/{name}/" for name in COVERED)
+    root = Path("/").stat().st_dev
+    apart = {p for p in needed if p.is_dir() and (p.stat().st_dev != root or f"{p}/".startswith(covered))}
+    # A folder inside another one of them comes with it.
+    return sorted(p for p in apart if not any(other in p.parents for other in apart))
+
+
+def _cover(path: Path) -> None:
+    path.mkdir(parents=True, exist_ok=True)
+    kernel.mount("tmpfs", path, "tmpfs", options="mode=755")
+
+
+def _devices() -> None:
+    _cover(Path("/dev"))
+    for name in DEVICES:
+        device = Path("/dev", name)
+        device.touch()
+        kernel.mount(f"{HOST}{device}", device, flags=kernel.MS_BIND)
+    for name in ("pts", "shm"):
+        Path("/dev", name).mkdir()
+    kernel.mount("devpts", "/dev/pts", "devpts", options="newinstance,ptmxmode=0666")
+    kernel.mount("tmpfs", "/dev/shm", "tmpfs", options="mode=1777")  # noqa: S108 (a mount of our own)
+    for name, target in (("ptmx", "pts/ptmx"), ("fd", "/proc/self/fd")):
+        Path("/dev", name).symlink_to(target)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        Path("/dev", name).symlink_to(f"/proc/self/fd/{number}")
+
+
+def _files() -> None:
+    for name, text in FILES.items():
+        path = Path("/", name)
+        # The host's file may be a link to somewhere that is not here.
+        path.unlink(missing_ok=True)
+        path.write_text(text)
+    services = Path("/etc/services")
+    if not services.exists():
+        services.write_text("smtp\t25/tcp\tmail\nsubmission\t587/tcp\nsubmissions\t465/tcp\n")
+    taken = {int(line.split(":")[2]) for name in ACCOUNTS for line in _lines(name) if line.count(":") > 2}
+    uid, gid = [number for number in range(101, 999) if number not in taken][:2]
+    for name, entries in ACCOUNTS.items():
+        known = {line.split(":")[0] for line in _lines(name)}
+        added = [e.format(uid=uid, gid=gid) for e in entries if e.split(":")[0] not in known]
+        Path("/", name).write_text("\n".join([*_lines(name), *added]) + "\n")
+
+
+def _lines(name: str) -> list[str]:
+    return Path("/", name).read_text().splitlines()

@@ -1,0 +1,133 @@
+"""SMTP servers that keep all they receive (RFC 5321): a plain one, and a stand-in for Google's.
+
+The stand-in enforces what Google publishes for senders (support.google.com/a/answer/81126). Over IPv6 a
+message needs a forward-confirmed PTR and SPF or DKIM. In the `lenient` world that is all; in the `strict`
+one IPv4 needs them as well, and both families must satisfy the DMARC policy of the From: domain.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+from dataclasses import asdict, dataclass
+from email.parser import BytesHeaderParser
+from functools import partial
+from ipaddress import IPv6Address, ip_address
+from pathlib import Path
+from typing import Any
+
+from mailmend.lab import wording
+from mailmend.lab.verdict import Verdict, judge
+from mailmend.lab.zones import Zones
+
+WORLDS = ("lenient", "strict")
+MODES = ("ok", "ipv6-tempfail", "ipv4-tempfail", "tempfail")
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One message as a server got it. *trace* is X-Trace, else the local part of its Message-ID."""
+
+    trace: str
+    at: float
+    family: str
+    peer: str
+    helo: str
+    tls: bool
+    mail_from: str
+    recipients: tuple[str, ...]
+    reply: str
+    verdict: Verdict | None
+    message: str
+
+
+class Mailbox:
+    """A server for aiosmtpd: accepts everything and keeps it."""
+
+    def __init__(self, hostname: str, certificate: tuple[Path, Path] | None = None) -> None:
+        self.hostname = hostname
+        self.received: list[Received] = []
+        self.tls = False
+        self._certificate = certificate
+
+    async def serve(self, sockets: list[socket.socket]) -> None:
+        loop = asyncio.get_running_loop()
+        for sock in sockets:
+            await loop.create_server(self._session, sock=sock)
+
+    def _session(self) -> Any:
+        from aiosmtpd.smtp import SMTP
+
+        context = None
+        if self.tls and self._certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*self._certificate)
+        return SMTP(
+            self, hostname=self.hostname, ident="ESMTP ready - gsmtp", enable_SMTPUTF8=True, tls_context=context
+        )
+
+    async def handle_DATA(self, _server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 (aiosmtpd's)
+        raw = envelope.original_content or envelope.content
+        address = ip_address(session.peer[0])
+        if isinstance(address, IPv6Address) and address.ipv4_mapped:
+            address = address.ipv4_mapped
+        helo, mail_from = session.host_name or "", (envelope.mail_from or "").strip("<>")
+        # Judging is pure computing: beside the loop, so that DNS is answered meanwhile.
+        task = partial(self.decide, str(address), helo, mail_from, raw)
+        reply, verdict = await asyncio.get_running_loop().run_in_executor(None, task)
+        heading = BytesHeaderParser().parsebytes(raw)
+        trace = str(heading.get("X-Trace") or heading.get("Message-ID", "")).strip(" <>").split("@")[0]
+        self.received.append(
+            Received(
+                trace=trace,
+                at=time.time(),
+                family=f"ipv{address.version}",
+                peer=str(address),
+                helo=helo,
+                tls=session.ssl is not None,
+                mail_from=mail_from,
+                recipients=tuple(envelope.rcpt_tos),
+                reply=reply,
+                verdict=verdict,
+                message=raw.decode("utf-8", "surrogateescape"),
+            )
+        )
+        return reply
+
+    def decide(self, _ip: str, _helo: str, _mail_from: str, _raw: bytes) -> tuple[str, Verdict | None]:
+        return "250 2.0.0 OK", None
+
+
+class Google(Mailbox):
+    """The stand-in for Google's receivers."""
+
+    def __init__(self, hostname: str, zones: Zones, certificate: tuple[Path, Path] | None = None) -> None:
+        super().__init__(hostname, certificate)
+        self.world = "lenient"
+        self.mode = "ok"
+        self._zones = zones
+
+    def decide(self, ip: str, helo: str, mail_from: str, raw: bytes) -> tuple[str, Verdict | None]:
+        verdict = judge(ip, helo, mail_from, raw, self._zones)
+        version = ip_address(ip).version
+        strict = self.world == "strict"
+        if self.mode in (f"ipv{version}-tempfail", "tempfail"):
+            reply = wording.rate_limited(ip)
+        elif version == 6 and not (verdict.fcrdns and verdict.authenticated):
+            reply = wording.ipv6_guidelines(ip)
+        elif strict and not verdict.fcrdns:
+            reply = wording.ptr_missing(ip)
+        elif strict and verdict.dmarc == "fail" and verdict.policy == "reject":
+            reply = wording.dmarc(verdict.from_domain)
+        elif strict and not verdict.authenticated:
+            reply = wording.unauthenticated(ip, verdict.spf_domain, verdict.dkim)
+        else:
+            reply = wording.accepted()
+        return reply, verdict
+
+
+def as_told(received: Received) -> dict[str, Any]:
+    """For the way to the driver."""
+    return asdict(received)

@@ -1,0 +1,194 @@
+"""Packages of this distribution -> a folder with an unpacked Postfix. Nothing is installed on the host.
+
+apt chooses and fetches, `dpkg-deb -x` unpacks. What the host already has is not fetched again, except
+Postfix itself: the lab lays this folder over the host's own root, and must not depend on the host's Postfix.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from mailmend.model import CannotLook
+
+Progress = Callable[[str], None]
+
+# What the lab runs: the package that holds it is fetched where the host has not got the command.
+NEEDED = {"ip": "iproute2", "ss": "iproute2", "openssl": "openssl"}
+# /bin, /sbin and /lib are links on every supported release; dpkg-deb unpacks folders in their place.
+MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+CERTIFICATE = """[req]
+prompt = no
+distinguished_name = name
+x509_extensions = extensions
+[name]
+CN = relay.example.org
+[extensions]
+subjectAltName = DNS:relay.example.org, DNS:mx.google.com, DNS:*.google.com, DNS:*.googlemail.com
+"""
+STAMP = "packages.json"
+SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def home() -> Path:
+    """Where the unpacked root is kept: beside the source tree, or in the cache of an installed mailmend."""
+    source = Path(__file__).resolve().parents[3]
+    if (source / "pyproject.toml").exists():
+        return source / ".lab"
+    return Path("/var/cache/mailmend/lab")
+
+
+def prepared() -> Path | None:
+    """The unpacked root of this release, if there is a whole one."""
+    place = _place()
+    return place if (place / STAMP).exists() else None
+
+
+def prepare(progress: Progress) -> Path:
+    """Unpack the lab's Postfix once; later calls return at once and need no network.
+
+    Raises CannotLook where this is no Debian or Ubuntu, or the packages cannot be had.
+    """
+    if ready := prepared():
+        return ready
+    place = _place()
+    for command in ("apt-get", "dpkg-deb"):
+        if not shutil.which(command, path=SEARCH):
+            raise CannotLook(f"the lab needs {command}", "run it on Debian 12, 13 or Ubuntu 24.04")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        # Held until the process ends: two first runs side by side must not unpack into one folder.
+        with (place.parent / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return prepared() or _build(place, progress)
+    except OSError as failure:
+        raise CannotLook(f"the lab's folder {place} cannot be made: {failure}") from failure
+
+
+def command(name: str, unpacked: Path) -> tuple[str, dict[str, str]]:
+    """Where a command is, on the host or unpacked, and the environment it needs."""
+    environment = {"PATH": SEARCH, "LC_ALL": "C"}
+    if found := shutil.which(name, path=SEARCH):
+        return found, environment
+    found = shutil.which(name, path=f"{unpacked}/usr/sbin:{unpacked}/usr/bin") or name
+    # Unpacked libraries are where the linker looks by itself only inside the relay.
+    libraries = {str(path.parent) for path in unpacked.glob("usr/lib/*/*.so*")}
+    return found, environment | {"LD_LIBRARY_PATH": ":".join(sorted(libraries))}
+
+
+def _place() -> Path:
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError as failure:
+        raise CannotLook("the lab needs Debian or Ubuntu: no os-release here") from failure
+    return home() / f"root-{release.get('ID', 'linux')}-{release.get('VERSION_ID', 'sid')}"
+
+
+def _build(place: Path, progress: Progress) -> Path:
+    work = place.with_name(place.name + ".new")
+    shutil.rmtree(work, ignore_errors=True)
+    archives = work / "var/cache/archives"
+    archives.mkdir(parents=True)
+    wanted = sorted({"postfix"} | {p for c, p in NEEDED.items() if not shutil.which(c, path=SEARCH)})
+    packages = _fetch(wanted, archives, place.parent, progress)
+    for archive in sorted(archives.glob("*.deb")):
+        progress(f"unpacking {archive.name.split('_')[0]}")
+        _run(["dpkg-deb", "-x", str(archive), str(work)], 120)
+    # What the lab never reads would only be copied at every start.
+    for useless in (archives.parent, *(work / "usr/share" / name for name in ("doc", "man", "locale", "lintian"))):
+        shutil.rmtree(useless, ignore_errors=True)
+    for name in MERGED:
+        _merge(work / name, work / "usr" / name)
+    _secrets(work, progress)
+    (work / STAMP).write_text(json.dumps(packages, indent=1) + "\n")
+    shutil.rmtree(place, ignore_errors=True)
+    return work.rename(place)
+
+
+def _fetch(wanted: list[str], archives: Path, cache: Path, progress: Progress) -> dict[str, str]:
+    """Download *wanted* and what the host lacks for them; returns package -> version.
+
+    The host's package lists are used where they serve, else lists of the lab's own are fetched: neither
+    needs root, and the host's apt is left as it is.
+    """
+    own = cache / "lists"
+    tries = [[], ["-o", f"Dir::State::lists={own}"]]
+    reason = ""
+    for options in tries:
+        if options:
+            progress("fetching package lists")
+            own.mkdir(parents=True, exist_ok=True)
+            _run(["apt-get", *options, "-q", "update"], 300)
+        try:
+            packages = _missing(wanted, options)
+            names = " ".join(sorted(packages))
+            progress(f"downloading {names}")
+            choice = [f"{name}={version}" for name, version in packages.items()]
+            _run(["apt-get", *options, "-q", "download", *choice], 600, cwd=archives)
+        except CannotLook as failure:
+            reason = failure.reason
+            continue
+        return packages
+    raise CannotLook(f"the lab's Postfix cannot be downloaded: {reason}", "the first run needs the network")
+
+
+def _missing(wanted: list[str], options: list[str]) -> dict[str, str]:
+    """What apt would install, by a simulation: `Inst name [old] (version ...)`."""
+    told = _run(["apt-get", *options, "-s", "--no-install-recommends", "--reinstall", "install", *wanted], 120)
+    found = re.findall(r"^Inst (\S+) (?:\[[^]]*\] )?\((\S+)", told, re.MULTILINE)
+    return dict(found)
+
+
+def _merge(extra: Path, proper: Path) -> None:
+    """Move /bin and the like of old packages to where the host's links point."""
+    if not extra.is_dir() or extra.is_symlink():
+        return
+    shutil.copytree(extra, proper, symlinks=True, dirs_exist_ok=True)
+    shutil.rmtree(extra)
+
+
+def _secrets(root: Path, progress: Progress) -> None:
+    """Keys of the lab's own: a DKIM key for its senders, a certificate for its servers."""
+    progress("making keys")
+    secret = root / "etc/ssl/private"
+    public = root / "etc/ssl/certs"
+    for folder in (secret, public):
+        folder.mkdir(parents=True, exist_ok=True)
+    settings = root / "lab.cnf"
+    settings.write_text(CERTIFICATE)
+    openssl, extra = command("openssl", root)
+    extra["OPENSSL_CONF"] = str(settings)
+    key = str(secret / "lab-dkim.key")
+    _run([openssl, "genrsa", "-traditional", "-out", key, "2048"], 60, extra=extra)
+    _run([openssl, "rsa", "-in", key, "-pubout", "-out", str(public / "lab-dkim.pub")], 60, extra=extra)
+    # Debian's main.cf names these two; the package ssl-cert makes them when it is installed.
+    files = ["-keyout", str(secret / "ssl-cert-snakeoil.key"), "-out", str(public / "ssl-cert-snakeoil.pem")]
+    _run([openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650", *files], 60, extra=extra)
+
+
+def _run(
+    argv: list[str], timeout: float, cwd: Path | None = None, extra: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    environment = {"PATH": SEARCH, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive", **extra}
+    # A proxy that apt needs is handed down like apt itself would see it.
+    environment |= {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
+    try:
+        done = subprocess.run(
+            argv, cwd=cwd, env=environment, timeout=timeout, capture_output=True, text=True, check=False
+        )
+    except subprocess.TimeoutExpired as failure:
+        raise CannotLook(f"{argv[0]} took longer than {timeout:.0f} s") from failure
+    if done.returncode:
+        # apt ends on its errors; its warnings come first and hide them.
+        said = [line for line in done.stderr.splitlines() if line.startswith(("E:", "Err"))]
+        said = said or done.stderr.splitlines() or [f"exit status {done.returncode}"]
+        raise CannotLook(f"{argv[0]}: {said[0].removeprefix('E: ')}")
+    return done.stdout
