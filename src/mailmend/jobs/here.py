@@ -28,7 +28,7 @@ def silent(_: str) -> None:
 class Here:
     """*config_directory* None is Postfix's own default; *state* holds history and locks."""
 
-    probe: Remembering
+    probe: Remembering | Recorded
     config_directory: str | None = None
     state: Path = STATE
 
@@ -56,6 +56,8 @@ class Here:
         """Write down every question asked so far with its answer: evidence for a report, or a replay."""
         from mailmend.system.recording import dump
 
+        if isinstance(self.probe, Recorded):
+            raise Refused("a replay asks nothing new, so there is nothing to record")
         path.write_text(dump(self.probe.recording()), "utf-8", "surrogateescape")
 
     def activate(self, kind: Activation) -> None:
@@ -73,7 +75,7 @@ def here(
         from mailmend.system.recording import load
 
         answers = load(replay.read_text("utf-8", "surrogateescape"))
-        return Here(Remembering(Recorded(answers)), config_directory, state or STATE)
+        return Here(Recorded(answers), config_directory, state or STATE)
     from mailmend.system.live import live
 
     return Here(Remembering(live(config_directory)), config_directory, state or STATE)
