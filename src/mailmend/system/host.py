@@ -6,6 +6,7 @@ import fcntl
 import grp
 import os
 import pwd
+import shutil
 import socket
 import stat
 import struct
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FILE_CAP = 16 * 1024 * 1024
-
-# Daemons of Postfix and ss(8) live where an ordinary user's PATH does not reach.
-_PATH = os.pathsep.join((os.environ.get("PATH", "/usr/bin:/bin"), "/usr/sbin", "/sbin", "/usr/local/sbin"))
 
 _SIOCGIFCONF = 0x8912
 _LOOPBACK = ip_address("127.0.0.0").packed[:1]
@@ -57,13 +55,17 @@ def command(argv: Sequence[str], *, timeout: float = 10, stdin: str = "") -> sub
 
 
 def environment() -> dict[str, str]:
-    """The whole environment that a program of ours gets: the C locale and a PATH that reaches sbin."""
-    return {"LC_ALL": "C", "PATH": _PATH}
+    """The whole environment that a program of ours gets.
+
+    Postfix's programs and ss(8) live where an ordinary user's PATH does not reach.
+    """
+    ours = os.environ.get("PATH") or "/usr/bin:/bin"
+    return {"LC_ALL": "C", "PATH": os.pathsep.join((ours, "/usr/sbin", "/sbin", "/usr/local/sbin"))}
 
 
 def has_command(name: str) -> bool:
     """Whether *name* is a program that `command` would find."""
-    return any(os.access(Path(folder) / name, os.X_OK) for folder in _PATH.split(os.pathsep) if folder)
+    return shutil.which(name, path=environment()["PATH"]) is not None
 
 
 def os_release() -> dict[str, str]:

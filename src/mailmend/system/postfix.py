@@ -207,7 +207,8 @@ class Configuration:
     def _run(self, program: str, *arguments: str) -> str:
         done = host.command([program, *arguments])
         if done.returncode:
-            raise CannotLook(_complaint(done.stderr) or f"{program} ended with {done.returncode}")
+            said = _complaint(done.stderr) or done.stderr.strip().partition("\n")[0]
+            raise CannotLook(said or f"{program} ended with {done.returncode}")
         return done.stdout
 
 
