@@ -10,6 +10,7 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from mailmend.model import CannotLook, Family, Severity
@@ -19,7 +20,6 @@ from mailmend.system import follow, host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
     from mailmend.system.follow import Place
 
