@@ -33,8 +33,14 @@ _DOMAIN = re.compile(
     re.IGNORECASE,
 )
 
-_PLAIN = str.maketrans({"‘": "'", "’": "'", "‛": "'", "ʼ": "'", "´": "'", "`": "'", "“": '"', "”": '"',
-                        "‐": "-", "‑": "-", "–": "-", "—": "-", "\u200b": "", "\u00ad": "", "\ufeff": ""})  # fmt: skip
+_PLAIN = str.maketrans(
+    {
+        **dict.fromkeys("‘’‛ʼ´`", "'"),
+        **dict.fromkeys("“”", '"'),
+        **dict.fromkeys("‐‑–—", "-"),
+        **dict.fromkeys("\u200b\u00ad\ufeff", ""),
+    }
+)
 _MAIL = re.compile(r"\be-?mail\b")
 
 
@@ -100,7 +106,7 @@ def normalise(text: str) -> str:
 
 
 def source_ip(text: str) -> str | None:
-    """The address that the receiver says it was contacted from: `[2001:db8::1      16]`, `with ip: [192.0.2.1]`.
+    """The address that the receiver says it was contacted from: `[2001:db8::1   16]`, `with ip: [192.0.2.1]`.
 
     The address of the receiver itself (`host mx.example[2001:db8::25] said:`) is never taken for it.
     """

@@ -1,0 +1,115 @@
+"""Text that a person pasted around a refusal -> Deliveries: a bare reply, a bounce's sentence, a dialogue.
+
+One reply is one block of lines: it ends at a blank line, at the last line of a reply of several lines
+(`550 ` after `550-`, RFC 5321 4.2.1), or where the next recipient or the next host begins.
+"""
+
+from __future__ import annotations
+
+import re
+
+from mailmend.model import Delivery, Relay, Severity, family_of
+from mailmend.parse import maillog, reply
+
+_CODE = re.compile(r"([2-5]\d\d)([- ]|$)(?:[245]\.\d{1,3}\.\d{1,3}\b)?")
+_OPENS = re.compile(
+    r"<[^<>\s@]{1,64}@[^<>\s]{1,255}>(?: \(expanded from |:)|(?:\w+ )?\(?host [^\s\[]{1,255} ?\["
+)
+_RECIPIENT = re.compile(
+    r"(?:\bto=|\bTO: ?|\*\* |Final-Recipient: ?rfc822; ?)?<?([^<>\s@,;:]{1,64}@[A-Za-z0-9.-]{1,255})"
+)
+_EXPANDED = re.compile(r"\(expanded from <([^<>\s]{1,320})>\)")
+_RELAY = re.compile(
+    r"(?:\bhost |\bH=|\brelay=|^)([A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){1,20})\.? ?"
+    r"\[([0-9A-Fa-f:.]{2,45})\]"
+)
+_REMOTE = re.compile(r"Remote-MTA: ?dns; ?([A-Za-z0-9.-]{1,255})")
+# Without a code, only such words make a text a refusal: `550 guests came` or a letter must not become one.
+_REFUSING = re.compile(
+    r"not meet|been blocked|was blocked|rate.limited|not accept|unauthenticated|gsmtp|did ?n[o']t pass"
+    r"|not pass|a ptr record|reject|refused|denied|blocked|mailbox (?:is )?full|quota|user unknown"
+    r"|no such user|try again later|required for|starttls|unusual rate|does not exist",
+    re.IGNORECASE,
+)
+
+
+def deliveries(text: str) -> tuple[Delivery, ...]:
+    """The refusals found in *text* (line ends `\\n`), in their order; () where there is none."""
+    found = [d for block in _blocks(text) if (d := _delivery(block))]
+    coded = [d for d in found if d.reply and (d.reply.code or d.reply.status)]
+    return tuple(coded or found)
+
+
+def _blocks(text: str) -> list[str]:
+    """*text* divided so that each block holds one reply at most."""
+    blocks: list[list[str]] = [[]]
+    last = ""  # the code of the block's reply, once its last line was seen
+    for row in text.split("\n"):
+        line = row.strip()
+        code = _CODE.match(line)
+        if (not line and _complete(blocks[-1])) or (code and line[0] in "23"):
+            blocks.append([])
+            last = ""
+            continue
+        if blocks[-1] and ((code and last) or _OPENS.match(line)):
+            blocks.append([])
+            last = ""
+        if code and code[2] != "-":
+            last = code[1]
+        if line:
+            blocks[-1].append(line)
+    return [" ".join(block) for block in blocks if block]
+
+
+def _complete(block: list[str]) -> bool:
+    """Whether a blank line ends *block*: not within `550-5.7.26` ... `550 5.7.26`, pasted with gaps."""
+    codes = [code for line in block if (code := _CODE.match(line))]
+    return not codes or codes[-1][2] != "-"
+
+
+def _delivery(block: str) -> Delivery | None:
+    line = reply.flat(block)
+    logged = _logged(line)
+    if logged:
+        return logged
+    said = reply.parse(line)
+    if said is None or (said.code is not None and said.code < 400):
+        return None
+    if not (said.code and said.status) and not _REFUSING.search(said.text):
+        return None
+    # Addresses are looked for before the reply only: what a receiver writes is its own affair.
+    before = line[: line.find(said.text[:24])] if said.text else line
+    recipient, expanded = _RECIPIENT.search(before), _EXPANDED.search(before)
+    return Delivery(
+        severity=_severity(said.code, said.status),
+        recipient=recipient[1] if recipient else None,
+        reply=said,
+        relay=_relay(before),
+        original_recipient=expanded[1] if expanded else None,
+        source_ip=reply.source_ip(line),
+        forwarded=True if expanded else None,
+        excerpt=block,
+    )
+
+
+def _logged(line: str) -> Delivery | None:
+    """A log line whose beginning was not copied: from the queue id, or from `to=<` on."""
+    start = line.find("NOQUEUE: ")
+    if start < 0:
+        start = line.find("to=<")
+    if start < 0 or not ("status=" in line or "NOQUEUE: " in line):
+        return None
+    stub = maillog.line(f"postfix/smtp[1]: {line[start:]}")
+    return maillog.delivery(stub) if stub else None
+
+
+def _severity(code: int | None, status: str | None) -> Severity:
+    return "deferred" if str(code or status or "5").startswith("4") else "bounced"
+
+
+def _relay(before: str) -> Relay | None:
+    for found in _RELAY.finditer(before):
+        if family_of(found[2]):
+            return Relay(found[1], found[2])
+    remote = _REMOTE.search(before)
+    return Relay(remote[1], None) if remote else None
