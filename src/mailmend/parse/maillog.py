@@ -46,7 +46,7 @@ _HEAD = re.compile(
 # Short ids are hexadecimal; long ones (enable_long_queue_ids) have no vowels, so neither is ever a word.
 _QUEUE_ID = re.compile(r"(?:([0-9A-F]{5,20}|[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,30})|NOQUEUE): ")
 _ADDRESS = r'<((?:"(?:[^"\\]++|\\.)*+")?+[^"<>]*+)>'
-_FIELD = re.compile(rf"([a-z_]{{2,16}}+)=(?:{_ADDRESS}|([^,]*+)), ", re.DOTALL)
+_FIELD = re.compile(rf"([a-z_]{{2,16}}+)=(?:{_ADDRESS}|((?!<)[^,]*+)), ", re.DOTALL)
 _STATUS = re.compile(r"status=([A-Za-z-]{2,20}+) \(", re.DOTALL)
 _FROM = re.compile(rf"from={_ADDRESS}", re.DOTALL)
 _RELAY = re.compile(r"([^\[\]]*+)(?:\[([^\]]*+)\](?::([\w-]++))?+)?+$")
