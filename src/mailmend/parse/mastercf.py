@@ -80,7 +80,7 @@ class MasterCf:
         if present and present[-1].value == value:
             return self
         written = _written(name, value)
-        edited = self._replace(entry, present[-1], written) if present else self._insert(entry, written)
+        edited = self._cut(entry, present[-1:], written) if present else self._insert(entry, written)
         if edited.override(service_id, name) != value:
             raise Refused(f"-o {name}={value} would not read back from master.cf as the same value")
         return edited
@@ -114,11 +114,6 @@ class MasterCf:
         # Of two entries with one name and type, master(8) runs the last.
         return next((e for e in reversed(self.entries) if e.service.id == service_id), None)
 
-    def _replace(self, entry: Entry, option: Option, written: str) -> MasterCf:
-        at = entry.line.place(option.start)
-        rest = self._cut(entry, [option], keep_start=True).text
-        return parse(rest[:at] + written + rest[at:])
-
     def _insert(self, entry: Entry, written: str) -> MasterCf:
         if entry.arguments_at is None:
             offset, last = entry.line.pieces[-1]
@@ -132,27 +127,22 @@ class MasterCf:
         gap = f"\n{before}" if before and not before.strip(SPACE) else " "
         return parse(self.text[:at] + written + gap + self.text[at:])
 
-    def _cut(self, entry: Entry, options: list[Option], keep_start: bool = False) -> MasterCf:
-        """Take the options' characters out, and the lines that are then blank; comments between them stay."""
+    def _cut(self, entry: Entry, options: list[Option], put: str = "") -> MasterCf:
+        """Take *options* out (and *put* in the place of the first); lines left blank go, comments stay."""
         text = self.text
-        joined = entry.line.text
-        for option in reversed(options):
-            end = option.end
-            while not keep_start and end < len(joined) and joined[end] in " \t":
-                end += 1
-            places = [entry.line.place(index) for index in range(option.start, end)]
-            for at in reversed(places):
-                text = text[:at] + text[at + 1 :]
-            if keep_start:
-                continue
-            start = text.rfind("\n", 0, places[0]) + 1
-            stop = text.find("\n", start)
-            line = text[start : len(text) if stop < 0 else stop]
-            if not line.strip(SPACE):
-                text = logical.without(text, [start])
-            elif places[0] >= start + len(line.rstrip(" \t\r")):
-                kept = line.rstrip(" \t\r") + ("\r" if line.endswith("\r") else "")
-                text = text[:start] + kept + text[start + len(line) :]
+        cuts = [(option.start, option.end) for option in options]
+        begin = len(entry.line.text)
+        for offset, piece in reversed(entry.line.pieces):
+            begin -= len(piece)
+            left = piece
+            for start, end in reversed(cuts):
+                low, high = max(start - begin, 0), min(end - begin, len(piece))
+                if low < high:
+                    left = _spliced(left, low, high, put if begin <= start else "")
+            if not left.strip(SPACE):
+                text = logical.without(text, [offset])
+            elif left != piece:
+                text = text[:offset] + left + text[offset + len(piece) :]
         return parse(text)
 
 
@@ -211,6 +201,15 @@ def _words(joined: str) -> Iterator[tuple[str, int, int]]:
     if start >= 0:
         # A brace that is never closed swallows the rest; Postfix refuses to start with it.
         yield joined[start:], start, len(joined)
+
+
+def _spliced(line: str, start: int, end: int, put: str) -> str:
+    """*line* with *put* for what stood from *start* to *end*; without *put* the blanks behind it go too."""
+    before, behind = line[:start], line[end:]
+    if put:
+        return before + put + behind
+    behind = behind.lstrip(" \t")
+    return before + behind if behind.strip(SPACE) else before.rstrip(" \t") + behind
 
 
 def _name_value(text: str) -> tuple[str, str]:
