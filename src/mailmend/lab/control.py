@@ -31,7 +31,9 @@ class Line:
     base: socket.socket
     name: str
 
-    def call(self, operation: str, *, fds: tuple[int, ...] = (), timeout: float = 60, **arguments: Any) -> Any:
+    def call(
+        self, operation: str, *, fds: tuple[int, ...] = (), timeout: float = 60, **arguments: Any
+    ) -> Any:
         """Ask and wait; TimeoutError after *timeout* seconds, CannotLook for what the server says went wrong."""
         result, received = self.exchange(operation, fds, timeout, arguments)
         for fd in received:

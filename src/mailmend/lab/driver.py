@@ -102,8 +102,21 @@ class Mailboxes:
         self._line = line
         self._name = name
 
-    def mailbox(self) -> list[Received]:
+    def received(self) -> list[Received]:
         return _messages(self._line, self._name)
+
+    def mailbox(self) -> list[str]:
+        """The messages themselves, in the order of their coming."""
+        return [each.message for each in self.received()]
+
+    def wait_mailbox(self, count: int = 1, timeout: float = 20) -> list[str]:
+        """The mailbox once it holds *count* messages; TimeoutError where they do not come."""
+        deadline = time.monotonic() + timeout
+        while len(messages := self.mailbox()) < count:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{len(messages)} of {count} messages came to {self._name}")
+            time.sleep(0.01)
+        return messages
 
 
 class RelayHost:
@@ -125,7 +138,11 @@ class RelayHost:
         *files* are written last (relative to /etc/postfix), so `main.cf` among them is taken as it is.
         """
         self._line.call(
-            "reset", main=dict(main or {}), master_extra=master_extra, files=dict(files or {}), remove=list(remove)
+            "reset",
+            main=dict(main or {}),
+            master_extra=master_extra,
+            files=dict(files or {}),
+            remove=list(remove),
         )
 
     def start(self) -> int:
@@ -143,24 +160,24 @@ class RelayHost:
     def run(
         self,
         argv: Sequence[str],
-        input: str | None = None,  # noqa: A002 (the name subprocess gave it)
+        input: str | None = None,
         timeout: float = 60,
         env: Mapping[str, str] | None = None,
         cwd: str = "/root",
     ) -> subprocess.CompletedProcess[str]:
         """A command inside the relay. TimeoutError ends it, and whatever it started in its session."""
-        return self._run("run", list(argv), input, timeout, env, cwd)
+        return self._run("run", list(argv), text=input, timeout=timeout, env=env, cwd=cwd)
 
     def mailmend(
         self,
         *argv: str,
-        input: str | None = None,  # noqa: A002
+        input: str | None = None,
         timeout: float = 60,
         env: Mapping[str, str] | None = None,
         cwd: str = "/root",
     ) -> subprocess.CompletedProcess[str]:
         """mailmend's command line inside the relay, in a warm process of its own."""
-        return self._run("mailmend", list(argv), input, timeout, env, cwd)
+        return self._run("mailmend", list(argv), text=input, timeout=timeout, env=env, cwd=cwd)
 
     def log(self) -> str:
         """Postfix's log since the last reset."""
@@ -201,7 +218,14 @@ class RelayHost:
         return fd
 
     def _run(
-        self, how: str, argv: list[str], text: str | None, timeout: float, env: Mapping[str, str] | None, cwd: str
+        self,
+        how: str,
+        argv: list[str],
+        *,
+        text: str | None,
+        timeout: float,
+        env: Mapping[str, str] | None,
+        cwd: str,
     ) -> subprocess.CompletedProcess[str]:
         # Files in memory: nothing blocks, and a daemon that keeps the streams open keeps nobody waiting.
         streams = [os.memfd_create(name) for name in ("stdin", "stdout", "stderr")]
@@ -210,7 +234,12 @@ class RelayHost:
                 os.write(streams[0], text.encode("utf-8", "surrogateescape"))
                 os.lseek(streams[0], 0, os.SEEK_SET)
             status = self._line.call(
-                how, fds=tuple(streams), timeout=timeout, argv=argv, env={**ENVIRONMENT, **(env or {})}, cwd=cwd
+                how,
+                fds=tuple(streams),
+                timeout=timeout,
+                argv=argv,
+                env={**ENVIRONMENT, **(env or {})},
+                cwd=cwd,
             )
             return subprocess.CompletedProcess(argv, status, _all(streams[1]), _all(streams[2]))
         finally:
@@ -231,13 +260,15 @@ class Lab:
 
     def reset(self, **settings: Any) -> None:
         """Everything as at the beginning: names, modes, mailboxes, and the relay (RelayHost.reset)."""
-        self._world.call("pristine")
+        # The relay first: what it still delivered would come into an emptied mailbox.
         self.relay.reset(**settings)
+        self._world.call("pristine")
 
     def send(
         self,
         to: str = "user@example.org",
         count: int = 12,
+        *,
         signed: bool = False,
         sender: str = "alice@sender.example",
         via: str = zones.RELAY4,
@@ -286,7 +317,14 @@ def open_lab(progress: root.Progress | None = None) -> Iterator[Lab]:
     mount_point.mkdir(exist_ok=True)
     (world, world_inside), (relay, relay_inside) = control.pair(), control.pair()
     inside = (world_inside.fileno(), relay_inside.fileno())
-    command = [sys.executable, "-m", "mailmend.lab.keeper", *map(str, inside), str(unpacked), str(mount_point)]
+    command = [
+        sys.executable,
+        "-m",
+        "mailmend.lab.keeper",
+        *map(str, inside),
+        str(unpacked),
+        str(mount_point),
+    ]
     environment = {**ENVIRONMENT, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     if os.geteuid():
         environment["MAILMEND_LAB_USER"] = "1"
@@ -329,7 +367,9 @@ def _way_in() -> list[str]:
     tried = subprocess.run([*way, "true"], capture_output=True, text=True, timeout=20, check=False)
     if tried.returncode:
         said = (tried.stderr.strip().splitlines() or ["not allowed"])[-1]
-        raise CannotLook(f"the lab needs root, or user namespaces with subordinate ids: {said}", "run it as root")
+        raise CannotLook(
+            f"the lab needs root, or user namespaces with subordinate ids: {said}", "run it as root"
+        )
     return way
 
 

@@ -129,7 +129,12 @@ async def _answer(stream: socket.socket, world: World) -> None:
 
 
 def main() -> None:
-    world_fd, relay_fd, unpacked, mount_point = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4])
+    world_fd, relay_fd, unpacked, mount_point = (
+        int(sys.argv[1]),
+        int(sys.argv[2]),
+        Path(sys.argv[3]),
+        Path(sys.argv[4]),
+    )
     base, relay_base = (socket.socket(fileno=fd) for fd in (world_fd, relay_fd))
     for sock in (base, relay_base):
         sock.set_inheritable(False)

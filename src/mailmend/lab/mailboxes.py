@@ -65,7 +65,11 @@ class Mailbox:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*self._certificate)
         return SMTP(
-            self, hostname=self.hostname, ident="ESMTP ready - gsmtp", enable_SMTPUTF8=True, tls_context=context
+            self,
+            hostname=self.hostname,
+            ident="ESMTP ready - gsmtp",
+            enable_SMTPUTF8=True,
+            tls_context=context,
         )
 
     async def handle_DATA(self, _server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 (aiosmtpd's)

@@ -181,8 +181,8 @@ def _permissions() -> None:
         "daemon_directory": str(DAEMONS),
     }
     people = {"mail_owner": "postfix", "setgid_group": "postdrop"}
-    tables = [p for p in (ETC / "postfix-files", Path("/usr/share/postfix/postfix-files"), DAEMONS / "postfix-files")]
-    table = next(path for path in tables if path.exists())
+    folders = (ETC, Path("/usr/share/postfix"), DAEMONS)
+    table = next(path for folder in folders if (path := folder / "postfix-files").exists())
     for line in table.read_text().splitlines():
         fields = line.split(":")
         if line.startswith("#") or len(fields) < 5 or "o" in "".join(fields[5:]):
@@ -242,14 +242,13 @@ def _copy(source: Path, target: Path) -> None:
 def _daemons() -> dict[int, str]:
     """The running programs of Postfix, by pid; a zombie has no program any more."""
     found = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                program = Path(os.readlink(f"/proc/{entry}/exe"))
-            except OSError:
-                continue
-            if program.is_relative_to(DAEMONS):
-                found[int(entry)] = program.name
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            program = (process / "exe").readlink()
+        except OSError:
+            continue
+        if program.is_relative_to(DAEMONS):
+            found[int(process.name)] = program.name
     return found
 
 

@@ -26,7 +26,7 @@ class Nameserver:
 
     def answer(self, packet: bytes, over_udp: bool) -> bytes | None:
         """The reply to one question, or None where there is none to give."""
-        from dnslib import QTYPE, RCODE, RR, SOA, DNSError, DNSRecord
+        from dnslib import QTYPE, RCODE, RR, DNSError, DNSRecord
 
         try:
             question = DNSRecord.parse(packet)
@@ -45,8 +45,7 @@ class Nameserver:
             reply.add_answer(_as_asked(record, name))
         if not records:
             zone = apex(name)
-            soa = SOA(f"ns.{zone}" if zone != "." else "ns.", "hostmaster." + zone, (1, 3600, 600, 86400, 1))
-            reply.add_auth(RR(zone, QTYPE.SOA, ttl=1, rdata=soa))
+            reply.add_auth(RR(zone, QTYPE.SOA, ttl=1, rdata=_soa(zone)))
             reply.header.rcode = RCODE.NOERROR if exists else RCODE.NXDOMAIN
         packed = bytes(reply.pack())
         if over_udp and len(packed) > _room(question):
@@ -56,7 +55,7 @@ class Nameserver:
         return packed
 
     def _records(self, name: str, kind: str) -> tuple[list[Any], bool]:
-        from dnslib import NS, PTR, QTYPE, RR, SOA
+        from dnslib import NS, PTR, QTYPE, RR
 
         zone = apex(name)
         if self.mode == "lying" and kind == "PTR":
@@ -64,8 +63,7 @@ class Nameserver:
         records, exists = self.zones.lookup(name, kind)
         if not records and zone == name.lower() != ".":
             if kind == "SOA":
-                times = (1, 3600, 600, 86400, 1)
-                records = [RR(name, QTYPE.SOA, ttl=5, rdata=SOA(f"ns.{zone}", f"hostmaster.{zone}", times))]
+                records = [RR(name, QTYPE.SOA, ttl=5, rdata=_soa(zone))]
             elif kind == "NS":
                 records = [RR(name, QTYPE.NS, ttl=5, rdata=NS(f"ns.{zone}"))]
         return records, exists
@@ -102,6 +100,13 @@ class _Udp(asyncio.DatagramProtocol):
         reply = self._server.answer(data, over_udp=True)
         if reply is not None:
             self._transport.sendto(reply, addr)
+
+
+def _soa(zone: str) -> Any:
+    from dnslib import SOA
+
+    parent = "" if zone == "." else zone
+    return SOA(f"ns.{parent}", f"hostmaster.{parent}", (1, 3600, 600, 86400, 1))
 
 
 def _as_asked(record: Any, name: str) -> Any:

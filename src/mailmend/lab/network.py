@@ -1,9 +1,9 @@
 """Five network namespaces, joined by a router: its addresses, its wires, the sockets that listen there.
 
-    net (router, DNS) -+- relay      192.0.2.10     2001:db8:1::10, 2001:db8:1::25
-                       +- receiver   198.51.100.27  2001:db8:2::1a
-                       +- sender     203.0.113.25   2001:db8:3::25
-                       +- elsewhere  203.0.113.153  2001:db8:4::99, 2001:db8:4::66
+net (router, DNS) -+- relay      192.0.2.10     2001:db8:1::10, 2001:db8:1::25
+                   +- receiver   198.51.100.27  2001:db8:2::1a
+                   +- sender     203.0.113.25   2001:db8:3::25
+                   +- elsewhere  203.0.113.153  2001:db8:4::99, 2001:db8:4::66
 """
 
 from __future__ import annotations
@@ -35,7 +35,14 @@ HOSTS = (
     Host("relay", f"{zones.RELAY4}/24", RESOLVER, zones.RELAY6, "2001:db8:1::1", (zones.RELAY6_GOOD,)),
     Host("receiver", f"{zones.RECEIVER4}/24", "198.51.100.1", zones.RECEIVER6, "2001:db8:2::1"),
     Host("sender", f"{zones.SENDER4}/25", "203.0.113.1", zones.SENDER6, "2001:db8:3::1"),
-    Host("elsewhere", f"{zones.ELSEWHERE4}/25", "203.0.113.129", zones.ELSEWHERE6, "2001:db8:4::1", (zones.ONLY6,)),
+    Host(
+        "elsewhere",
+        f"{zones.ELSEWHERE4}/25",
+        "203.0.113.129",
+        zones.ELSEWHERE6,
+        "2001:db8:4::1",
+        (zones.ONLY6,),
+    ),
 )
 
 

@@ -50,17 +50,15 @@ def read(log: str) -> dict[str, Attempt]:
 
 def _attempt(trace: str, word: re.Match[str], tag: str) -> Attempt:
     ip, text = word["ip"], word["text"]
-    if said := _REPLY.search(text):
-        reply = said["reply"]
-    else:
-        reply = text if word["status"] == "sent" and ip else None
+    said = _REPLY.search(text)
+    answered = text if word["status"] == "sent" and ip else None
     return Attempt(
         trace=trace,
         recipient=word["orig"] or word["to"],
         status=word["status"],  # type: ignore[arg-type]  # the pattern allows these three
         family=("ipv6" if ":" in ip else "ipv4") if ip else None,
         relay=f"{word['host']}[{ip}]" if ip else None,
-        reply=reply,
+        reply=said["reply"] if said else answered,
         text=text,
         service=tag,
     )

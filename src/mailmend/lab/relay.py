@@ -26,7 +26,17 @@ from mailmend.lab import control, kernel, machine, mailserver
 from mailmend.model import CannotLook
 
 # What the commands of mailmend import where they use it.
-HEAVY = ("click", "rich.console", "rich.table", "rich.progress", "dns.resolver", "dkim", "msgspec", "ssl", "email")
+HEAVY = (
+    "click",
+    "rich.console",
+    "rich.table",
+    "rich.progress",
+    "dns.resolver",
+    "dkim",
+    "msgspec",
+    "ssl",
+    "email",
+)
 
 
 def begin(base: socket.socket, network: int, unpacked: Path, mount_point: Path) -> None:
@@ -104,7 +114,13 @@ def _do(stream: socket.socket, operation: str, arguments: dict[str, Any], fds: l
     argv, environment, folder = arguments["argv"], arguments["env"], arguments["cwd"]
     if operation == "run":
         process = subprocess.Popen(
-            argv, env=environment, cwd=folder, stdin=fds[0], stdout=fds[1], stderr=fds[2], start_new_session=True
+            argv,
+            env=environment,
+            cwd=folder,
+            stdin=fds[0],
+            stdout=fds[1],
+            stderr=fds[2],
+            start_new_session=True,
         )
         _wait(stream, process.pid)
         return process.wait()
@@ -134,9 +150,9 @@ def _become_mailmend(argv: list[str], environment: dict[str, str], folder: str, 
         os.dup2(fd, number)
     # The streams that Python opened at its start know another file behind their number.
     sys.stdin, sys.stdout, sys.stderr = (
-        open(0, encoding="utf-8", errors="surrogateescape"),  # noqa: PTH123, SIM115 (descriptors)
-        open(1, "w", encoding="utf-8", errors="surrogateescape"),  # noqa: PTH123, SIM115
-        open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1),  # noqa: PTH123, SIM115
+        open(0, encoding="utf-8", errors="surrogateescape"),  # noqa: SIM115 (descriptors)
+        open(1, "w", encoding="utf-8", errors="surrogateescape"),  # noqa: SIM115
+        open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1),  # noqa: SIM115
     )
     os.environ.clear()
     os.environ.update(environment)
@@ -185,4 +201,5 @@ def _log_daemon() -> None:
             # `<22>Nov 22 10:56:24 postfix/smtp[7]: text` (RFC 3164); the time of arrival has microseconds.
             packet = sock.recv(65536)
             text = packet.partition(b">")[2][16:].rstrip(b"\n\0")
-            log.write(f"{datetime.now().astimezone().isoformat(timespec='microseconds')} {name} ".encode() + text + b"\n")
+            at = datetime.now().astimezone().isoformat(timespec="microseconds")
+            log.write(f"{at} {name} ".encode() + text + b"\n")

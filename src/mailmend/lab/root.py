@@ -103,7 +103,10 @@ def _build(place: Path, progress: Progress) -> Path:
         progress(f"unpacking {archive.name.split('_')[0]}")
         _run(["dpkg-deb", "-x", str(archive), str(work)], 120)
     # What the lab never reads would only be copied at every start.
-    for useless in (archives.parent, *(work / "usr/share" / name for name in ("doc", "man", "locale", "lintian"))):
+    for useless in (
+        archives.parent,
+        *(work / "usr/share" / name for name in ("doc", "man", "locale", "lintian")),
+    ):
         shutil.rmtree(useless, ignore_errors=True)
     for name in MERGED:
         _merge(work / name, work / "usr" / name)
@@ -142,7 +145,9 @@ def _fetch(wanted: list[str], archives: Path, cache: Path, progress: Progress) -
 
 def _missing(wanted: list[str], options: list[str]) -> dict[str, str]:
     """What apt would install, by a simulation: `Inst name [old] (version ...)`."""
-    told = _run(["apt-get", *options, "-s", "--no-install-recommends", "--reinstall", "install", *wanted], 120)
+    told = _run(
+        ["apt-get", *options, "-s", "--no-install-recommends", "--reinstall", "install", *wanted], 120
+    )
     found = re.findall(r"^Inst (\S+) (?:\[[^]]*\] )?\((\S+)", told, re.MULTILINE)
     return dict(found)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import smtplib
+from collections.abc import Callable
 from email.utils import formatdate
 from pathlib import Path
 
@@ -11,7 +12,15 @@ SIGNED_FIELDS = [b"From", b"To", b"Subject", b"Date"]
 
 
 def send(
-    via: str, traces: list[str], *, sender: str, author: str, to: str, key: bytes | None, subject: str, body: str
+    via: str,
+    traces: list[str],
+    *,
+    sender: str,
+    author: str,
+    to: str,
+    key: bytes | None,
+    subject: str,
+    body: str,
 ) -> list[str]:
     """One SMTP session into *via*; returns the relay's reply to each message.
 
@@ -48,7 +57,11 @@ def public_key(root: Path) -> str:
 
 
 def _one(session: smtplib.SMTP, sender: str, to: str, message: str) -> str:
-    for step in (lambda: session.mail(sender), lambda: session.rcpt(to), lambda: session.data(message.encode())):
+    for step in (
+        lambda: session.mail(sender),
+        lambda: session.rcpt(to),
+        lambda: session.data(message.encode()),
+    ):
         code, text = step()
         if code not in (250, 251):
             session.rset()
@@ -59,8 +72,9 @@ def _one(session: smtplib.SMTP, sender: str, to: str, message: str) -> str:
 def _signature(message: str, domain: str, key: bytes) -> str:
     import dkim
 
-    signed = dkim.sign(
+    sign: Callable[..., bytes] = dkim.sign
+    signed = sign(
         message.encode(), b"s1", domain.encode(), key, canonicalize=(b"relaxed", b"relaxed"),
         include_headers=SIGNED_FIELDS,
     )  # fmt: skip
-    return str(signed.decode())
+    return signed.decode()

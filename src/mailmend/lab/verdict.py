@@ -94,7 +94,9 @@ def _dkim(raw: bytes, zones: Zones) -> tuple[str, str]:
         values = zones.values(name.decode("ascii", "replace"), "TXT")
         return values[0].encode() if values else None
 
-    signatures = [value for key, value in BytesHeaderParser().parsebytes(raw).items() if key == "DKIM-Signature"]
+    signatures = [
+        value for key, value in BytesHeaderParser().parsebytes(raw).items() if key == "DKIM-Signature"
+    ]
     result, domain = "none", ""
     for number, signature in enumerate(signatures):
         tags = dkim.util.parse_tag_value("".join(str(signature).split()).encode())

@@ -80,7 +80,7 @@ APEXES = (
     "2.0.192.in-addr.arpa",
     "100.51.198.in-addr.arpa",
     "113.0.203.in-addr.arpa",
-    *(f"{net}.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa" for net in ("1.0.0.0", "2.0.0.0", "3.0.0.0", "4.0.0.0")),
+    *(f"{net}.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa" for net in "1234"),
 )
 
 
@@ -122,7 +122,10 @@ class Zones:
 
     def __init__(self, dkim_public: str) -> None:
         """*dkim_public*: the senders' key, base64 without armour."""
-        keys = (f"s1._domainkey.{d} TXT v=DKIM1; k=rsa; p={dkim_public}" for d in ("sender.example", "strict.example"))
+        keys = (
+            f"s1._domainkey.{d} TXT v=DKIM1; k=rsa; p={dkim_public}"
+            for d in ("sender.example", "strict.example")
+        )
         self._pristine = (*RECORDS, *keys)
         self._records: dict[str, list[Any]] = {}
         self.reset()
