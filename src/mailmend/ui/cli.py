@@ -1,0 +1,224 @@
+"""The command line: each command is one job, shown as a screen for people or as one JSON document.
+
+Exit status: 0 clean, 1 problems found, 2 usage, 3 could not look, 4 refused or rolled back;
+explain: 0 explained, 1 no refusal found or none explained. 70 is a bug of mailmend's own, 130 Ctrl-C.
+Jobs, screens and shapes are imported when a command runs: `mailmend --help` needs none of them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from mailmend import __version__
+from mailmend.ui.ending import Outcome, finish, run
+
+if TYPE_CHECKING:
+    from mailmend.jobs.here import Here
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Mailmend(click.Group):
+    """The group: commands in the order of the road, and every ending told in one place."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:
+        argv = list(sys.argv[1:] if args is None else args)
+        extra["standalone_mode"] = False
+        sys.exit(run(lambda: click.Group.main(self, argv, prog_name or "mailmend", **extra), argv))
+
+
+def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if value:
+        ctx.find_root().meta[f"mailmend.{parameter.name}"] = value
+
+
+def everywhere(function: Function) -> Function:
+    """The options that may stand before the command or after it."""
+    as_json = click.option(
+        "--json", is_flag=True, expose_value=False, callback=_remember, help="Print one JSON document."
+    )
+    directory = click.option(
+        "--config-directory",
+        metavar="DIR",
+        hidden=True,
+        expose_value=False,
+        callback=_remember,
+        help="Another Postfix instance's configuration.",
+    )
+    # What was asked of the world, written down or played back: for reports, the demo and tests.
+    record = click.option("--record", metavar="FILE", hidden=True, expose_value=False, callback=_remember)
+    replay = click.option("--replay", metavar="FILE", hidden=True, expose_value=False, callback=_remember)
+    return as_json(directory(record(replay(function))))
+
+
+def wants_json() -> bool:
+    return bool(click.get_current_context().find_root().meta.get("mailmend.json"))
+
+
+def this_host() -> Here:
+    """The host that the command is about: this one, or one whose looks were recorded."""
+    from mailmend.jobs.here import here
+
+    root = click.get_current_context().find_root()
+    replay, record = root.meta.get("mailmend.replay"), root.meta.get("mailmend.record")
+    host = here(root.meta.get("mailmend.config_directory"), replay=Path(replay) if replay else None)
+    if record:
+        root.call_on_close(lambda: host.save(Path(record)))
+    return host
+
+
+@click.group(
+    cls=Mailmend,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit status: 0 clean, 1 problems found, 2 usage, 3 could not look, 4 refused or rolled back.",
+)
+@everywhere
+@click.version_option(__version__, message="mailmend %(version)s")
+def mailmend() -> None:
+    """From a bounce to a proven fix, for mail that Postfix cannot get delivered.
+
+    explain says what a refusal means; check looks; fix heals, proves it, and takes it back when the
+    proof fails.
+    """
+
+
+@mailmend.result_callback()
+def _finish(outcome: Outcome) -> int:
+    return finish(outcome, as_json=wants_json())
+
+
+@mailmend.command()
+@everywhere
+@click.argument("files", nargs=-1, metavar="[FILE|-]...")
+@click.option("--check", "look", is_flag=True, help="Run the checks that decide between the causes.")
+@click.option("--cause", "cause_id", metavar="ID", help="Show the page about a cause instead.")
+def explain(files: tuple[str, ...], look: bool, cause_id: str | None) -> Outcome:
+    """Say who refused, why, who must act and what to do.
+
+    Takes a bounce, a reply, log lines or mailq output, from files or standard input; asks no network
+    unless --check is given.
+    """
+    from mailmend.ui.commands import explaining
+
+    if cause_id:
+        return explaining.page(cause_id)
+    return explaining.explain(files, this_host if look else None)
+
+
+@mailmend.command()
+@everywhere
+@click.argument("domains", nargs=-1, metavar="[DOMAIN]...")
+def check(domains: tuple[str, ...]) -> Outcome:
+    """Look at host, DNS, authentication, configuration and log; change nothing."""
+    from mailmend.ui.commands import looking
+
+    return looking.check(domains, this_host())
+
+
+@mailmend.command()
+@everywhere
+def status() -> Outcome:
+    """Show what is saved, loaded, running and delivering, side by side."""
+    from mailmend.ui.commands import looking
+
+    return looking.status(this_host())
+
+
+@mailmend.command()
+@everywhere
+@click.option("--remedy", metavar="ID", help="This remedy, whatever was found (mailmend list remedies).")
+@click.option("--dry-run", is_flag=True, help="Show the plan; change nothing.")
+@click.option("--yes", is_flag=True, help="Approve the plan without being asked.")
+@click.option(
+    "--confirm", is_flag=True, hidden=True, help="Keep the change once its proof holds, as is done anyway."
+)
+@click.option("--to", "address", metavar="ADDRESS", help="Send one message there afterwards and follow it.")
+def fix(remedy: str | None, dry_run: bool, yes: bool, confirm: bool, address: str | None) -> Outcome:
+    """Plan the narrowest remedy, show the difference, apply it, prove it.
+
+    A proof that fails takes the change back by itself.
+    """
+    from mailmend.ui.commands import changing
+
+    return changing.fix(this_host(), remedy, dry_run=dry_run, yes=yes, address=address, as_json=wants_json())
+
+
+@mailmend.command()
+@everywhere
+def apply() -> Outcome:
+    """Bring the running Postfix to what is saved, validated first."""
+    from mailmend.ui.commands import changing
+
+    return changing.apply(this_host())
+
+
+@mailmend.command()
+@everywhere
+@click.argument("change_id", required=False, metavar="[ID]")
+def undo(change_id: str | None) -> Outcome:
+    """Take a change back: the newest, or the one named."""
+    from mailmend.ui.commands import changing
+
+    return changing.undo(this_host(), change_id)
+
+
+@mailmend.command()
+@everywhere
+def history() -> Outcome:
+    """List what mailmend changed here, newest first."""
+    from mailmend.ui.commands import looking
+
+    return looking.history(this_host())
+
+
+@mailmend.command()
+@everywhere
+@click.option("--to", "address", metavar="ADDRESS", help="Send one message there and follow it.")
+@click.argument("recipient", required=False, metavar="[ADDRESS]")
+def prove(address: str | None, recipient: str | None) -> Outcome:
+    """Look afresh whether the newest change still holds."""
+    from mailmend.ui.commands import looking
+
+    return looking.prove(this_host(), address or recipient)
+
+
+@mailmend.command(name="list")
+@everywhere
+@click.argument("what", type=click.Choice(["causes", "receivers", "checks", "remedies"]))
+def list_(what: str) -> Outcome:
+    """List what mailmend knows."""
+    from mailmend.ui.commands import knowing
+
+    return knowing.listing(what)
+
+
+@mailmend.command()
+@everywhere
+@click.option("--undo", "back", is_flag=True, help="Give Webmin its own command back.")
+def webmin(back: bool) -> Outcome:
+    """Let Webmin's own Apply button run mailmend apply."""
+    from mailmend.ui.commands import changing
+
+    return changing.webmin(this_host(), back)
+
+
+@mailmend.command()
+@everywhere
+def demo() -> Outcome:
+    """Play the whole story on real Postfix in a private network."""
+    from mailmend.ui.commands import playing
+
+    return playing.demo(as_json=wants_json())
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run *args* (sys.argv without them) and end the process with the exit status (SystemExit)."""
+    mailmend.main(args)

@@ -1,0 +1,97 @@
+"""The commands that only look: check, status, history, prove."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mailmend.ui import show
+from mailmend.ui.ending import EXIT_PROBLEMS, Outcome
+from mailmend.ui.progress import progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mailmend.jobs.here import Here
+
+EXIT_CANNOT_LOOK = 3
+
+
+def check(domains: Sequence[str], here: Here) -> Outcome:
+    """1 where anything measured is a problem; 3 where nothing at all could be looked at."""
+    from mailmend.jobs.check import check as job
+    from mailmend.ui.commands.knowing import cause_pages
+
+    with progress() as step:
+        report = job(here, domains, progress=step)
+    host = here.host().hostname
+
+    def screen(target: Console) -> None:
+        from mailmend.ui.screens import checking
+
+        checking.checked(target, report.findings, cause_pages(), host)
+
+    looked = any(f.standing != "unknown" for f in report.findings)
+    return Outcome(
+        exit=EXIT_PROBLEMS if report.measured else 0 if looked else EXIT_CANNOT_LOOK,
+        document=show.document(
+            "check",
+            {
+                "host": host,
+                "domains": list(domains),
+                "checks": list(report.checks),
+                "findings": [show.finding(f) for f in report.findings],
+            },
+        ),
+        screen=screen,
+    )
+
+
+def status(here: Here) -> Outcome:
+    """1 where the running server is not what is saved, or a check finds a problem."""
+    from mailmend.jobs.status import status as job
+
+    with progress() as step:
+        step("looking at configuration, processes, sockets and log")
+        seen = job(here)
+
+    def screen(target: Console) -> None:
+        from mailmend.ui.screens import standing
+
+        standing.status(target, seen)
+
+    problems = any(f.standing == "measured" for f in seen.findings)
+    return Outcome(EXIT_PROBLEMS if problems else 0, show.status(seen), screen)
+
+
+def history(here: Here) -> Outcome:
+    """What was changed; an empty history is a clean one."""
+    from mailmend.jobs.history import history as job
+
+    records = job(here)
+
+    def screen(target: Console) -> None:
+        from mailmend.ui.screens import standing
+
+        standing.history(target, records)
+
+    return Outcome(0, show.document("history", {"records": [show.record(r) for r in records]}), screen)
+
+
+def prove(here: Here, address: str | None) -> Outcome:
+    """0 where everything holds or is pending; 1 where something fails or could not be looked at."""
+    from mailmend.jobs.prove import prove as job
+    from mailmend.ui.commands.knowing import require_address
+
+    if address is not None:
+        require_address(address)
+    with progress() as step:
+        proven = job(here, to=address, progress=step)
+    delivered = all(d.severity == "delivered" for d in proven.deliveries)
+
+    def screen(target: Console) -> None:
+        from mailmend.ui.screens import proving
+
+        proving.proven(target, proven)
+
+    return Outcome(0 if proven.proof.holds and delivered else EXIT_PROBLEMS, show.proven(proven), screen)

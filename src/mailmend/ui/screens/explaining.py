@@ -1,0 +1,205 @@
+"""The screen of explain: the sentence that matters, the evidence, the steps, and how to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from mailmend.ui.encode import printable
+from mailmend.ui.screens.checking import findings_list
+from mailmend.ui.terminal import (
+    BAD,
+    FAINT,
+    GOOD,
+    STRONG,
+    WARN,
+    columns,
+    command,
+    heading,
+    joined,
+    numbered,
+    pairs,
+    say,
+    words,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mailmend.model import Cause, Finding, Refusal
+
+# Whose move it is (taxonomy: who), as one says it to a person.
+WHO = {
+    "sender-dns": "whoever runs the DNS of your sending address and domain",
+    "own-mta": "you, on your own mail server",
+    "sender-domain-owner": "the owner of the domain in From:",
+    "receiver-admin": "the receiver's postmaster",
+    "recipient": "the recipient",
+    "content": "the author of the message",
+    "list-operator": "the operator of the mailing list",
+    "sender-volume": "whoever decides how much is sent",
+    "nobody": "nobody, it passes by itself",
+    "unknown": "not known yet",
+}
+SEVERITY = {"bounced": BAD, "rejected-inbound": BAD, "deferred": WARN, "delivered": GOOD, "notice": FAINT}
+_NAMED = 3  # recipients named before the rest are counted
+
+
+def explained(
+    target: Console, refusals: Sequence[Refusal], findings: Sequence[Finding] | None, again: str
+) -> None:
+    """Refusals of one kind are told once; *again* is how the input is named for the next command."""
+    groups = _grouped(refusals)
+    for number, group in enumerate(groups):
+        if number:
+            target.print()
+            target.print(words("─" * min(target.width, 60), FAINT))
+        _group(target, group)
+    if findings is not None:
+        heading(target, "What the checks say")
+        findings_list(target, findings)
+    _next(target, refusals, findings is not None, again)
+
+
+def nothing(target: Console, names: Sequence[str]) -> None:
+    """There is no refusal in what was given; that is an answer too."""
+    say(target, f"No refusal found in {', '.join(names)}.")
+    say(
+        target,
+        "Give the whole bounce with its headers, the log lines with status=bounced or status=deferred, or the"
+        " reply that begins with a code such as 550.",
+    )
+
+
+def _grouped(refusals: Iterable[Refusal]) -> list[list[Refusal]]:
+    """Same receiver, cause, severity and family: one explanation holds for all of them."""
+    groups: dict[tuple[object, ...], list[Refusal]] = {}
+    for one in refusals:
+        relay = one.delivery.relay
+        family = relay.family if relay else None
+        reply = one.delivery.reply
+        # What no rule explains is only alike where the reply is the same.
+        text = reply.text if reply and one.cause == "unknown" else ""
+        key = (one.receiver, one.cause, one.delivery.severity, family, one.steps, text)
+        groups.setdefault(key, []).append(one)
+    return list(groups.values())
+
+
+def _group(target: Console, group: list[Refusal]) -> None:
+    first = group[0]
+    say(target, words(first.summary or _plain_summary(first), STRONG))
+    target.print()
+    for one in group[:_NAMED]:
+        say(target, _attempt(one), indent=2)
+    if len(group) > _NAMED:
+        say(target, f"and {len(group) - _NAMED} more like these", indent=2)
+    if first.delivery.reply:
+        heading(target, "What the receiver wrote")
+        say(target, marked(first), indent=2)
+    target.print()
+    pairs(
+        target,
+        [
+            ("who must act", "; ".join(WHO.get(who, who) for who in first.who)),
+            ("cause", _cause(first)),
+            ("decided by", ", ".join(first.checks)),
+            ("source", first.source or ""),
+        ],
+    )
+    if first.steps:
+        heading(target, "What to do")
+        numbered(target, first.steps)
+
+
+def _attempt(one: Refusal) -> Text:
+    """`someone@gmail.com  bounced  from 2001:db8::1 at gmail-smtp-in.l.google.com [2001:db8::1a]`."""
+    told = one.delivery
+    parts: list[str | Text] = [words(told.recipient or "a recipient", STRONG)]
+    if told.original_recipient and told.original_recipient != told.recipient:
+        parts.append(f" (for {told.original_recipient})")
+    parts += [" ", words(told.severity, SEVERITY[told.severity])]
+    if told.source_ip:
+        parts.append(f", sent from {told.source_ip}")
+    if told.relay and (told.relay.host or told.relay.ip):
+        host = told.relay.host or ""
+        parts.append(f", by {host}{f' [{told.relay.ip}]' if told.relay.ip else ''}")
+    return joined(*parts)
+
+
+def marked(one: Refusal) -> Text:
+    """The reply in the receiver's words, with its codes, the words that decided standing out."""
+    reply = one.delivery.reply
+    if reply is None:
+        return Text()
+    codes = " ".join(str(code) for code in (reply.code, reply.status) if code is not None)
+    text = words(f"{codes} {reply.text}".strip())
+    plain = text.plain.casefold()
+    for phrase in one.marks:
+        wanted = printable(phrase).casefold()
+        start = plain.find(wanted) if wanted else -1
+        # Casefolding may change lengths; then the place would be wrong, and none is marked.
+        if start >= 0 and len(plain) == len(text.plain):
+            text.stylize(f"{STRONG} {WARN}", start, start + len(wanted))
+    return text
+
+
+def _cause(one: Refusal) -> str:
+    if not one.ambiguous:
+        return one.cause
+    return f"{one.cause}: one reply for {', '.join(one.ambiguous)}"
+
+
+def _plain_summary(one: Refusal) -> str:
+    who = one.receiver or "The receiver"
+    return f"{who}: {one.cause}" if one.cause != "unknown" else f"{who} refused, and no rule here knows why."
+
+
+def _next(target: Console, refusals: Sequence[Refusal], checked: bool, again: str) -> None:
+    rows: list[tuple[str | Text, str | Text]] = []
+    if not checked and any(one.checks for one in refusals):
+        rows.append(
+            (command(f"mailmend explain --check {again}".rstrip()), "lets the checks decide, on this server")
+        )
+    applied = [r for one in refusals for r in one.remedies]
+    if applied:
+        rows.append(
+            (command("mailmend fix"), "shows the remedy and its cost, and asks before it changes anything")
+        )
+    causes = dict.fromkeys(one.cause for one in refusals if one.cause != "unknown")
+    if causes:
+        rows.append((command(f"mailmend explain --cause {next(iter(causes))}"), "tells the whole of it"))
+    if rows:
+        heading(target, "Go on with")
+        columns(target, rows)
+
+
+def page(target: Console, cause: Cause) -> None:
+    """A cause's page: rendered on a terminal, its Markdown when piped."""
+    say(target, words(cause.title, STRONG))
+    target.print()
+    pairs(
+        target,
+        [
+            ("cause", cause.id),
+            ("who must act", "; ".join(WHO.get(who, who) for who in cause.who)),
+            ("decided by", ", ".join(cause.checks)),
+            ("remedies", ", ".join(cause.remedies)),
+        ],
+    )
+    if cause.steps:
+        heading(target, "What to do")
+        numbered(target, cause.steps)
+    target.print()
+    if target.is_terminal:
+        from rich.markdown import Markdown
+
+        width = min(target.width, 100)
+        target.print(Markdown(cause.page, code_theme="bw", hyperlinks=False), width=width, soft_wrap=False)
+    else:
+        target.print(Text(cause.page.strip()))
+    if cause.sources:
+        heading(target, "Sources")
+        for source in cause.sources:
+            say(target, source, indent=2)
