@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 
 import pytest
+
 from mailmend.road.check import check
 from worlds import world
 
@@ -19,7 +20,8 @@ def test_the_operator_is_told(name: str) -> None:
         assert finding.cause in modules[finding.check or ""].CAUSES
         assert "\n" not in finding.summary
     assert {
-        name: sorted(f"{f.standing} {f.cause} {f.subject}" for f in found if f.check == name) for name in wanted
+        name: sorted(f"{f.standing} {f.cause} {f.subject}" for f in found if f.check == name)
+        for name in wanted
     } == {name: sorted(lines) for name, lines in wanted.items()}
     for figure in told.data.get("says", []):
         assert any(figure in f.summary for f in found), (figure, [f.summary for f in found])

@@ -42,7 +42,9 @@ class World:
             q.Services: lambda _: tuple(self._service(k, v) for k, v in self.data["services"].items()),
             q.MapTypes: lambda _: ("hash", "regexp", "pcre", "tcp", "unix", "inline", "static", "texthash"),
             q.MapLookup: self._table,
-            q.Master: lambda _: q.Running(*(self.data["running"].get(k) for k in ("pid", "since", "reloaded"))),
+            q.Master: lambda _: q.Running(
+                *(self.data["running"].get(k) for k in ("pid", "since", "reloaded"))
+            ),
             q.Listeners: lambda _: tuple(map(self._listener, self.data["running"]["listeners"])),
             q.RecentDeliveries: lambda _: self._log(),
         }
@@ -73,7 +75,9 @@ class World:
         found = zone.get(f"{asked.name} {asked.type}", [])
         if isinstance(found, str):
             raise CannotLook(found.removeprefix("error: "))
-        exists = any(key.split()[0] == asked.name or key.split()[0].endswith(f".{asked.name}") for key in zone)
+        exists = any(
+            key.split()[0] == asked.name or key.split()[0].endswith(f".{asked.name}") for key in zone
+        )
         return q.DnsAnswer(tuple(found), exists, False)
 
     def _setting(self, asked: q.Setting) -> q.SettingValue:

@@ -14,7 +14,7 @@ Qualifier = Literal["+", "-", "~", "?"]
 _MECHANISM = re.compile(r"([+?~-]?)(all|include|a|mx|ptr|ip4|ip6|exists)(?=[:/]|$)(.*)", re.IGNORECASE)
 _MODIFIER = re.compile(r"([A-Za-z][A-Za-z0-9._-]*)=(.*)")
 _MACRO = re.compile(r"%(?:%|_|-|\{([A-Za-z])([0-9]*)(r?)([.+,/_=-]*)\})", re.IGNORECASE)
-_CIDR = re.compile(r"(?:/(0|[1-9][0-9]?))?(?://(0|[1-9][0-9]{0,2}))?\Z")
+_CIDR = re.compile(r"(?<!/)(?:/(0|[1-9][0-9]{0,3}))?(?://(0|[1-9][0-9]{0,3}))?\Z")
 _TOPLABEL = re.compile(r"\.(?=[^.]*[A-Za-z-])[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.?\Z")
 _NEEDS_DOMAIN = ("include", "exists")
 # The letters of macros; c, r and t belong to explanations only (RFC 7208 7.2).
@@ -90,15 +90,10 @@ def _mechanism(term: str, sign: str, word: str, rest: str) -> Mechanism:
 
 
 def _split_cidr(rest: str, term: str) -> tuple[str, int, int]:
-    """A trailing `/24`, `//64` or `/24//64`; a slash inside a macro's braces is a delimiter."""
-    start = rest.find("/", rest.rfind("}") + 1)
-    if start < 0:
-        return rest, 32, 128
-    found = _CIDR.fullmatch(rest[start:])
-    if not found:
-        # A slash may stand inside the domain; only a tail of digits and slashes is a length.
-        raise ParseError(f"a wrong prefix length: {term}")
-    cidr4, cidr6 = int(found[1] or 32), int(found[2] or 128)
+    """A `/24`, `//64` or `/24//64` at the end; any other slash belongs to the domain."""
+    found = _CIDR.search(rest)
+    start = found.start() if found else len(rest)
+    cidr4, cidr6 = (int(found[1] or 32), int(found[2] or 128)) if found else (32, 128)
     if cidr4 > 32 or cidr6 > 128:
         raise ParseError(f"a wrong prefix length: {term}")
     return rest[:start], cidr4, cidr6
