@@ -23,6 +23,7 @@ _RELAY = re.compile(
     r"(?:\bhost |\bH=|\brelay=|^)([A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){1,20})\.? ?"
     r"\[([0-9A-Fa-f:.]{2,45})\]"
 )
+_SPLIT = re.compile(r"(?<=[A-Za-z0-9]) \[(?=[0-9A-Fa-f.:]{2,45}\]:\d)")  # a wrap within relay=host[ip]:25
 _REMOTE = re.compile(r"Remote-MTA: ?dns; ?([A-Za-z0-9.-]{1,255})")
 # Without a code, only such words make a text a refusal: `550 guests came` or a letter must not become one.
 _REFUSING = re.compile(
@@ -99,7 +100,7 @@ def _logged(line: str) -> Delivery | None:
         start = line.find("to=<")
     if start < 0 or not ("status=" in line or "NOQUEUE: " in line):
         return None
-    stub = maillog.line(f"postfix/smtp[1]: {line[start:]}")
+    stub = maillog.line(f"postfix/smtp[1]: {_SPLIT.sub('[', line[start:])}")
     return maillog.delivery(stub) if stub else None
 
 

@@ -102,7 +102,12 @@ def _without_codes(line: str, code: int | None, status: str | None) -> str:
 def normalise(text: str) -> str:
     """*text* as rules compare it: one line, no codes, plain quotes, one spelling of mail, lower case."""
     found = parse(text)
-    return _MAIL.sub("mail", found.text.translate(_PLAIN).lower()) if found else ""
+    return plain(found.text) if found else ""
+
+
+def plain(words: str) -> str:
+    """*words* with plain quotes and dashes, `e-mail` and `email` as `mail`, in lower case."""
+    return _MAIL.sub("mail", words.translate(_PLAIN).lower())
 
 
 def source_ip(text: str) -> str | None:

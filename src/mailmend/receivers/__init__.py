@@ -1,0 +1,12 @@
+"""What receivers say and what it means: one TOML file a receiver, and the matcher that reads a reply by it.
+
+load() -> (Receiver, ...)            of(delivery, receivers) -> Receiver | None
+match(delivery, receivers) -> Match  of_host("aspmx.l.google.com") -> "google"
+"""
+
+from __future__ import annotations
+
+from mailmend.receivers.matching import Match, match, of, of_host, validate
+from mailmend.receivers.rules import Receiver, Rule, RuleError, load
+
+__all__ = ["Match", "Receiver", "Rule", "RuleError", "load", "match", "of", "of_host", "validate"]
