@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -16,16 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from mailmend.lab import control, root, zones
+from mailmend.lab.host import ENVIRONMENT, RelayHost
 from mailmend.lab.outcomes import Attempt, read
 from mailmend.model import CannotLook
 
-LOG = "/var/log/mail.log"
-ENVIRONMENT = {
-    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    "LC_ALL": "C.UTF-8",
-    "HOME": "/root",
-    "TERM": "dumb",
-}
 NAMESPACES = ["--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc"]
 
 
@@ -119,134 +112,6 @@ class Mailboxes:
         return messages
 
 
-class RelayHost:
-    """The host under test: real Postfix on default paths, and mailmend as on a server."""
-
-    def __init__(self, line: control.Line) -> None:
-        self._line = line
-        self._log: int | None = None
-
-    def reset(
-        self,
-        main: Mapping[str, str] | None = None,
-        master_extra: str = "",
-        files: Mapping[str, str] | None = None,
-        remove: Sequence[str] = (),
-    ) -> None:
-        """Stop Postfix and begin anew: pristine configuration with these settings, empty queue, log and state.
-
-        *files* are written last (relative to /etc/postfix), so `main.cf` among them is taken as it is.
-        """
-        self._line.call(
-            "reset",
-            main=dict(main or {}),
-            master_extra=master_extra,
-            files=dict(files or {}),
-            remove=list(remove),
-        )
-
-    def start(self) -> int:
-        """Returns master's pid once it listens; CannotLook with the log's words where it does not."""
-        return int(self._line.call("start"))
-
-    def stop(self) -> None:
-        """Returns when no process of Postfix is left."""
-        self._line.call("stop")
-
-    def reload(self) -> None:
-        """Returns when the new queue manager runs."""
-        self._line.call("reload")
-
-    def run(
-        self,
-        argv: Sequence[str],
-        input: str | None = None,
-        timeout: float = 60,
-        env: Mapping[str, str] | None = None,
-        cwd: str = "/root",
-    ) -> subprocess.CompletedProcess[str]:
-        """A command inside the relay. TimeoutError ends it, and whatever it started in its session."""
-        return self._run("run", list(argv), text=input, timeout=timeout, env=env, cwd=cwd)
-
-    def mailmend(
-        self,
-        *argv: str,
-        input: str | None = None,
-        timeout: float = 60,
-        env: Mapping[str, str] | None = None,
-        cwd: str = "/root",
-    ) -> subprocess.CompletedProcess[str]:
-        """mailmend's command line inside the relay, in a warm process of its own."""
-        return self._run("mailmend", list(argv), text=input, timeout=timeout, env=env, cwd=cwd)
-
-    def log(self) -> str:
-        """Postfix's log since the last reset."""
-        if self._log is None:
-            self._log = self._open(LOG, os.O_RDONLY)
-        return _all(self._log)
-
-    def wait_log(self, pattern: str, timeout: float = 20) -> re.Match[str]:
-        """The first match in the log (line by line); TimeoutError with the log's end where none comes."""
-        wanted = re.compile(pattern, re.MULTILINE)
-        deadline = time.monotonic() + timeout
-        while not (found := wanted.search(text := self.log())):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"no {pattern!r} in the relay's log:\n{text[-2000:]}")
-            time.sleep(0.005)
-        return found
-
-    def listeners_ss(self) -> str:
-        """What `ss -lntp` prints in the relay."""
-        return self.run(["ss", "-lntp"]).stdout
-
-    def read(self, path: str) -> str:
-        fd = self._open(path, os.O_RDONLY)
-        try:
-            return _all(fd)
-        finally:
-            os.close(fd)
-
-    def write(self, path: str, text: str, mode: int = 0o644) -> None:
-        """Create or overwrite a file."""
-        fd = self._open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-        with os.fdopen(fd, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(text)
-
-    def _open(self, path: str, flags: int, mode: int = 0) -> int:
-        arguments = {"path": path, "flags": flags, "mode": mode}
-        (fd,) = self._line.exchange("open", (), 10, arguments)[1]
-        return fd
-
-    def _run(
-        self,
-        how: str,
-        argv: list[str],
-        *,
-        text: str | None,
-        timeout: float,
-        env: Mapping[str, str] | None,
-        cwd: str,
-    ) -> subprocess.CompletedProcess[str]:
-        # Files in memory: nothing blocks, and a daemon that keeps the streams open keeps nobody waiting.
-        streams = [os.memfd_create(name) for name in ("stdin", "stdout", "stderr")]
-        try:
-            if text:
-                os.write(streams[0], text.encode("utf-8", "surrogateescape"))
-                os.lseek(streams[0], 0, os.SEEK_SET)
-            status = self._line.call(
-                how,
-                fds=tuple(streams),
-                timeout=timeout,
-                argv=argv,
-                env={**ENVIRONMENT, **(env or {})},
-                cwd=cwd,
-            )
-            return subprocess.CompletedProcess(argv, status, _all(streams[1]), _all(streams[2]))
-        finally:
-            for fd in streams:
-                os.close(fd)
-
-
 class Lab:
     """The private network: `relay` under test, `dns`, the `receiver`, the `sender`, and `elsewhere`."""
 
@@ -275,9 +140,11 @@ class Lab:
         author: str | None = None,
         subject: str = "hello",
         body: str = "A message of the lab.",
+        gap: float = 0.02,
     ) -> list[str]:
-        """Hand *count* messages to the relay in one session, and return their traces.
+        """Hand *count* messages to the relay in one session, *gap* seconds apart, and return their traces.
 
+        Without a gap Postfix reuses its sessions, and the messages share few choices of an address.
         *sender* is the envelope's ("" the null sender), *author* the From: where it differs. CannotLook with
         the relay's reply where it does not take one.
         """
@@ -288,6 +155,7 @@ class Lab:
         replies = self._world.call(
             "send", via=via, traces=traces, sender=sender, author=author, to=to, signed=signed, subject=subject,
             body=body,
+            gap=gap,
         )  # fmt: skip
         for reply in replies:
             if not reply.startswith("250"):
@@ -389,12 +257,3 @@ def _one_of(value: str, allowed: Sequence[str]) -> str:
     if value not in allowed:
         raise ValueError(f"{value!r} is none of {json.dumps(list(allowed))}")
     return value
-
-
-def _all(fd: int) -> str:
-    """The whole file, wherever its offset is."""
-    parts, offset = [], 0
-    while part := os.pread(fd, 1 << 20, offset):
-        parts.append(part)
-        offset += len(part)
-    return b"".join(parts).decode("utf-8", "surrogateescape")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import importlib
 import json
 import os
 import signal
@@ -144,6 +145,9 @@ def main() -> None:
         relay_base.close()
         ip, environment = root.command("ip", unpacked)
         network.wire(spaces, [ip], environment)
+        # Meanwhile the relay builds its machine; later these would delay the first message.
+        for name in ("aiosmtpd.smtp", "dnslib", "spf", "dkim"):
+            importlib.import_module(name)
         world = World(unpacked, spaces)
     except OSError as failure:
         sys.exit(f"{failure.filename or 'network'}: {failure.strerror}")

@@ -46,6 +46,10 @@ HOSTS = (
 )
 
 
+# Link-local addresses would be tentative for a second (RFC 4862 5.4), and the first packets lost meanwhile.
+IPV6 = {"all/disable_ipv6": "0", "default/accept_dad": "0", "all/accept_dad": "0", "default/dad_transmits": "0"}
+
+
 def create() -> dict[str, int]:
     """The namespaces by name, `net` among them, as descriptors. The caller ends in the last one."""
     return {name: kernel.new_network() for name in ("net", *(h.name for h in HOSTS))}
@@ -56,7 +60,8 @@ def wire(spaces: dict[str, int], ip: list[str], environment: dict[str, str]) -> 
 
     def batch(space: str, lines: list[str], fds: tuple[int, ...] = ()) -> None:
         with kernel.inside(spaces[space]):
-            Path("/proc/sys/net/ipv6/conf/all/disable_ipv6").write_text("0")
+            for name, value in IPV6.items():
+                Path("/proc/sys/net/ipv6/conf", name).write_text(value)
             done = subprocess.run(
                 [*ip, "-batch", "-"],
                 input="link set lo up\n" + "\n".join(lines) + "\n",
@@ -100,7 +105,8 @@ def listening(space: int, port: int, *, udp: bool = False) -> list[socket.socket
     with kernel.inside(space):
         for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):  # noqa: S104 (a private net)
             for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM) if udp else (socket.SOCK_STREAM,):
-                sock = socket.socket(family, kind)
+                # asyncio switches Nagle's algorithm off only where it sees that the protocol is TCP.
+                sock = socket.socket(family, kind, socket.IPPROTO_TCP if kind == socket.SOCK_STREAM else 0)
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 if family == socket.AF_INET6:
                     sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import smtplib
+import time
 from collections.abc import Callable
 from email.utils import formatdate
 from pathlib import Path
@@ -21,11 +22,14 @@ def send(
     key: bytes | None,
     subject: str,
     body: str,
+    gap: float,
 ) -> list[str]:
     """One SMTP session into *via*; returns the relay's reply to each message.
 
-    *sender* is the envelope's, "" the null one; *author* stands in From:. The Message-ID and X-Trace carry
+XX the envelope's, "" the null one; *author* stands in From:. The Message-ID and X-Trace carry
     the trace and are left out of the signature, which therefore is made once for the whole batch.
+    *gap* is the time between two messages in seconds: a queue that piles up makes Postfix reuse its sessions,
+    and messages of one session share one choice of address.
     """
     domain = author.rpartition("@")[2]
     common = (
@@ -36,7 +40,9 @@ def send(
     replies = []
     with smtplib.SMTP(via, 25, local_hostname="mail.sender.example", timeout=20) as session:
         session.ehlo_or_helo_if_needed()
-        for trace in traces:
+        for number, trace in enumerate(traces):
+            if number:
+                time.sleep(gap)
             marks = f"Message-ID: <{trace}@{domain}>\r\nX-Trace: {trace}\r\n"
             replies.append(_one(session, sender, to, signature + marks + common))
     return replies
@@ -57,15 +63,16 @@ def public_key(root: Path) -> str:
 
 
 def _one(session: smtplib.SMTP, sender: str, to: str, message: str) -> str:
-    for step in (
-        lambda: session.mail(sender),
-        lambda: session.rcpt(to),
-        lambda: session.data(message.encode()),
-    ):
-        code, text = step()
-        if code not in (250, 251):
-            session.rset()
-            break
+    code, text = session.mail(sender)
+    if code == 250:
+        code, text = session.rcpt(to)
+    if code in (250, 251):
+        return _said(*session.data(message.encode()))
+    session.rset()
+    return _said(code, text)
+
+
+def _said(code: int, text: bytes) -> str:
     return f"{code} {text.decode('utf-8', 'replace')}"
 
 
