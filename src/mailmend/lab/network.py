@@ -47,7 +47,12 @@ HOSTS = (
 
 
 # Link-local addresses would be tentative for a second (RFC 4862 5.4), and the first packets lost meanwhile.
-IPV6 = {"all/disable_ipv6": "0", "default/accept_dad": "0", "all/accept_dad": "0", "default/dad_transmits": "0"}
+IPV6 = {
+    "all/disable_ipv6": "0",
+    "default/accept_dad": "0",
+    "all/accept_dad": "0",
+    "default/dad_transmits": "0",
+}
 
 
 def create() -> dict[str, int]:
