@@ -108,6 +108,8 @@ class Cause:
 
     *who* as in the taxonomy (`sender-dns`, `own-mta`, ...); *kind* `permanent`, `temporary`, `either`, or
     `state` for what is wrong on the host itself. *checks* decide it; *remedies* may heal it.
+    *summary* is the sentence for one refusal, with {receiver}, {source}, {domain}, {recipient} in it.
+    *forwarded_who* and its like take the place of the others for mail that was forwarded; () keeps those.
     """
 
     id: str
@@ -119,6 +121,10 @@ class Cause:
     remedies: tuple[str, ...]
     sources: tuple[str, ...]
     page: str
+    summary: str = ""
+    forwarded_who: tuple[str, ...] = ()
+    forwarded_steps: tuple[str, ...] = ()
+    forwarded_remedies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,124 @@
+"""Deliveries -> Refusals: who refused, why, whose move it is. Offline: a reply is a report, not yet a measurement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING
+
+from mailmend import receivers
+from mailmend.model import Cause, Delivery, Refusal
+from mailmend.parse import reply, status
+
+if TYPE_CHECKING:
+    from mailmend.catalogue import Catalogue
+
+# Deliveries whose meaning is not in the reply: what the page of that name says is all there is to say.
+_BY_SEVERITY = {"delivered": "delivered-notice", "rejected-inbound": "rejected-inbound"}
+
+
+def explain(deliveries: Iterable[Delivery], catalogue: Catalogue) -> tuple[Refusal, ...]:
+    """One Refusal for each thing that was refused, in the order of *deliveries*.
+
+    What says the same thing about the same message and recipient (several attempts, a log line and its
+    bounce) is one. What was delivered, and what a server said on the way to it, is told only where
+    nothing was refused. A reply that no rule explains is `unknown`, with what its codes alone say.
+    """
+    told = list(deliveries)
+    over = {d.queue_id for d in told if d.severity != "notice" and d.queue_id}
+    if any(_refused(d) for d in told):
+        told = [d for d in told if _refused(d) or (d.severity == "notice" and d.queue_id not in over)]
+    merged: dict[tuple[str | None, ...], Refusal] = {}
+    for number, delivery in enumerate(told):
+        refusal = _explain(delivery, catalogue)
+        key = _same(refusal, number)
+        before = merged.get(key)
+        merged[key] = replace(refusal, delivery=_join(before.delivery, delivery)) if before else refusal
+    return tuple(_finish(refusal, catalogue) for refusal in merged.values())
+
+
+def _refused(delivery: Delivery) -> bool:
+    return delivery.severity not in ("delivered", "notice")
+
+
+def _explain(delivery: Delivery, catalogue: Catalogue) -> Refusal:
+    """The refusal with its cause; the page's part comes when all that is known of it is joined."""
+    found = None
+    cause = _BY_SEVERITY.get(delivery.severity, "unknown")
+    if delivery.severity not in _BY_SEVERITY:
+        found = receivers.match(delivery, catalogue.receivers)
+    who = found.receiver if found else receivers.of(delivery, catalogue.receivers)
+    own = delivery.severity == "rejected-inbound"
+    return Refusal(
+        delivery=delivery,
+        receiver=who.id if who and not own else None,
+        cause=found.rule.cause if found else cause,
+        ambiguous=found.rule.ambiguous if found else (),
+        who=(),
+        steps=(),
+        remedies=(),
+        checks=found.rule.checks if found else (),
+        source=found.rule.source if found else None,
+        standing="reported",
+        marks=found.marks if found else (),
+    )
+
+
+def _same(refusal: Refusal, number: int) -> tuple[str | None, ...]:
+    """What two refusals have in common that are one: the message (or the very words), recipient and cause."""
+    delivery = refusal.delivery
+    words = delivery.reply.text if delivery.reply else ""
+    message = delivery.queue_id or words or str(number)
+    return (message, (delivery.recipient or "").lower(), refusal.cause, "" if delivery.queue_id else words)
+
+
+def _join(before: Delivery, after: Delivery) -> Delivery:
+    """The later of two tellings, with what only the earlier one knew."""
+    gaps = {
+        field.name: getattr(before, field.name)
+        for field in fields(Delivery)
+        if getattr(after, field.name) in (None, "") and getattr(before, field.name) is not None
+    }
+    return replace(after, **gaps)
+
+
+def _finish(refusal: Refusal, catalogue: Catalogue) -> Refusal:
+    page = catalogue.causes[refusal.cause]
+    delivery = refusal.delivery
+    summary = _unknown(refusal) if refusal.cause == "unknown" else _summary(page, refusal, catalogue)
+    moved = delivery.forwarded is True
+    return replace(
+        refusal,
+        who=(moved and page.forwarded_who) or page.who,
+        steps=(moved and page.forwarded_steps) or page.steps,
+        remedies=(moved and page.forwarded_remedies) or page.remedies,
+        checks=refusal.checks or page.checks,
+        source=refusal.source or next(iter(page.sources), None),
+        summary=summary,
+    )
+
+
+def _summary(page: Cause, refusal: Refusal, catalogue: Catalogue) -> str:
+    delivery = refusal.delivery
+    words = delivery.reply.text if delivery.reply else ""
+    sender = (delivery.sender or "").rpartition("@")[2]
+    return (page.summary or "{receiver}: " + page.title).format(
+        receiver=_receiver(refusal, catalogue),
+        source=delivery.source_ip or "this host's address",
+        domain=reply.domain(words) or sender or "the sender's domain",
+        recipient=delivery.recipient or "the recipient",
+    )
+
+
+def _receiver(refusal: Refusal, catalogue: Catalogue) -> str:
+    known = next((r.name for r in catalogue.receivers if r.id == refusal.receiver), None)
+    relay = refusal.delivery.relay
+    return known or (relay.host if relay and relay.host else "the receiver")
+
+
+def _unknown(refusal: Refusal) -> str:
+    """Nothing is guessed: what no rule explains is told as the codes tell it."""
+    said = refusal.delivery.reply
+    host = refusal.delivery.relay.host if refusal.delivery.relay else None
+    code, enhanced = (said.code, said.status) if said else (None, None)
+    return f"no rule explains what {host or 'the receiver'} said; {status.says(code, enhanced)}"
