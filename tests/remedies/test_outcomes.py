@@ -39,7 +39,12 @@ def expected(remedy: str | None, world: str, destination: str, signed: bool) -> 
     """What facts about Postfix and Google say must happen: (status, family)."""
     if destination == "ipv6-only":
         return ("bounced", None) if remedy in ("ipv4-client", "ipv4-only") else ("sent", "ipv6")
-    reached = {"ipv4-for-receiver": GOOGLE, "ipv4-client": GOOGLE, "ipv4-only": GOOGLE, "ipv4-transport": ("gmail",)}
+    reached = {
+        "ipv4-for-receiver": GOOGLE,
+        "ipv4-client": GOOGLE,
+        "ipv4-only": GOOGLE,
+        "ipv4-transport": ("gmail",),
+    }
     if destination in reached.get(remedy or "", ()):
         # Google asks for SPF or DKIM over IPv4 too in the strict world: an unsigned forward has neither.
         return ("bounced" if world == "strict" and not signed else "sent", "ipv4")
@@ -70,7 +75,8 @@ def remedied(lab: Any, remedy: str | None, world: str) -> dict[tuple[str, bool],
     }
     outcomes = lab.outcomes([trace for traces in sent.values() for trace in traces])
     return {
-        key: [(outcomes[trace].status, outcomes[trace].family) for trace in traces] for key, traces in sent.items()
+        key: [(outcomes[trace].status, outcomes[trace].family) for trace in traces]
+        for key, traces in sent.items()
     }
 
 
@@ -91,6 +97,8 @@ def world_of(lab: Any) -> Any:
 @pytest.mark.parametrize("destination", DESTINATIONS)
 @pytest.mark.parametrize("world", WORLDS)
 @pytest.mark.parametrize("remedy", REMEDIES, ids=lambda remedy: remedy or "no-remedy")
-def test_what_becomes_of_mail(world_of: Any, remedy: str | None, world: str, destination: str, signed: bool) -> None:
+def test_what_becomes_of_mail(
+    world_of: Any, remedy: str | None, world: str, destination: str, signed: bool
+) -> None:
     seen = world_of(remedy, world)[destination, signed]
     assert seen == [expected(remedy, world, destination, signed)] * MESSAGES
