@@ -188,11 +188,14 @@ def file(question: File) -> FileState:
         return FileState(question.path, False, "", 0, "", None, link)
     except PermissionError:
         raise CannotLook(f"{question.path} may not be read by {user()}", "run it as root") from None
-    with os.fdopen(fd, "rb") as stream:
+    try:
         about = os.fstat(fd)
         if not stat.S_ISREG(about.st_mode):
             raise CannotLook(f"{question.path} is not a regular file")
-        data = stream.read(FILE_CAP + 1)
+        with os.fdopen(fd, "rb", closefd=False) as stream:
+            data = stream.read(FILE_CAP + 1)
+    finally:
+        os.close(fd)
     if len(data) > FILE_CAP:
         raise CannotLook(f"{question.path} is larger than {FILE_CAP // 1024 // 1024} MB")
     return FileState(
