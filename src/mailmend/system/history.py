@@ -1,0 +1,136 @@
+"""Every change of mailmend as one file below /var/lib/mailmend/history, readable by root alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from mailmend.model import CannotLook, Record, Refused
+
+_ID = re.compile(r"\d{8}-\d{6}-[a-z0-9-]+\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The entries below *state*/history, one JSON file each (0600 in a folder 0700), named by their id."""
+
+    state: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.state / "history"
+
+    def new_id(self, at: datetime, word: str) -> str:
+        """An id that no entry has yet: `20261122-130501-ipv4-for-receiver`, in the time zone of *at*."""
+        word = re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-") or "change"
+        first = f"{at:%Y%m%d-%H%M%S}-{word}"
+        number, chosen = 1, first
+        while self._path(chosen).exists():
+            number += 1
+            chosen = f"{first}-{number}"
+        return chosen
+
+    def add(self, record: Record) -> None:
+        """Write a new entry; it is on the disk when this returns. OSError where it cannot be."""
+        if self._path(record.id).exists():
+            raise Refused(f"the history has an entry {record.id} already")
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._write(record)
+
+    def replace(self, record: Record) -> None:
+        """Write an entry anew, the old one being there until the new one is whole."""
+        self._write(record)
+
+    def remove(self, record_id: str) -> None:
+        """Forget an entry: an intent that came to nothing."""
+        self._path(record_id).unlink(missing_ok=True)
+        _sync(self.folder)
+
+    def get(self, record_id: str) -> Record:
+        """The entry with this id. Refused where there is none, CannotLook where it is damaged."""
+        if not _ID.match(record_id) or not self._seen(self._path(record_id)):
+            raise Refused(f"the history has no entry {record_id}", "mailmend history lists them")
+        return _read(self._path(record_id))
+
+    def records(self) -> tuple[Record, ...]:
+        """All entries that can be read, newest first; `damaged()` names the others."""
+        return self._sorted()[0]
+
+    def damaged(self) -> tuple[str, ...]:
+        """One line for every entry that cannot be read."""
+        return self._sorted()[1]
+
+    def interrupted(self) -> Record | None:
+        """A change that was begun and neither kept nor taken back: mailmend or the machine died in it."""
+        return next((record for record in self.records() if record.state == "intent"), None)
+
+    def _sorted(self) -> tuple[tuple[Record, ...], tuple[str, ...]]:
+        good: list[Record] = []
+        bad: list[str] = []
+        try:
+            paths = sorted(path for path in self.folder.iterdir() if path.suffix == ".json")
+        except FileNotFoundError:
+            return (), ()
+        except OSError as error:
+            raise CannotLook(f"{self.folder}: {error.strerror}", "run it as root") from None
+        for path in paths:
+            try:
+                good.append(_read(path))
+            except CannotLook as damage:
+                bad.append(str(damage))
+        return tuple(sorted(good, key=lambda record: (record.at, record.id), reverse=True)), tuple(bad)
+
+    def _seen(self, path: Path) -> bool:
+        try:
+            return path.exists()
+        except OSError as error:
+            raise CannotLook(f"{self.folder}: {error.strerror}", "run it as root") from None
+
+    def _path(self, record_id: str) -> Path:
+        return self.folder / f"{record_id}.json"
+
+    def _write(self, record: Record) -> None:
+        import msgspec
+
+        # The looks behind a proof fill pages; its verdicts and sentences are what is kept.
+        if record.proof is not None:
+            judgements = tuple(replace(j, evidence=()) for j in record.proof.judgements)
+            record = replace(record, proof=replace(record.proof, judgements=judgements))
+        # json, not msgspec, writes: a text with bytes that are no UTF-8 is carried as \udcxx.
+        text = json.dumps(msgspec.to_builtins(record), indent=1) + "\n"
+        path = self._path(record.id)
+        new = path.with_suffix(".new")
+        try:
+            fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(fd, "w", encoding="ascii") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(fd)
+            new.replace(path)
+        except OSError:
+            new.unlink(missing_ok=True)
+            raise
+        _sync(self.folder)
+
+
+def _read(path: Path) -> Record:
+    import msgspec
+
+    try:
+        return msgspec.convert(json.loads(path.read_text("ascii")), Record)
+    except (ValueError, msgspec.ValidationError) as error:
+        raise CannotLook(f"the history's {path.name} is damaged: {error}") from None
+    except OSError as error:
+        raise CannotLook(f"{path}: {error.strerror}", "run it as root") from None
+
+
+def _sync(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
