@@ -43,7 +43,7 @@ class World:
             q.MapTypes: lambda _: ("hash", "regexp", "pcre", "tcp", "unix", "inline", "static", "texthash"),
             q.MapLookup: self._table,
             q.Master: lambda _: q.Running(
-                *(self.data["running"].get(k) for k in ("pid", "since", "reloaded"))
+                *(self.data["running"].get(k) or None for k in ("pid", "since", "reloaded"))
             ),
             q.Listeners: lambda _: tuple(map(self._listener, self.data["running"]["listeners"])),
             q.RecentDeliveries: lambda _: self._log(),
