@@ -39,9 +39,10 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """*receiver* is a receiver's id and *suffixes* its hosts (`.google.com`); *ipv4* and *ipv6* from the log."""
+    """*receiver* is a receiver's id, *name* what people call it, *suffixes* its hosts (`.google.com`); *ipv4* and *ipv6* from the log."""
 
     receiver: str
+    name: str
     suffixes: tuple[str, ...]
     ways: tuple[Way, ...]
     findings: tuple[Finding, ...]
@@ -91,6 +92,7 @@ def gather(findings: tuple[Finding, ...], probe: Probe, scope: Scope) -> Case:
     domains = [r.rpartition("@")[2] for r in scope.recipients] or _domains(ours) or list(receiver.domains[:1])
     return Case(
         receiver=who,
+        name=receiver.name,
         suffixes=receiver.hosts,
         ways=tuple(_way(domain, probe) for domain in domains),
         findings=findings,

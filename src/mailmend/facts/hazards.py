@@ -75,7 +75,7 @@ def refused_over_ipv4(case: Case) -> Iterator[Objection]:
     """The operator's own log is the experiment: IPv4 refused there too means that IPv4 cures nothing."""
     if case.ipv4.refused:
         yield Objection(
-            f"{case.receiver} refused {case.ipv4.refused} messages over IPv4 too ({case.ipv4.reply[:90]}), "
+            f"{case.name} refused {case.ipv4.refused} messages over IPv4 too ({case.ipv4.reply[:90]}), "
             f"{case.ipv4.sent} were accepted: IPv4 alone would only move the refusal",
             "rewrite the envelope of forwarded mail (SRS), list this host in its SPF for both families, sign with DKIM",
         )

@@ -5,12 +5,16 @@ Every act is played by a Stage (jobs/stage.py): the lab, or a recording of it wh
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from mailmend.jobs.stage import Stage
+from mailmend.jobs.here import Progress
+from mailmend.jobs.stage import LabStage, RecordedStage, Stage
+from mailmend.model import CannotLook
 
 Tell = Callable[[str, str], None]
 FORWARD = "user@example.org"
@@ -39,6 +43,27 @@ class Demo:
     @property
     def holds(self) -> bool:
         return all(self.proofs.values())
+
+
+def play(tell: Tell, progress: Progress, *, record: Path | None = None) -> Demo:
+    """Play it in the lab, or where there can be none, from the recording; *progress* hears why.
+
+    *record* keeps the acts in a file, from which a recording is made (CONTRIBUTING.md).
+    """
+    from mailmend.lab import open_lab
+
+    try:
+        with open_lab(progress) as lab:
+            stage = LabStage(lab)
+            story = demo(stage, tell)
+    except CannotLook as reason:
+        if record is not None:
+            raise
+        progress(f"{reason.reason}: a recorded run is shown instead")
+        return demo(RecordedStage(), tell)
+    if record is not None:
+        record.write_text("".join(json.dumps(act) + "\n" for act in stage.script))
+    return story
 
 
 def demo(stage: Stage, tell: Tell) -> Demo:

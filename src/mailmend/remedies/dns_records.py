@@ -77,7 +77,7 @@ def _authentication(sources: list[Source], scope: Scope, probe: Probe) -> Iterat
 def with_addresses(record: str | None, sources: list[Source]) -> str:
     """The SPF record with the addresses listed before its `all` or `redirect=`; a new one where there is none."""
     wanted = [f"{'ip6' if s.family == 'ipv6' else 'ip4'}:{s.outward}" for s in sources]
-    terms = record.split() if record else ["v=spf1", "mx", "~all"]
+    terms = record.split() if record else ["v=spf1", "~all"]
     wanted = [term for term in dict.fromkeys(wanted) if term not in terms]
     last = next(
         (

@@ -53,7 +53,7 @@ def propose(case: Case, probe: Probe) -> Proposal:
         tuple(changes),
         tuple(_expectations(case)),
         (
-            f"mail to {case.receiver} goes over IPv4 only; everything else, and receiving, keeps IPv6",
+            f"mail to {case.name} goes over IPv4 only; everything else, and receiving, keeps IPv6",
             "it contains the fault, it does not cure it: the IPv6 address stays without good standing",
         ),
         tuple(_objections(case, probe)),

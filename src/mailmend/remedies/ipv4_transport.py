@@ -55,7 +55,7 @@ def propose(case: Case, probe: Probe) -> Proposal:
         tuple(changes),
         tuple(_expectations(case)),
         (
-            f"mail to {domains} goes over IPv4 only; other domains at {case.receiver} are not reached by this",
+            f"mail to {domains} goes over IPv4 only; other domains at {case.name} are not reached by this",
             "a second queue for these domains: their limits and log lines carry the new transport's name",
         ),
         tuple(_objections(case, probe)),

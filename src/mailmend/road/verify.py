@@ -58,7 +58,7 @@ def delivered(case: Case, family: str, since: datetime) -> Expectation:
     """Real mail to the receiver is accepted from now on: pending until the log shows some."""
     subject = f"{','.join(case.suffixes)} {family}"
     return Expectation(
-        "delivery", "delivered", subject, since.isoformat(), f"mail to {case.receiver} is delivered"
+        "delivery", "delivered", subject, since.isoformat(), f"mail to {case.name} is delivered"
     )
 
 
