@@ -62,8 +62,9 @@ def _refused_by_spf(found: Forwarded, scope: Scope, seen: Seen) -> str:
     sample = found.strangers[:_SAMPLE]
     ips = [a.ip for a in addresses(scope, seen) if a.ip][:2]
     results = [check_host(ip, domain, "", "", seen).result for domain in sample for ip in ips]
-    bad = sum(result not in ("pass", "temperror") for result in results)
-    return f"; their SPF does not pass for this host in {bad} of {len(results)} looks" if results else ""
+    told = [result for result in results if result != "temperror"]
+    bad = sum(result != "pass" for result in told)
+    return f"; their SPF does not pass for this host in {bad} of {len(told)} looks" if told else ""
 
 
 def _signatures(probe: Probe) -> Iterator[Finding]:

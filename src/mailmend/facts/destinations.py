@@ -11,7 +11,7 @@ _MOST = 5
 
 
 def affected(scope: Scope, probe: Probe) -> tuple[str, ...]:
-    """Up to five recipients (addresses or domains) whose way out matters, the most refused first."""
+    """Up to five recipients (addresses or domains) whose way out matters: the refused ones, where any are."""
     if scope.recipients:
         return scope.recipients
     log = probe.ask(RecentDeliveries()).answer
@@ -23,6 +23,8 @@ def affected(scope: Scope, probe: Probe) -> tuple[str, ...]:
                 refused + (count.count if identity_refusal(count) else 0),
                 all_of + count.count,
             )
+    if any(refused for refused, _ in weight.values()):
+        weight = {domain: both for domain, both in weight.items() if both[0]}
     ranked = sorted(weight, key=lambda domain: (-weight[domain][0], -weight[domain][1], domain))
     return tuple(ranked[:_MOST]) or (REFERENCE,)
 

@@ -40,11 +40,12 @@ def check(
     """
     from mailmend import catalogue
     from mailmend.road.check import check as run
+    from mailmend.road.check import concerned
 
     here.require_postfix()
     scope = scope_of(domains, here.probe, message)
-    modules = catalogue.load().checks
-    findings = run(here.probe, scope, modules, checks, progress)
+    modules = concerned(catalogue.load().checks, checks)
+    findings = run(here.probe, scope, modules, None, progress)
     return CheckReport(findings, scope, tuple(modules))
 
 

@@ -31,11 +31,7 @@ def check(
     *causes*: only the checks that can establish one of these, or whose id is among them. A check that
     cannot look gives an `unknown` finding; any other exception is a bug and propagates.
     """
-    chosen = {
-        name: module
-        for name, module in modules.items()
-        if causes is None or name in causes or set(causes) & establishes(module)
-    }
+    chosen = concerned(modules, causes)
     if not chosen:
         return ()
     with ThreadPoolExecutor(max_workers=len(chosen), thread_name_prefix="check") as pool:
@@ -46,6 +42,15 @@ def check(
             if progress:
                 progress(f"checked {name}")
     return tuple(findings)
+
+
+def concerned(modules: Mapping[str, ModuleType], causes: Collection[str] | None) -> dict[str, ModuleType]:
+    """The checks that can establish one of *causes*, or whose id is among them; None: all."""
+    return {
+        name: module
+        for name, module in modules.items()
+        if causes is None or name in causes or set(causes) & establishes(module)
+    }
 
 
 def establishes(module: ModuleType) -> frozenset[str]:
