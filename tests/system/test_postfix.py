@@ -33,7 +33,7 @@ smtp_helo_name = $myhostname
 smtpd_banner = $myhostname ESMTP
 mynetworks = 127.0.0.0/8,
     192.0.2.0/24
-maillog_file_prefixes = /tmp/$service_name
+maillog_file_prefixes = /log/$service_name
 smtp_host_lookup = dns # a remark that is none
 """
 
@@ -179,7 +179,7 @@ def test_a_misspelt_name_is_warned_of_once(make: Make) -> None:
             "relay/unix", "syslog_name", "postfix/relay", "postfix/$service_name", id="service_name"
         ),
         pytest.param(
-            "relay/unix", "maillog_file_prefixes", "/tmp/relay", "/tmp/$service_name", id="in-main-cf"
+            "relay/unix", "maillog_file_prefixes", "/log/relay", "/log/$service_name", id="in-main-cf"
         ),
     ],
 )

@@ -25,13 +25,15 @@ Recording = dict[tuple[str, "AnyQuestion"], Evidence[Any]]
 HIDDEN = "[redacted]"
 
 _SECRET_NAME = re.compile(
-    r"pass(?:word|wd|phrase)?|sasl|secret|credential|private|key_file|keytab", re.IGNORECASE
+    r"pass(?:word|wd|phrase)?|(?:\b|_)pw\b|sasl|secret|credential|private|key_file|keytab", re.IGNORECASE
 )
 _HARMLESS = re.compile(
     r"(?:(?:yes|no|dovecot|cyrus|private/auth|noanonymous|noplaintext)(?![^\s,])|[\s,])*+"
     r"|(?:(?:proxy:)?+(?:hash|lmdb|btree|cdb|dbm|texthash):/[^\s,]++[\s,]*+)*+"
 )
-_ASSIGNMENT = re.compile(r"^([ \t]*+(?:-o[ \t]++)?([\w.-]++)[ \t]*+=[ \t]*+)(.*)$", re.MULTILINE)
+_ASSIGNMENT = re.compile(
+    r"^([ \t]*+(?:-o[ \t]++)?([\w.-]++)[ \t]*+=[ \t]*+)(.*+(?:\n[ \t]++.*+)*+)$", re.MULTILINE
+)
 _IN_URL = re.compile(r"(\w{2,10}://[^\s:/@]{1,80}:)[^\s@/]{1,200}@")
 _STATIC = re.compile(r"\b(static|inline):[^\s,]+")
 _PEM = re.compile(r"-----BEGIN [A-Z ]{3,40}-----.*?(?:-----END [A-Z ]{3,40}-----|\Z)", re.DOTALL)
@@ -108,6 +110,9 @@ def _walk(value: Any, salt: bytes) -> Any:
     if isinstance(value, str):
         return _clean(value, salt)
     if isinstance(value, list | tuple):
+        match value:
+            case [str(name), str(secret)] if _SECRET_NAME.search(name) and not _HARMLESS.fullmatch(secret):
+                return [name, HIDDEN]  # an override of master.cf
         return [_walk(v, salt) for v in value]
     if isinstance(value, dict):
         return {k: _walk(v, salt) for k, v in value.items()}
