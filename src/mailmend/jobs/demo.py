@@ -128,7 +128,7 @@ def _cure(
 def _kludge(stage: Stage, tell: Tell, proofs: dict[str, bool]) -> dict[str, Any]:
     """inet_protocols = ipv4 on the original bytes: edited and reloaded by hand, then done whole."""
     before = stage.act("look")
-    reloaded = stage.act("edit_and_reload", name="inet_protocols", value="ipv4")
+    reloaded = stage.act("edit_and_reload", setting="inet_protocols", value="ipv4")
     tell("The kludge", "inet_protocols = ipv4, saved and reloaded: the IPv6 listener is still there")
     stage.act("put_back")
     fixed = stage.fix(["--remedy", "ipv4-only"])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from types import ModuleType
 from typing import Literal
 
 from mailmend.facts.case import Case, gather
@@ -122,7 +123,7 @@ def _findings(here: Here, scope: Scope) -> tuple[Finding, ...]:
     return check(here.probe, scope, modules)
 
 
-def _remedies() -> dict[str, object]:
+def _remedies() -> Mapping[str, ModuleType]:
     from mailmend import catalogue
 
     return catalogue.load().remedies

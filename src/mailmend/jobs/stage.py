@@ -32,7 +32,7 @@ class Stage(Protocol):
 
     recorded: bool
 
-    def act(self, name: str, **arguments: Any) -> Any: ...
+    def act(self, name: str, /, **arguments: Any) -> Any: ...
     def explain(self, bounce: str) -> dict[str, Any]: ...
     def check(self, domains: Sequence[str]) -> dict[str, Any]: ...
     def fix(self, arguments: Sequence[str]) -> dict[str, Any]: ...
@@ -73,7 +73,7 @@ class LabStage:
         self._before: dict[str, str | None] = {}
         self.script: list[dict[str, Any]] = []
 
-    def act(self, name: str, **arguments: Any) -> Any:
+    def act(self, name: str, /, **arguments: Any) -> Any:
         method: Callable[..., Any] = getattr(self, f"_{name}")
         result = method(**arguments)
         self.script.append({"act": name, "arguments": arguments, "result": result})
@@ -138,9 +138,9 @@ class LabStage:
         """The first non-delivery notification that came back to the original sender."""
         return str(self._lab.sender.wait_mailbox(1)[0])
 
-    def _edit_and_reload(self, name: str, value: str) -> dict[str, Any]:
+    def _edit_and_reload(self, setting: str, value: str) -> dict[str, Any]:
         self._by_hand = self._lab.relay.read(MAIN)
-        self._write_main(str(maincf.parse(self._by_hand).assign(name, value)))
+        self._write_main(str(maincf.parse(self._by_hand).assign(setting, value)))
         self._lab.relay.reload()
         return self._look()
 
@@ -197,7 +197,7 @@ class RecordedStage:
             raise CannotLook(f"the recording has {entry['act']} where the story has {name}", "record it anew")
         return entry
 
-    def act(self, name: str, **arguments: Any) -> Any:
+    def act(self, name: str, /, **arguments: Any) -> Any:
         return self._next(name)["result"]
 
     def explain(self, bounce: str) -> dict[str, Any]:
