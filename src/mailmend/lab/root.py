@@ -13,6 +13,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -197,3 +198,17 @@ def _run(
         said = said or done.stderr.splitlines() or [f"exit status {done.returncode}"]
         raise CannotLook(f"{argv[0]}: {said[0].removeprefix('E: ')}")
     return done.stdout
+
+
+def main() -> int:
+    """`python -m mailmend.lab.root`: prepare, telling each step."""
+    try:
+        prepare(lambda step: print(f"lab: {step}", file=sys.stderr))
+    except CannotLook as failure:
+        print(f"lab: {failure}", file=sys.stderr)
+        return 3
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -26,10 +26,10 @@ def send(
 ) -> list[str]:
     """One SMTP session into *via*; returns the relay's reply to each message.
 
-    XX the envelope's, "" the null one; *author* stands in From:. The Message-ID and X-Trace carry
-        the trace and are left out of the signature, which therefore is made once for the whole batch.
-        *gap* is the time between two messages in seconds: a queue that piles up makes Postfix reuse its sessions,
-        and messages of one session share one choice of address.
+    *sender* is the envelope's, "" the null one; *author* stands in From:. The Message-ID and X-Trace carry
+    the trace and are left out of the signature, which therefore is made once for the whole batch.
+    *gap* is the time between two messages in seconds: a queue that piles up makes Postfix reuse its sessions,
+    and messages of one session share one choice of address.
     """
     domain = author.rpartition("@")[2]
     common = (
