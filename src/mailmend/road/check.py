@@ -83,7 +83,12 @@ def merge(
     same report once more and decides nothing. Where everything that the reply may mean is cleared, the
     refusal is `cleared`; where nothing decides, it stays `reported`.
     """
-    return tuple(_merge(refusal, findings, causes) for refusal in refusals)
+    return tuple(
+        refusal
+        if refusal.delivery.severity in ("rejected-inbound", "delivered", "notice")
+        else _merge(refusal, findings, causes)
+        for refusal in refusals
+    )
 
 
 def _merge(refusal: Refusal, findings: Collection[Finding], causes: Mapping[str, Cause]) -> Refusal:
@@ -121,7 +126,13 @@ def _decided(refusal: Refusal, measured: list[Finding], causes: Mapping[str, Cau
     )
     if page is None or names[0] == refusal.cause:
         return decided
-    return replace(decided, who=page.who, steps=page.steps, remedies=page.remedies)
+    moved = refusal.delivery.forwarded is True
+    return replace(
+        decided,
+        who=(moved and page.forwarded_who) or page.who,
+        steps=(moved and page.forwarded_steps) or page.steps,
+        remedies=(moved and page.forwarded_remedies) or page.remedies,
+    )
 
 
 def _says(finding: Finding, refusal: Refusal) -> tuple[str, ...]:

@@ -1,0 +1,109 @@
+"""A given message's signatures and its author's DMARC policy, with keys from the probe."""
+
+from __future__ import annotations
+
+import subprocess
+from functools import cache
+from typing import Any
+
+import pytest
+
+from mailmend.checks import dkim as check
+from mailmend.facts.dkim import signed
+from mailmend.facts.dmarc import aligned, policy
+from mailmend.model import ParseError, Scope
+from worlds import world
+
+LETTER = "From: Alice <alice@sender.example>\r\nTo: b@gmail.com\r\nSubject: hello\r\n\r\nGood morning\r\n"
+
+
+@cache
+def keys() -> tuple[bytes, str]:
+    made = ["openssl", "genrsa", "-traditional", "2048"]
+    private = subprocess.run(made, capture_output=True, check=True, timeout=30).stdout
+    public = subprocess.run(
+        ["openssl", "rsa", "-pubout"], input=private, capture_output=True, check=True, timeout=30
+    ).stdout
+    return private, "".join(public.decode().splitlines()[1:-1])
+
+
+def letter(domain: str = "sender.example") -> str:
+    import dkim
+
+    text = LETTER.encode()
+    return (dkim.sign(text, b"s1", domain.encode(), keys()[0]) + text).decode("latin-1")
+
+
+def told(message: str, dmarc: str = "v=DMARC1; p=reject", **changes: Any) -> list[str]:
+    zone = {
+        "s1._domainkey.sender.example TXT": [f"v=DKIM1; k=rsa; p={keys()[1]}"],
+        "s1._domainkey.list.example TXT": [f"v=DKIM1; k=rsa; p={keys()[1]}"],
+        "_dmarc.sender.example TXT": [dmarc],
+    }
+    probe = world.made(dns=zone, **changes).probe()
+    return [f"{f.standing} {f.cause} {f.subject}" for f in check.check(probe, Scope(message=message))]
+
+
+def test_a_signature_that_survived_is_no_problem() -> None:
+    assert told(letter()) == ["cleared dkim-fail sender.example", "cleared dmarc-reject sender.example"]
+
+
+def test_line_ends_of_the_file_do_not_matter() -> None:
+    assert told(letter().replace("\r\n", "\n"))[0] == "cleared dkim-fail sender.example"
+
+
+def test_an_unsigned_letter_of_a_domain_without_policy_is_only_unsigned() -> None:
+    assert told(LETTER, "v=DMARC1; p=none") == [
+        "measured dkim-fail sender.example",
+        "cleared dmarc-reject sender.example",
+    ]
+
+
+def test_a_tagged_subject_breaks_the_signature_and_will_bounce() -> None:
+    assert told(letter().replace("Subject: hello", "Subject: [list] hello")) == [
+        "measured dkim-fail sender.example",
+        "measured dmarc-reject sender.example",
+    ]
+
+
+def test_a_lists_own_signature_does_not_stand_for_the_author() -> None:
+    assert told(letter("list.example")) == [
+        "cleared dkim-fail sender.example",
+        "measured dmarc-reject sender.example",
+    ]
+
+
+def test_a_key_that_cannot_be_looked_up_is_unknown() -> None:
+    assert told(letter(), fails={"Records": "resolver 192.0.2.53 does not answer"}) == [
+        "unknown dkim-fail message"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\x00\x01\x02", "no header here\n\nbody"], ids=["empty", "binary", "prose"]
+)
+def test_what_is_no_message_is_refused_in_one_line(text: str) -> None:
+    with pytest.raises(ParseError, match="no message"):
+        signed(text, world.made().probe())
+
+
+def test_a_subdomain_falls_under_its_parents_policy() -> None:
+    zone = {"_dmarc.sender.example TXT": ["v=DMARC1; p=none; sp=reject; adkim=s"]}
+    found = policy("news.sender.example", world.made(dns=zone).probe())
+    assert found is not None
+    assert (found.at, found.policy, found.strict_dkim) == ("sender.example", "reject", True)
+
+
+@pytest.mark.parametrize(
+    ("signer", "author", "strict", "stands"),
+    [
+        ("sender.example", "sender.example", True, True),
+        ("sender.example", "news.sender.example", False, True),
+        ("sender.example", "news.sender.example", True, False),
+        ("example", "sender.example", False, False),
+        ("othersender.example", "sender.example", False, False),
+    ],
+    ids=["same", "relaxed-parent", "strict-parent", "top-level", "look-alike"],
+)
+def test_who_stands_for_whom(signer: str, author: str, strict: bool, stands: bool) -> None:
+    assert aligned(signer, author, strict) is stands

@@ -1,0 +1,147 @@
+"""After a change the operator is shown what was looked at afresh: holds, fails, pending, unknown."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from mailmend import questions as q
+from mailmend.facts.expect import judge
+from mailmend.model import CannotLook, Delivery, Expectation, Layer, Relay, Reply
+from mailmend.system.probe import Live
+
+NOW = datetime(2026, 1, 3, 12, 0, tzinfo=UTC)
+EARLIER, LATER = NOW - timedelta(minutes=1), NOW + timedelta(minutes=1)
+
+
+def verdict(
+    kind: str, subject: str, wanted: str | None, answers: dict[Any, Any], layer: Layer = "running"
+) -> str:
+    def looker(answer: Any) -> Any:
+        def look(_: Any) -> Any:
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return look
+
+    probe = Live({question: looker(answer) for question, answer in answers.items()})
+    return judge(Expectation(layer, kind, subject, wanted, "it is so"), probe).verdict
+
+
+def trial(*deliveries: Delivery, ignored: tuple[str, ...] = ()) -> dict[Any, Any]:
+    return {q.ClientTrial: q.TrialResult(deliveries, ignored)}
+
+
+def via(ip: str) -> Delivery:
+    return Delivery("delivered", relay=Relay("mx.example", ip))
+
+
+def count(status: Any, family: Any, last: datetime, dsn: str = "2.0.0") -> q.DeliveryCount:
+    return q.DeliveryCount(
+        "aspmx.l.google.com", family, status, 250, dsn, "text", "gmail.com", "smtp", 3, 0, (), last
+    )  # fmt: skip
+
+
+def log(*counts: q.DeliveryCount) -> dict[Any, Any]:
+    return {q.RecentDeliveries: q.LogCounts("/var/log/mail.log", 9, 0, NOW, NOW, counts)}
+
+
+FAILED_LOOK = CannotLook("not readable")
+WRITTEN = q.SettingValue("ipv4", "ipv4")
+OPEN = (q.Listener("0.0.0.0", 25, 7, 13),)  # noqa: S104
+GOOGLE = ".google.com,.googlemail.com any"
+SINCE = NOW.isoformat()
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject", "wanted", "answers", "told"),
+    [
+        # A look that failed proves nothing, either way.
+        ("setting-is", "inet_protocols", "ipv4", {q.Setting: FAILED_LOOK}, "unknown"),
+        ("listener", "[::]:25", "gone", {q.Listeners: FAILED_LOOK}, "unknown"),
+        ("running-since", "master", SINCE, {q.Master: FAILED_LOOK}, "unknown"),
+        ("no-fatal", "log", SINCE, {q.LogLines: FAILED_LOOK}, "unknown"),
+        ("delivered", GOOGLE, SINCE, {q.RecentDeliveries: FAILED_LOOK}, "unknown"),
+        ("record-seen", "example.org TXT", "v=spf1 -all", {q.Records: FAILED_LOOK}, "unknown"),
+        # What does not hold.
+        ("setting-is", "inet_protocols", "ipv4", {q.Setting: q.SettingValue("all", None)}, "fails"),
+        ("listener", "0.0.0.0:25", "gone", {q.Listeners: OPEN}, "fails"),
+        ("listener", "[::]:25", "open", {q.Listeners: OPEN}, "fails"),
+        ("running-since", "master", SINCE, {q.Master: q.Running(None, None, None)}, "fails"),
+        ("running-since", "master", SINCE, {q.Master: q.Running(7, EARLIER, LATER)}, "fails"),
+        ("greeting", "127.0.0.1:25", "220", {q.Greeting: FAILED_LOOK}, "fails"),
+        ("greeting", "127.0.0.1:25", "220", {q.Greeting: "421 busy"}, "fails"),
+        (
+            "no-fatal",
+            "log",
+            SINCE,
+            {q.LogLines: ("x postfix/smtpd[1]: fatal: cannot handle socket",)},
+            "fails",
+        ),
+        ("client-family", "a@gmail.com", "ipv4", trial(via("2001:db8::1")), "fails"),
+        ("client-family", "a@gmail.com", "ipv4", trial(via("192.0.2.1"), via("2001:db8::1")), "fails"),
+        ("delivered", GOOGLE, SINCE, log(count("bounced", "ipv6", LATER, "5.7.1")), "fails"),
+        # What only time or others can show.
+        ("client-family", "a@gmail.com", "ipv4", trial(), "pending"),
+        ("client-family", "a@gmail.com", "ipv4", {q.ClientTrial: FAILED_LOOK}, "pending"),
+        ("delivered", GOOGLE, SINCE, log(count("bounced", "ipv6", EARLIER, "5.7.1")), "pending"),
+        ("delivered", GOOGLE, SINCE, log(), "pending"),
+        (
+            "record-seen",
+            "example.org TXT",
+            "v=spf1 -all",
+            {q.Records: q.DnsAnswer((), True, False)},
+            "pending",
+        ),
+        # What holds.
+        ("setting-is", "smtp/unix/inet_protocols", "ipv4", {q.Setting: WRITTEN}, "holds"),
+        ("setting-is", "x", "$y/z, b", {q.Setting: q.SettingValue("/y/z, b", "$y/z, b")}, "holds"),
+        ("listener", "[::]:25", "gone", {q.Listeners: OPEN}, "holds"),
+        ("listener", "0.0.0.0:25", "open", {q.Listeners: OPEN}, "holds"),
+        ("running-since", "qmgr", SINCE, {q.Master: q.Running(7, EARLIER, LATER)}, "holds"),
+        ("greeting", "[::1]:25", "220", {q.Greeting: "220 relay.example.org ESMTP"}, "holds"),
+        (
+            "no-fatal",
+            "log",
+            SINCE,
+            {q.LogLines: ("x postfix/smtpd[1]: warning: hostname does not resolve",)},
+            "holds",
+        ),
+        ("client-family", "a@gmail.com", "ipv4", trial(via("192.0.2.1")), "holds"),
+        ("client-family", "a@gmail.com", "ipv4", trial(ignored=("ignoring DNS RR: x IN AAAA",)), "holds"),
+        ("delivered", GOOGLE, SINCE, log(count("sent", "ipv4", LATER)), "holds"),
+        (
+            "record-seen",
+            "example.org TXT",
+            "v=spf1 -all",
+            {q.Records: q.DnsAnswer(("v=spf1 -all",), True, False)},
+            "holds",
+        ),
+    ],
+)
+def test_what_was_promised_is_judged(
+    kind: str, subject: str, wanted: str | None, answers: dict[Any, Any], told: str
+) -> None:
+    assert verdict(kind, subject, wanted, answers) == told
+
+
+def test_a_reply_that_names_the_address_shows_the_family_tried() -> None:
+    timed_out = Delivery(
+        "deferred", reply=Reply(None, "4.4.1", "connect to mx.example[2001:db8::1]:25: timed out")
+    )
+    assert verdict("client-family", "a@gmail.com", "ipv4", trial(timed_out)) == "fails"
+
+
+def test_a_file_must_be_there_byte_for_byte() -> None:
+    state = q.FileState("/etc/x", True, "a\n", 0o644, "root", NOW, None)
+    assert verdict("file-is", "/etc/x", "a\n", {q.File: state}) == "holds"
+    assert verdict("file-is", "/etc/x", "b\n", {q.File: state}) == "fails"
+    assert verdict("file-is", "/etc/x", None, {q.File: state}) == "fails"
+
+
+def test_a_kind_that_nobody_knows_is_a_bug() -> None:
+    with pytest.raises(KeyError):
+        verdict("made-up", "x", None, {})
