@@ -10,12 +10,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
 from mailmend import __version__
-from mailmend.ui.ending import Outcome, finish, run
+from mailmend.ui.ending import Interrupted, Outcome, finish, run
 
 if TYPE_CHECKING:
     from mailmend.jobs.here import Here
@@ -29,7 +29,15 @@ class Mailmend(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:  # click would print a line of its own
+            raise Interrupted from None
+
+    def main(  # type: ignore[override]  # standalone or not, it never returns
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
+    ) -> NoReturn:
         argv = list(sys.argv[1:] if args is None else args)
         extra["standalone_mode"] = False
         sys.exit(run(lambda: click.Group.main(self, argv, prog_name or "mailmend", **extra), argv))

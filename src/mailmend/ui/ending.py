@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
@@ -28,6 +29,10 @@ _ENDINGS: tuple[tuple[type[MailmendError], str, int], ...] = (
     (CannotLook, "cannot-look", 3),
     (Refused, "refused", 4),
 )
+
+
+class Interrupted(Exception):  # noqa: N818  (it is no error)
+    """Somebody pressed Ctrl-C."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,35 +81,51 @@ def run(command: Callable[[], Any], argv: Sequence[str]) -> int:
     try:
         status = command()
     except click.exceptions.NoArgsIsHelpError as error:
-        return _told(argv, error, "usage", "a command is missing", "mailmend --help lists them", 2)
+        return _told(argv, error, Told("usage", "a command is missing", "mailmend --help lists them", 2))
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "mailmend"
-        return _told(argv, error, "usage", _usage(error), f"{where} --help shows what it takes", 2)
-    except (click.Abort, KeyboardInterrupt) as error:
-        return _told(argv, error, "interrupted", "interrupted", "", EXIT_INTERRUPTED)
+        return _told(argv, error, Told("usage", _usage(error), f"{where} --help shows what it takes", 2))
+    except (Interrupted, click.Abort, KeyboardInterrupt) as error:
+        if sys.stderr.isatty():
+            sys.stderr.write("\n")  # below the ^C
+        return _told(argv, error, Told("interrupted", "interrupted", "", EXIT_INTERRUPTED))
     except MailmendError as error:
-        kind, code = next((k, c) for cls, k, c in _ENDINGS if isinstance(error, cls))
-        return _told(argv, error, kind, error.reason, error.next_step, code)
+        # Any other is a catalogue that does not hold together: ours to mend, and said as it is.
+        kind, exit_status = next(
+            ((k, e) for cls, k, e in _ENDINGS if isinstance(error, cls)), ("bug", EXIT_BUG)
+        )
+        return _told(argv, error, Told(kind, error.reason, error.next_step, exit_status))
     except Exception as error:
         if os.environ.get("MAILMEND_DEBUG"):
             raise
         step = "MAILMEND_DEBUG=1 shows where; please report it"
-        return _told(argv, error, "bug", f"a bug in mailmend: {_place(error)}", step, EXIT_BUG)
+        return _told(argv, error, Told("bug", f"a bug in mailmend: {_place(error)}", step, EXIT_BUG))
     return status if isinstance(status, int) else 0
 
 
-def _told(argv: Sequence[str], error: BaseException, kind: str, reason: str, step: str, status: int) -> int:
-    if "--json" in argv[: argv.index("--")] if "--" in argv else "--json" in argv:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An ending without an answer: its *kind* and words (show.error), and its exit status."""
+
+    kind: str
+    reason: str
+    next_step: str
+    exit: int
+
+
+def _told(argv: Sequence[str], error: BaseException, told: Told) -> int:
+    """One document where JSON was asked for, anywhere before `--`; else one line on stderr."""
+    if "--json" in itertools.takewhile(lambda word: word != "--", argv):
         from mailmend.ui import show
 
         context = getattr(error, "ctx", None)
-        write(document(show.error(_command(argv, context), kind, reason, step)))
+        write(document(show.error(_command(argv, context), told.kind, told.reason, told.next_step)))
     elif isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.format_message(), err=True)
     else:
-        line = f"{reason}; {step}" if step else reason
+        line = f"{told.reason}; {told.next_step}" if told.next_step else told.reason
         sys.stderr.write(f"mailmend: {printable(' '.join(line.split()))}\n")
-    return status
+    return told.exit
 
 
 def _command(argv: Sequence[str], context: click.Context | None) -> str | None:

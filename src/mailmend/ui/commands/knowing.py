@@ -14,6 +14,7 @@ from mailmend.ui.ending import Outcome
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
     from mailmend.model import Cause
 
@@ -31,6 +32,15 @@ def remedies() -> Mapping[str, ModuleType]:
     from mailmend import catalogue
 
     return catalogue.load().remedies
+
+
+def applied() -> frozenset[str]:
+    """The ids of the remedies that mailmend applies itself, without loading them: pages name others too."""
+    from pkgutil import iter_modules
+
+    from mailmend import remedies as room
+
+    return frozenset(file.name.replace("_", "-") for file in iter_modules(room.__path__))
 
 
 def no_such(kind: str, name: str, known: Collection[str]) -> ParseError:
@@ -54,15 +64,15 @@ def require_address(text: str) -> None:
 def listing(what: str) -> Outcome:
     """*what* is causes, receivers, checks or remedies; each entry has an id and what it is in one line."""
     entries = {"causes": _causes, "receivers": _receivers, "checks": _checks, "remedies": _remedies}[what]()
-    columns = _COLUMNS[what]
+    keys = _COLUMNS[what]
 
     def screen(target: Console) -> None:
-        from mailmend.ui.terminal import NAME, STRONG, columns as table, words
+        from mailmend.ui.terminal import NAME, STRONG, columns, words
 
-        rows = [
-            [words(str(e["id"]), f"{STRONG} {NAME}"), *(_cell(e[c]) for c in columns[1:])] for e in entries
+        rows: list[tuple[str | Text, ...]] = [
+            (words(str(e["id"]), f"{STRONG} {NAME}"), *(_cell(e[key]) for key in keys[1:])) for e in entries
         ]
-        table(target, rows, head=[c.replace("_", " ") for c in columns], indent=0)
+        columns(target, rows, head=keys, indent=0)
 
     return Outcome(0, show.document("list", {"of": what, what: entries}), screen)
 
@@ -116,3 +126,13 @@ def _remedies() -> list[dict[str, Any]]:
 def _says(module: ModuleType) -> str:
     """A module's first sentence: what it holds or does."""
     return (module.__doc__ or "").strip().split("\n", 1)[0]
+
+
+def not_proposed() -> list[dict[str, str]]:
+    """The ways that are known and not taken, each with why: `setting`, `why`, `source`."""
+    import tomllib
+    from importlib.resources import files
+
+    text = files("mailmend.remedies").joinpath("not_proposed.toml").read_text("utf-8")
+    ways: list[dict[str, str]] = tomllib.loads(text)["way"]
+    return ways

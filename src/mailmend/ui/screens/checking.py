@@ -90,8 +90,10 @@ def checked(target: Console, findings: Sequence[Finding], causes: Mapping[str, C
         if cause.steps:
             heading(target, f"{cause.title} ({cause.id})")
             numbered(target, cause.steps)
+    from mailmend.ui.commands.knowing import applied
+
     rows: list[tuple[str | Text, str | Text]] = []
-    if any(cause.remedies for cause in pages):
+    if any(applied().intersection(cause.remedies) for cause in pages):
         rows.append(
             (command("mailmend fix"), "shows the remedy and its cost, and asks before it changes anything")
         )

@@ -15,6 +15,7 @@ from mailmend.ui.terminal import (
     GOOD,
     STRONG,
     WARN,
+    WIDEST,
     columns,
     command,
     heading,
@@ -157,13 +158,14 @@ def _plain_summary(one: Refusal) -> str:
 
 
 def _next(target: Console, refusals: Sequence[Refusal], checked: bool, again: str) -> None:
+    from mailmend.ui.commands.knowing import applied
+
     rows: list[tuple[str | Text, str | Text]] = []
     if not checked and any(one.checks for one in refusals):
         rows.append(
             (command(f"mailmend explain --check {again}".rstrip()), "lets the checks decide, on this server")
         )
-    applied = [r for one in refusals for r in one.remedies]
-    if applied:
+    if any(applied().intersection(one.remedies) for one in refusals):
         rows.append(
             (command("mailmend fix"), "shows the remedy and its cost, and asks before it changes anything")
         )
@@ -193,10 +195,9 @@ def page(target: Console, cause: Cause) -> None:
         numbered(target, cause.steps)
     target.print()
     if target.is_terminal:
-        from rich.markdown import Markdown
+        from mailmend.ui.markdown import rendered
 
-        width = min(target.width, 100)
-        target.print(Markdown(cause.page, code_theme="bw", hyperlinks=False), width=width, soft_wrap=False)
+        target.print(rendered(cause.page), width=min(target.width, WIDEST), soft_wrap=False)
     else:
         target.print(Text(cause.page.strip()))
     if cause.sources:

@@ -1,0 +1,164 @@
+"""The screen of fix: what was found, the remedy and why this one, its cost, the difference, the proof, the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mailmend.ui.screens.checking import findings_list
+from mailmend.ui.screens.proving import proof_table, sent_list
+from mailmend.ui.terminal import (
+    BAD,
+    FAINT,
+    GOOD,
+    NAME,
+    STRONG,
+    WARN,
+    command,
+    difference,
+    heading,
+    joined,
+    pairs,
+    say,
+    verbatim,
+    words,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+    from mailmend.jobs.fix import Fixed
+    from mailmend.jobs.prove import Proven
+    from mailmend.model import Activation, Effect, Plan, Proposal
+
+ACTIVATION: dict[Activation, str] = {
+    "none": "nothing has to be activated",
+    "map": "the new table is picked up by itself; nothing is closed",
+    "reload": "postfix reload: no port closes, sessions in progress finish",
+    "restart": "Postfix is stopped and started: its ports close for about half a second, open sessions are cut",
+}
+EFFECT: dict[Effect, tuple[str, str]] = {
+    "cures": (GOOD, "cures the fault"),
+    "contains": (WARN, "contains the fault: mail flows, the fault itself stays until it is cured"),
+}
+
+
+def planned(target: Console, plan: Plan) -> None:
+    """Everything somebody needs to know before saying yes."""
+    if plan.findings:
+        say(target, words("What was measured", STRONG))
+        findings_list(target, plan.findings)
+    if plan.chosen:
+        _remedy(target, plan.chosen, plan.reason)
+        if plan.diff:
+            heading(target, "What changes")
+            difference(target, plan.diff)
+    _records(target, plan.pending)
+    _declined(target, plan.declined)
+    if plan.chosen:
+        _not_proposed(target)
+
+
+def _remedy(target: Console, chosen: Proposal, reason: str) -> None:
+    style, effect = EFFECT[chosen.effect]
+    heading(target, "The remedy")
+    say(target, joined(words(chosen.remedy, f"{STRONG} {NAME}"), " ", words(effect, style)), indent=2)
+    target.print()
+    costs = list(chosen.cost)
+    rows: list[tuple[str, str | Text]] = [("why", reason)]
+    rows += [("cost" if number == 0 else "", cost) for number, cost in enumerate(costs)]
+    rows.append(("activation", ACTIVATION[chosen.activation]))
+    rows += [("mind", joined(o.reason, f"; {o.next_step}" if o.next_step else "")) for o in chosen.objections]
+    pairs(target, rows)
+
+
+def _records(target: Console, pending: Sequence[Proposal]) -> None:
+    """Records to publish, each on a line of its own, whole, as a zone file has it."""
+    for offered in pending:
+        if not offered.changes:
+            continue
+        heading(target, "The cure: DNS records to publish")
+        for change in offered.changes:
+            name, _, kind = change.target.rpartition(" ")
+            # A zone file wants TXT in quotes (RFC 1035 5.1), and a name without its last dot is relative.
+            data = f'"{change.after}"' if kind == "TXT" else change.after or ""
+            verbatim(target, zone_line(name, kind, data, target.width - 2), indent=2, style=NAME)
+            if change.before is not None:
+                say(target, words(f"instead of: {change.before}", FAINT), indent=4)
+        target.print()
+        for note in offered.cost:
+            say(target, note, indent=2)
+        say(
+            target,
+            "mailmend status watches for them; once they are seen it offers the way back to IPv6.",
+            indent=2,
+        )
+
+
+def zone_line(name: str, kind: str, data: str, width: int) -> str:
+    """The record as a zone file has it (RFC 1035 5.1); parentheses carry a long one over two lines."""
+    line = f"{name}. IN {kind} {data}"
+    return line if len(line) <= width else f"{name}. (\n    IN {kind} {data} )"
+
+
+def _declined(target: Console, declined: Sequence[Proposal]) -> None:
+    if not declined:
+        return
+    heading(target, "Weighed and not taken")
+    rows: list[tuple[str, str | Text]] = []
+    for offered in declined:
+        reasons = [o.reason for o in offered.objections if o.blocking] or [
+            f"wider than needed: {c}" for c in offered.cost[:1]
+        ]
+        rows.append((offered.remedy, "; ".join(reasons)))
+    pairs(target, rows)
+
+
+def _not_proposed(target: Console) -> None:
+    from mailmend.ui.commands.knowing import not_proposed
+
+    ways = not_proposed()
+    if not ways:
+        return
+    heading(target, "Known, and not proposed")
+    for way in ways:
+        say(target, words(way["setting"], STRONG), indent=2)
+        say(target, way["why"], indent=4)
+
+
+def ended(target: Console, fixed: Fixed, sent: Proven | None) -> None:
+    """What came of it; the way back stands on the last line."""
+    if fixed.proof:
+        heading(target, "Proof, by fresh looks")
+        proof_table(target, fixed.proof)
+    if sent:
+        heading(target, "The message you asked for")
+        sent_list(target, sent.deliveries)
+    target.print()
+    if fixed.state == "kept" and fixed.record and fixed.plan.chosen:
+        style, effect = EFFECT[fixed.plan.chosen.effect]
+        say(
+            target,
+            joined(
+                words("Done and proven: ", f"{STRONG} {GOOD}"),
+                fixed.plan.chosen.remedy,
+                " ",
+                words(effect, style),
+            ),
+        )
+        say(target, joined("To take it back: ", command(f"mailmend undo {fixed.record.id}")))
+    elif fixed.state == "rolled-back":
+        say(target, words("The proof failed, so the change was taken back.", f"{STRONG} {BAD}"))
+        say(target, "The files are what they were, byte for byte, and Postfix runs on them.")
+    elif fixed.state == "in-place":
+        say(target, joined(fixed.reason, ". To take it back: ", command("mailmend undo")))
+    elif fixed.state == "nothing":
+        say(target, joined(words("Nothing was changed: ", STRONG), fixed.reason))
+    else:
+        say(
+            target,
+            joined(
+                words("A dry run: nothing was changed. ", STRONG), "To apply it: ", command("mailmend fix")
+            ),
+        )

@@ -1,0 +1,171 @@
+"""The screens of status and history: saved, loaded, running and delivering side by side; what was changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mailmend.model import Family, family_of
+from mailmend.ui.screens.checking import STANDS, findings_list
+from mailmend.ui.terminal import (
+    BAD,
+    FAINT,
+    GOOD,
+    STRONG,
+    WARN,
+    columns,
+    command,
+    heading,
+    joined,
+    pairs,
+    say,
+    words,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+    from mailmend.jobs.status import Status
+    from mailmend.model import Record
+
+FAMILIES: tuple[tuple[Family, str], ...] = (("ipv4", "IPv4"), ("ipv6", "IPv6"))
+STATE = {"kept": GOOD, "undone": FAINT, "rolled-back": BAD, "intent": WARN}
+
+
+def status(target: Console, seen: Status) -> None:
+    """The two families against the four layers, then what they rest on."""
+    say(target, joined(words(_host(seen), STRONG), f", {_running(seen)}"))
+    target.print()
+    rows = [
+        (
+            words(name, STRONG),
+            _saved(seen, family),
+            _loaded(seen),
+            _listening(seen, family),
+            _delivering(seen, family),
+        )
+        for family, name in FAMILIES
+    ]
+    columns(target, rows, head=("", "saved", "loaded", "listening", "delivering"))
+    heading(target, "Listening sockets")
+    if seen.listeners is None:
+        say(target, "not known", indent=2)
+    elif not seen.listeners:
+        say(target, words("none: nobody can deliver to this host", BAD), indent=2)
+    else:
+        columns(target, [(s, f'users:(("master",pid={pid},fd={fd}))') for s, pid, fd in _sockets(seen)])
+    heading(target, "Settings")
+    pairs(target, [(name, _setting(value.value, value.written)) for name, value in seen.settings.items()])
+    problems = [f for f in seen.findings if STANDS[f.standing] != "fine"]
+    if problems:
+        heading(target, "To be looked at")
+        findings_list(target, problems)
+    _changes(target, seen)
+    for error in seen.errors:
+        say(target, words(f"could not look: {error}", WARN))
+
+
+def _host(seen: Status) -> str:
+    name = seen.host.hostname if seen.host else "this host"
+    return f"{name}, Postfix {seen.version or 'of unknown version'}"
+
+
+def _running(seen: Status) -> str:
+    run = seen.running
+    if run is None:
+        return "not known whether it runs"
+    if run.pid is None:
+        return "not running"
+    since = f" since {run.since:%Y-%m-%d %H:%M:%S}" if run.since else ""
+    loaded = f", loaded {run.reloaded:%Y-%m-%d %H:%M:%S}" if run.reloaded else ""
+    return f"running{since}{loaded} (pid {run.pid})"
+
+
+def _saved(seen: Status, family: Family) -> str:
+    protocols = seen.settings.get("inet_protocols")
+    if protocols is None or protocols.value is None:
+        return "not known"
+    used = protocols.value.replace(",", " ").split()
+    return "on" if "all" in used or family in used else "off"
+
+
+def _loaded(seen: Status) -> Text:
+    if seen.running is None or seen.running.pid is None:
+        return words("not running" if seen.running else "not known", WARN)
+    causes = {f.cause for f in seen.findings if f.standing == "measured"}
+    if "loaded-not-restarted" in causes:
+        return words("needs a restart", WARN)
+    if "saved-not-loaded" in causes:
+        return words("needs a reload", WARN)
+    return words("yes", GOOD)
+
+
+def _sockets(seen: Status) -> list[tuple[str, int, int]]:
+    """`[::]:25` with pid and fd, as `ss -lntp` writes them."""
+    return [
+        (f"[{s.address}]:{s.port}" if ":" in s.address else f"{s.address}:{s.port}", s.pid, s.fd)
+        for s in sorted(seen.listeners or (), key=lambda s: (s.port, ":" in s.address, s.address))
+    ]
+
+
+def _listening(seen: Status, family: Family) -> str:
+    if seen.listeners is None:
+        return "not known"
+    ports = {s.port for s in seen.listeners if family_of(s.address) == family}
+    return f"port {', '.join(map(str, sorted(ports)))}" if ports else "no"
+
+
+def _delivering(seen: Status, family: Family) -> Text | str:
+    if seen.deliveries is None:
+        return "not known"
+    counts = {
+        status: sum(c.count for c in seen.deliveries.counts if c.family == family and c.status == status)
+        for status in ("sent", "deferred", "bounced")
+    }
+    told = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
+    return words(told or "none in the last day", BAD if counts["bounced"] else "")
+
+
+def _setting(value: str | None, written: str | None) -> Text:
+    if value is None:
+        return words("this Postfix has no such setting", FAINT)
+    return joined(value or "(empty)", words("  default" if written is None else "", FAINT))
+
+
+def _changes(target: Console, seen: Status) -> None:
+    if seen.records:
+        heading(target, "Changes in force")
+        columns(target, [(r.id, f"{r.remedy or ''} by {r.by}") for r in seen.records])
+    held = {r.id for r in seen.held}
+    for record, proof in seen.pending:
+        if record.id in held:
+            say(target, joined("All its DNS records are seen: ", command(f"mailmend undo {record.id}"),
+                               " goes back to IPv6."), indent=2)  # fmt: skip
+        else:
+            missing = [j.expectation.subject for j in proof.judgements if j.verdict != "holds"]
+            say(target, words(f"still to be published: {', '.join(missing)}", WARN), indent=2)
+
+
+def history(target: Console, records: Sequence[Record]) -> None:
+    """Newest first; an empty history says so."""
+    if not records:
+        say(target, "mailmend has changed nothing here.")
+        return
+    rows = [
+        (
+            words(record.id, STRONG),
+            words(record.state, STATE[record.state]),
+            f"{record.at:%Y-%m-%d %H:%M}",
+            joined(
+                f"{record.by}: ",
+                f"{record.reason}",
+                f" (takes back {record.undoes})" if record.undoes else "",
+            ),
+        )
+        for record in records
+    ]
+    columns(target, rows, head=("change", "state", "when", "by whom and why"), indent=0)
+    if any(r.state == "kept" and r.undoes is None for r in records):
+        target.print()
+        say(target, joined("To take one back: ", command("mailmend undo ID")))
