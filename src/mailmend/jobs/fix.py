@@ -13,6 +13,7 @@ from mailmend.jobs.here import Here, Progress, operator, require_root, silent
 from mailmend.model import Expectation, Finding, Plan, Proof, Record, Refused, Scope
 from mailmend.questions import Now
 from mailmend.road import verify
+from mailmend.road.plan import WATCHED
 from mailmend.road.plan import plan as make_plan
 
 # What a remedy may be chosen from; the rest of check() is not waited for.
@@ -58,7 +59,7 @@ def fix(
     progress("planning")
     plan = make_plan(case, findings, here.probe, _remedies(), remedy=remedy)
     if plan.chosen is None:
-        if remedy is not None and not plan.pending:
+        if remedy not in (None, WATCHED):
             step = next((o.next_step for p in plan.declined for o in p.objections if o.blocking), "")
             raise Refused(plan.reason, step)
         return Fixed(plan, case, findings, "nothing", None, None, plan.reason)
