@@ -19,7 +19,18 @@ from mailmend.lab.host import ENVIRONMENT, RelayHost
 from mailmend.lab.outcomes import Attempt, read
 from mailmend.model import CannotLook
 
-NAMESPACES = ["--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc"]
+# What is mounted is secluded by the keeper itself: unshare(1) cannot do it in a chroot.
+NAMESPACES = [
+    "--mount",
+    "--propagation",
+    "unchanged",
+    "--pid",
+    "--net",
+    "--uts",
+    "--ipc",
+    "--fork",
+    "--kill-child",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The first process of the lab: one network, its name server and its mail servers. Run by the driver.
 
-    unshare --mount --pid --net ... python -m mailmend.lab.keeper WORLD-FD RELAY-FD UNPACKED MOUNT-POINT
+    unshare --mount --pid ... python -m mailmend.lab.keeper WORLD-FD RELAY-FD UNPACKED MOUNT-POINT
 
 It ends when the driver's end of the base socket closes, and everything in the lab ends with it, because it
 is the first process of the PID namespace.
@@ -140,6 +140,7 @@ def main() -> None:
     for sock in (base, relay_base):
         sock.set_inheritable(False)
     try:
+        kernel.seclude()
         spaces = network.create()
         relay.begin(relay_base, spaces["relay"], unpacked, mount_point)
         relay_base.close()

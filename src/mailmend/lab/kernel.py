@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # linux/sched.h
@@ -17,10 +18,6 @@ NEWPID = 0x20000000
 NEWNET = 0x40000000
 
 # linux/mount.h
-MS_RDONLY = 1
-MS_NOSUID = 2
-MS_NODEV = 4
-MS_REMOUNT = 32
 MS_BIND = 4096
 MS_REC = 16384
 MS_PRIVATE = 1 << 18
@@ -51,11 +48,31 @@ def mount(source: str, target: Path | str, kind: str = "", flags: int = 0, optio
     _must(_libc.mount(*arguments, ctypes.c_ulong(flags), options.encode()), f"mount {target}")
 
 
-def pivot(root: Path, old: str) -> None:
-    """Make *root* the root of this mount namespace; the old one is found at *old* (a folder below it)."""
-    (root / old.lstrip("/")).mkdir(exist_ok=True)
-    os.chdir(root)
-    _must(_libc.pivot_root(b".", old.lstrip("/").encode()), "pivot_root")
+def seclude() -> None:
+    """Let no mount of this new mount namespace reach the one it was copied from, and show the right /proc.
+
+    OSError where that cannot be had: in a plain chroot below a shared mount (mount_namespaces(7)).
+    """
+    # In a chroot that is no mount of its own there is nothing to make private here.
+    with suppress(OSError):
+        mount("", "/", flags=MS_REC | MS_PRIVATE)
+    mount("proc", "/proc", "proc")
+    mounts = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    (*_covered, ours) = [fields for fields in mounts if fields[4] == "/proc"]
+    if any(field.startswith("shared:") for field in ours):
+        detach("/proc")
+        raise OSError(errno.EINVAL, "a chroot below a shared mount: bind it on itself first", "mount")
+
+
+def change_root(root: Path, old: str) -> None:
+    """Make *root* the root of this process; the old one is found at *old* (a folder below it).
+
+    chroot(2) and not pivot_root(2), which fails where the old root is itself a plain chroot.
+    """
+    place = root / old.lstrip("/")
+    place.mkdir(exist_ok=True)
+    mount("/", place, flags=MS_BIND | MS_REC)
+    os.chroot(root)
     os.chdir("/")
 
 

@@ -51,7 +51,6 @@ def build(unpacked: Path, mount_point: Path) -> None:
 
     Afterwards the host's root is at HOST until `forget_host`. OSError names what could not be mounted.
     """
-    kernel.mount("", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
     kernel.mount("tmpfs", mount_point, "tmpfs", options="mode=755")
     root = mount_point / "root"
     _overlay(root, Path("/"), unpacked, mount_point)
@@ -59,7 +58,7 @@ def build(unpacked: Path, mount_point: Path) -> None:
     for path in apart:
         if path == Path("/usr"):
             _overlay(root / "usr", path, unpacked / "usr", mount_point / "usr")
-    kernel.pivot(root, HOST)
+    kernel.change_root(root, HOST)
     for name in COVERED:
         _cover(Path("/", name))
     for name in COVERED_IF_THERE:
