@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mailmend.model import CannotLook, Delivery
 from mailmend.parse import maillog
 from mailmend.questions import ClientTrial, TrialResult
-from mailmend.system import follow, host
+from mailmend.system import follow, host, listeners
 
 if TYPE_CHECKING:
     from mailmend.system.follow import Place
@@ -27,10 +27,14 @@ _ADDRESS = re.compile(r"[^\s<>\x00-\x1f\x7f@-][^\s<>\x00-\x1f\x7f]{0,319}")
 
 
 def trial(question: ClientTrial, configuration: Configuration, place: Place) -> TrialResult:
-    """Probe *recipient* and read what came of it. CannotLook: not accepted, or no outcome within 15 s."""
+    """Probe *recipient* and read what came of it.
+
+    CannotLook: Postfix does not run, does not take the probe, or logs no outcome within 15 s.
+    """
     for address in (question.recipient, question.sender or "a@b"):
         if not _ADDRESS.fullmatch(address):
             raise CannotLook(f"{address!r} is not a mail address")
+    _require_running(configuration)
     start = follow.mark(place)
     argv = ["sendmail", "-C", str(configuration.directory), "-bv", "-f", question.sender or ""]
     deadline = time.monotonic() + DEADLINE
@@ -41,6 +45,16 @@ def trial(question: ClientTrial, configuration: Configuration, place: Place) -> 
             f"sendmail -bv did not accept {question.recipient}: {(reason or ['no reason given'])[0]}"
         )
     return _outcome(question, place, start, deadline)
+
+
+def _require_running(configuration: Configuration) -> None:
+    """A probe that nobody takes up would wait in the queue and run at the next start."""
+    try:
+        pid = listeners.master(configuration).pid
+    except CannotLook:  # an ordinary user may probe, but not see master
+        return
+    if pid is None:
+        raise CannotLook("Postfix does not run, so it cannot be probed", "postfix start")
 
 
 def _outcome(question: ClientTrial, place: Place, start: follow.Mark, deadline: float) -> TrialResult:
