@@ -6,7 +6,9 @@ import bz2
 import gzip
 import lzma
 import os
+import re
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import pytest
 
 from mailmend.model import CannotLook
 from mailmend.questions import DeliveryCount, LogCounts, LogLines, RecentDeliveries
-from mailmend.system import deliveries
+from mailmend.system import deliveries, follow
 from mailmend.system.follow import Place
 
 NOW = datetime.now(UTC).astimezone()
@@ -265,3 +267,50 @@ def test_trouble_since_a_moment(log: Path) -> None:
         "fatal: cannot handle socket type AF_INET6",
         "warning: process smtpd pid 5 exit status 1",
     ]
+
+
+# ---- the journal ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def journalctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """A journalctl that runs this shell text; the file returned holds the arguments it was given."""
+
+    def install(script: str) -> Path:
+        program = tmp_path / "bin/journalctl"
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$*" >> {tmp_path}/asked\n{script}\n')
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+        return tmp_path / "asked"
+
+    return install
+
+
+def test_the_journal_may_be_closed_to_us(journalctl: Callable[[str], Path]) -> None:
+    journalctl("echo 'No journal files were opened due to insufficient permissions.' >&2; exit 1")
+    with pytest.raises(CannotLook, match=r"the journal: No journal files .* insufficient permissions"):
+        deliveries.recent(RecentDeliveries(), Place(None))
+    with pytest.raises(CannotLook, match="the journal: No journal files"):
+        follow.read(Place(None), follow.Mark(cursor="s=1"))
+
+
+def test_the_journal_is_counted_like_a_file(journalctl: Callable[[str], Path], tmp_path: Path) -> None:
+    iso = (NOW - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S%z")
+    text = "".join(message(n) for n in range(5)).replace(stamp(), iso)
+    (tmp_path / "journal.txt").write_text(text)
+    asked = journalctl(f"cat {tmp_path}/journal.txt")
+    found = deliveries.recent(RecentDeliveries(3), Place(None))
+    assert (found.path, found.lines, only(found).count) == (None, 20, 5)
+    since = re.search(r"--since=@(\d+)", asked.read_text())
+    assert since and abs(int(since[1]) - (NOW - timedelta(days=3)).timestamp()) < 60
+    assert "SYSLOG_FACILITY=2" in asked.read_text()
+
+
+def test_the_journal_is_followed_by_its_cursor(journalctl: Callable[[str], Path]) -> None:
+    asked = journalctl("echo 'a line'; echo '-- cursor: s=abc;i=7'")
+    mark = follow.mark(Place(None))
+    assert mark.cursor == "s=abc;i=7"
+    lines, after = follow.read(Place(None), mark)
+    assert lines == ("a line",) and after == mark
+    assert "--after-cursor=s=abc;i=7" in asked.read_text()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,8 +34,10 @@ from mailmend.questions import (
     SocketListing,
     SourceAddress,
 )
+from mailmend.system import live as system_live
 from mailmend.system import recording
 from mailmend.system.live import live
+from mailmend.system.postfix import Configuration
 
 FILTER = "regexp:/etc/postfix/ipv4_only"
 LOOK = """
@@ -72,6 +75,42 @@ def test_every_question_has_a_looker() -> None:
     probe = live("/nonexistent")
     assert set(probe._lookers) == set(recording.kinds())
     assert {k.__module__ for k in recording.kinds()} == {questions.__name__}
+
+
+DEBIAN_12 = {
+    "postfix.service": "[Service]\nType=oneshot\nExecStart=/bin/true\nExecReload=/bin/true\n",
+    "postfix@.service": "[Service]\nType=forking\nExecStart=/usr/sbin/postmulti -i %i -p start\n",
+}
+DEBIAN_13 = {
+    "postfix.service": "[Service]\nType=forking\nExecStart=/usr/sbin/postfix start\n",
+    "postfix@.service": "[Unit]\nPartOf=postfix.service\n",
+}
+FEDORA = {"postfix.service": "[Service]\nType=forking\nExecStart=/usr/sbin/postfix start\n"}
+
+
+@pytest.mark.parametrize(
+    ("files", "directory", "unit"),
+    [
+        pytest.param({}, "postfix", None, id="no-units"),
+        pytest.param(FEDORA, "postfix-out", None, id="fedora-knows-no-instances"),
+        pytest.param(FEDORA, "postfix", "postfix.service", id="fedora"),
+        pytest.param(DEBIAN_13, "postfix", "postfix.service", id="debian-13"),
+        pytest.param(DEBIAN_13, "postfix-out", "postfix@out.service", id="debian-13-instance"),
+        pytest.param(DEBIAN_12, "postfix", "postfix@-.service", id="debian-12-plain-unit-runs-bin-true"),
+        pytest.param(DEBIAN_12, "postfix-out", "postfix@postfix-out.service", id="debian-12-instance"),
+    ],
+)
+def test_the_unit_that_would_start_a_stopped_postfix(
+    files: dict[str, str], directory: str, unit: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stopped(Configuration):
+        def value(self, name: str) -> str:
+            return {"queue_directory": str(tmp_path / "queue")}.get(name, "")
+
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(system_live, "_UNIT_FOLDERS", (str(tmp_path),))
+    assert system_live._unit(Stopped(str(tmp_path / directory))) == unit
 
 
 # ---- what cannot be looked at -----------------------------------------------------------------

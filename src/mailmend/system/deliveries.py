@@ -181,8 +181,9 @@ def _journal(start: datetime) -> Iterator[list[bytes]]:
         assert reader.stdout and reader.stderr  # noqa: S101 (both are pipes)
         try:
             yield from _batches(reader.stdout)
-        finally:
+        except BaseException:  # whoever counts has stopped counting
             reader.terminate()
+            raise
         said = reader.stderr.read().decode("utf-8", "replace").strip()
         if reader.wait() > 0 and said:
             raise CannotLook(

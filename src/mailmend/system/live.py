@@ -81,18 +81,21 @@ def _unit(configuration: Configuration) -> str | None:
     try:
         running = listeners.master(configuration).cgroup_unit
         directory = configuration.directory.name
+        instance = configuration.value("multi_instance_name") or directory
     except CannotLook:
-        running, directory = None, "postfix"
+        running, directory, instance = None, "postfix", ""
     if running and running.startswith("postfix"):
         return running
-    # Debian up to 12 starts every instance, the main one (`-`) too, through a template; its plain
-    # postfix.service runs /bin/true. Elsewhere the plain unit is the real one.
     plain, template = _unit_file("postfix.service"), _unit_file("postfix@.service")
-    if directory != "postfix":
-        return f"postfix@{directory}.service" if template else None
-    if plain is None:
+    # Debian up to 12 starts every instance, the main one (`-`) too, through a template; its plain
+    # postfix.service runs /bin/true. Elsewhere the plain unit is the real one, and Debian 13's
+    # postfix@INST stands for /etc/postfix-INST.
+    shell = plain is not None and "ExecStart=/bin/true" in plain
+    if directory == "postfix":
+        return None if plain is None else "postfix@-.service" if shell and template else "postfix.service"
+    if template is None:
         return None
-    return "postfix@-.service" if template and "ExecStart=/bin/true" in plain else "postfix.service"
+    return f"postfix@{instance if shell else directory.removeprefix('postfix-')}.service"
 
 
 def _unit_file(name: str) -> str | None:
