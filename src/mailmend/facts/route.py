@@ -67,7 +67,7 @@ def _resolve(recipient: str, final: str, probe: Probe, sender: str | None, alias
     kind, listed_in = address_class(domain, probe)
     decided = [*aliases, *([listed_in] if listed_in else [])]
     if kind == "alias":  # what is left in an alias domain has no alias
-        channel, nexthop = "error", "User unknown in virtual alias table"
+        channel, nexthop = "error", "5.1.1 User unknown in virtual alias table"
     else:
         before = _by_class(kind, domain, probe, sender, decided)
         channel, nexthop = _by_table(final, domain, probe, before, decided)
