@@ -48,7 +48,7 @@ def flat(text: str) -> str:
     """*text* as one line of single blanks, with Exim's and qmail's ways of writing line ends undone."""
     text = text[:LONGEST].replace("\\n", " ")
     if text.count("_") > 2 * text.count(" ") and _QMAIL.search(text):
-        text = _QMAIL_LINE_END.sub(" ", text).replace("_", " ")
+        text = _QMAIL_LINE_END.sub(" ", text).rstrip("/\n").replace("_", " ")
     return " ".join(text.split())
 
 
