@@ -15,10 +15,14 @@ from mailmend.receivers import load, of_host
 
 @dataclass(frozen=True, slots=True)
 class Fare:
-    """How mail fared at the receiver over one family: deliveries, and refusals for who is sending."""
+    """How mail fared at the receiver over one family: deliveries, and refusals for who is sending.
+
+    *unauthenticated* are those of *refused* that miss SPF or DKIM, which no other address changes.
+    """
 
     sent: int = 0
     refused: int = 0
+    unauthenticated: int = 0
     reply: str = ""
 
 
@@ -39,7 +43,10 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """*receiver* is a receiver's id, *name* what people call it, *suffixes* its hosts (`.google.com`); *ipv4* and *ipv6* from the log."""
+    """*receiver* is a receiver's id, *name* what people call it, *suffixes* its hosts (`.google.com`).
+
+    *ipv4* and *ipv6* are what the log shows.
+    """
 
     receiver: str
     name: str
@@ -75,6 +82,7 @@ IDENTITY = frozenset(
         "ip-not-allowlisted",
     )
 )
+AUTHENTICATION = frozenset(("spf-fail", "unauthenticated"))
 _MOST_DOMAINS = 5
 
 
@@ -134,7 +142,12 @@ def _fare(tally: Tally | None) -> Fare:
         return Fare()
     refused = [r for r in tally.refused if r.cause in IDENTITY]
     latest = max(refused, key=lambda r: r.last, default=None)
-    return Fare(tally.sent, sum(r.count for r in refused), latest.text if latest else "")
+    return Fare(
+        sent=tally.sent,
+        refused=sum(r.count for r in refused),
+        unauthenticated=sum(r.count for r in refused if r.cause in AUTHENTICATION),
+        reply=latest.text if latest else "",
+    )
 
 
 def _way(domain: str, probe: Probe) -> Way:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from textwrap import shorten
 
 from mailmend.facts.case import Case
 from mailmend.facts.services import overrides, services
@@ -19,6 +20,8 @@ from mailmend.questions import (
     Records,
     Setting,
 )
+
+AUTHENTICATE = "rewrite the envelope of forwarded mail (SRS), list this host in its SPF for both families, sign"
 
 
 def dane_crash(case: Case, probe: Probe) -> Iterator[Objection]:
@@ -75,9 +78,9 @@ def refused_over_ipv4(case: Case) -> Iterator[Objection]:
     """The operator's own log is the experiment: IPv4 refused there too means that IPv4 cures nothing."""
     if case.ipv4.refused:
         yield Objection(
-            f"{case.name} refused {case.ipv4.refused} messages over IPv4 too ({case.ipv4.reply[:90]}), "
-            f"{case.ipv4.sent} were accepted: IPv4 alone would only move the refusal",
-            "rewrite the envelope of forwarded mail (SRS), list this host in its SPF for both families, sign with DKIM",
+            f"{case.name} refused {case.ipv4.refused} messages over IPv4 too and accepted {case.ipv4.sent} "
+            f'("{shorten(case.ipv4.reply, 90, placeholder=" ...")}"): IPv4 alone would only move the refusal',
+            AUTHENTICATE,
         )
         return
     identity = [
@@ -88,6 +91,16 @@ def refused_over_ipv4(case: Case) -> Iterator[Objection]:
     if identity and not case.ipv4.sent:
         yield Objection(
             f"IPv4 is no better off: {identity[0].summary}", "set the PTR of the IPv4 address first"
+        )
+
+
+def unauthenticated(case: Case) -> Iterator[Objection]:
+    """Mail that misses SPF and DKIM is refused from every address."""
+    if case.ipv4.unauthenticated:
+        yield Objection(
+            f"{case.name} refused {case.ipv4.unauthenticated} messages over IPv4 as unauthenticated: "
+            "another address does not change that",
+            AUTHENTICATE,
         )
 
 

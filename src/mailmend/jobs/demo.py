@@ -108,7 +108,7 @@ def _cure(
 ) -> tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any], bool]:
     findings = stage.check(["gmail.com"])["findings"]
     measured = [f for f in findings if f["standing"] == "measured"]
-    tell("Checked", "; ".join(f["summary"] for f in measured))
+    tell("Checked", "\n".join(f["summary"] for f in measured))
     fixed = stage.fix([])
     plan = fixed["plan"]
     tell("Fixed", f"{plan['remedy']}: {plan['reason']}")

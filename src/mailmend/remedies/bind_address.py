@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mailmend.facts.case import Case, written
-from mailmend.facts.hazards import relayed
+from mailmend.facts.hazards import relayed, unauthenticated
 from mailmend.facts.identity import forward_confirmed
 from mailmend.facts.services import overrides
 from mailmend.facts.settings import value
@@ -49,7 +49,7 @@ def propose(case: Case, probe: Probe) -> Proposal:
             f"all mail over IPv6 leaves from {address}",
             "forwarded mail that no DKIM signature covers is still refused until its envelope is rewritten (SRS)",
         ),
-        tuple(relayed(case)),
+        (*relayed(case), *unauthenticated(case)),
     )
 
 
