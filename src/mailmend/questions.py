@@ -232,7 +232,8 @@ class SocketListing(Question[str]):
 class DeliveryCount:
     """Deliveries that went alike. *text* is the reply of the last of them; *status* the log's word.
 
-    *forwarded* counts those with an orig_to= that differs from to=.
+    *forwarded* counts those with an orig_to= that differs from to=. *service* is what the log names behind
+    the syslog_name's first part: `smtp`, `relay/smtp`.
     """
 
     relay_host: str | None
@@ -300,7 +301,10 @@ class TrialResult:
 
 @dataclass(frozen=True, slots=True)
 class ClientTrial(Question[TrialResult]):
-    """The smtp client's own way to *recipient*, up to RCPT TO. Asked by a proof, never by a check."""
+    """The smtp client's own way to *recipient*, up to RCPT TO. Asked by a proof, never by a check.
+
+    Postfix mails its report of the probe to *sender*; None is the null sender, to which it sends none.
+    """
 
     recipient: str
     sender: str | None = None
