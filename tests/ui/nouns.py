@@ -223,9 +223,10 @@ RECORD = Record(
     proof=PROOF,
 )
 CASE = Case(
-    "google",
-    (".google.com",),
-    (
+    receiver="google",
+    name="Google",
+    suffixes=(".google.com",),
+    ways=(
         Way(
             "postmaster@gmail.com",
             "gmail.com",
@@ -235,9 +236,9 @@ CASE = Case(
             ("gmail-smtp-in.l.google.com",),
         ),
     ),
-    FINDINGS,
-    Fare(20, 0),
-    Fare(20, 20),
+    findings=FINDINGS,
+    ipv4=Fare(20, 0),
+    ipv6=Fare(20, 20),
 )
 FIXED = Fixed(PLAN, CASE, FINDINGS, "kept", RECORD, PROOF, PLAN.reason)
 ROLLED_BACK = replace(FIXED, state="rolled-back", proof=FAILED, record=replace(RECORD, state="rolled-back"))

@@ -224,7 +224,8 @@ def demo() -> Outcome:
     """Play the whole story on real Postfix in a private network."""
     from mailmend.ui.commands import playing
 
-    return playing.demo(as_json=wants_json())
+    record = click.get_current_context().find_root().meta.get("mailmend.record")
+    return playing.demo(as_json=wants_json(), record=record)
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -45,6 +45,7 @@ WHO = {
     "unknown": "not known yet",
 }
 SEVERITY = {"bounced": BAD, "rejected-inbound": BAD, "deferred": WARN, "delivered": GOOD, "notice": FAINT}
+_QUOTED = 2000  # characters of a reply, as many as Postfix logs
 _NAMED = 3  # recipients named before the rest are counted
 
 
@@ -135,7 +136,8 @@ def marked(one: Refusal) -> Text:
     if reply is None:
         return Text()
     codes = " ".join(str(code) for code in (reply.code, reply.status) if code is not None)
-    text = words(f"{codes} {reply.text}".strip())
+    whole = reply.text if len(reply.text) <= _QUOTED else f"{reply.text[:_QUOTED]} …"
+    text = words(f"{codes} {whole}".strip())
     plain = text.plain.casefold()
     for phrase in one.marks:
         wanted = printable(phrase).casefold()
