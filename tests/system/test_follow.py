@@ -158,3 +158,19 @@ def test_the_file_that_is_still_written_wins(places: Path) -> None:
 def test_without_a_file_it_is_the_journal(places: Path) -> None:
     (places / "journal").mkdir()
     assert follow.place() == Place(None) and str(Place(None)) == "the journal"
+
+
+def test_a_file_that_syslog_left_behind_gives_way_to_the_journal(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (places / "journal").mkdir()
+    (places / "bin").mkdir()
+    (places / "bin/journalctl").write_text(f"#!/bin/sh\necho {time.time():.6f} relay postfix/qmgr[1]: x\n")
+    (places / "bin/journalctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{places / 'bin'}:{os.environ['PATH']}")
+    (places / "mail.log").write_text("x\n")
+    assert follow.place() == Place(places / "mail.log")  # written just now
+    os.utime(places / "mail.log", (time.time() - 90_000,) * 2)
+    assert follow.place() == Place(None)
+    (places / "bin/journalctl").write_text("#!/bin/sh\n")  # the journal has no mail at all
+    assert follow.place() == Place(places / "mail.log")

@@ -217,6 +217,15 @@ def test_an_edited_file_is_read_again(make: Make) -> None:
     assert configuration.value("myhostname") == "another.example.org"
 
 
+def test_a_relative_directory_is_read_from_where_we_stand(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make()
+    monkeypatch.chdir(tmp_path)
+    assert Configuration("etc").value("myhostname") == "relay.example.org"
+    assert Configuration("etc").directory == tmp_path / "etc"
+
+
 # ---- tables ----------------------------------------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SYSLOG_FILES = ("/var/log/mail.log", "/var/log/maillog", "/var/log/mail")
 JOURNALS = ("/var/log/journal", "/run/log/journal")
 POLL = 0.1
+STALE = 3600.0  # seconds
 
 # Facility 2 is mail (RFC 5424 6.2.1): every program of Postfix, under any syslog_name.
 JOURNALCTL = ("journalctl", "--quiet", "--no-pager", "--all", "--output=short-iso", "SYSLOG_FACILITY=2")
@@ -52,13 +53,25 @@ def place(maillog_file: str = "") -> Place:
             raise CannotLook(f"Postfix logs to {maillog_file}, which keeps nothing", "give the log as a file")
         return Place(Path(maillog_file))
     written = [Path(name) for name in SYSLOG_FILES if Path(name).is_file()]
+    newest = max(written, key=lambda path: path.stat().st_mtime, default=None)
     journal = host.has_command("journalctl") and any(Path(name).is_dir() for name in JOURNALS)
-    if written:
-        # A file that syslog left behind when the journal took over is older than the other one.
-        return Place(max(written, key=lambda path: path.stat().st_mtime))
+    if newest and not (journal and _left_behind(newest)):
+        return Place(newest)
     if journal:
         return Place(None)
     raise CannotLook(f"no log of Postfix found: neither {', '.join(SYSLOG_FILES)} nor a journal")
+
+
+def _left_behind(path: Path) -> bool:
+    """Whether the journal has newer mail lines than a file that nobody has written to for an hour.
+
+    So it is after an upgrade to a release without a syslog daemon (Debian 12 and later, Fedora).
+    """
+    modified = path.stat().st_mtime
+    if time.time() - modified < STALE:
+        return False
+    last = host.command([*JOURNALCTL, "--lines=1", "--output=short-unix"]).stdout.split(" ", 1)[0]
+    return last.replace(".", "", 1).isdigit() and float(last) > modified + STALE
 
 
 def mark(where: Place) -> Mark:

@@ -45,9 +45,9 @@ class Configuration:
     """
 
     def __init__(self, directory: str | None = None) -> None:
-        self._given = directory
+        self._given = os.path.abspath(directory) if directory else None  # noqa: PTH100 (no link is followed)
         self._lock = threading.RLock()
-        self._directory: Path | None = Path(directory) if directory else None
+        self._directory: Path | None = Path(self._given) if self._given else None
         self._key: _Key | None = None
         self._main: Effective | None = None
         self._services: tuple[Service, ...] | None = None
