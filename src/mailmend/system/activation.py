@@ -29,6 +29,8 @@ _UNIT = re.compile(r"postfix(@.+)?\.service\Z")
 _GRAVE = re.compile(r"\b(fatal|panic|error):", re.IGNORECASE)
 _POLL = 0.02  # seconds between two looks at the process table
 _SETTLE = 0.15  # seconds after which a master that dies of its configuration is gone again
+_AFTER_FAILURE = 1.0  # seconds that a command's effect is waited for after its exit status said no
+_JITTER = timedelta(milliseconds=5)  # the kernel counts starts in steps of 10 ms
 _epochs = itertools.count(1)
 _A = TypeVar("_A")
 
@@ -81,39 +83,33 @@ class Activator:
 
     def _reload(self, old: Running, since: datetime) -> None:
         ran = self.run(self.reload)
-        if not self._seen(lambda new: new.reloaded not in (None, old.reloaded), give_up_without_master=True):
+        if not self._seen(ran, lambda new: _began_anew(old.reloaded, new.reloaded), needs_master=True):
             raise self._failed("Postfix did not load what is saved", ran, since)
 
     def _stop(self, old: Running, since: datetime) -> None:
         ran = self.run(self.stop)
-        if not self._seen(lambda new: (new.pid, new.since) != (old.pid, old.since)):
+        if not self._seen(ran, lambda new: new.pid != old.pid or _began_anew(old.since, new.since)):
             raise self._failed(f"Postfix did not stop: master {old.pid} still runs", ran, since)
 
     def _start(self, old: Running, since: datetime) -> None:
         ran = self.run(self.start)
 
         def started(new: Running) -> bool:
-            return new.pid is not None and (new.pid, new.since) != (old.pid, old.since)
+            return new.pid is not None and (new.pid != old.pid or _began_anew(old.since, new.since))
 
-        # A start that failed says so; one that says nothing may yet be under way.
-        if not self._seen(started, seconds=2.0 if ran.status else self.deadline):
+        if not self._seen(ran, started):
             raise self._failed("Postfix did not start", ran, since)
 
-    def _seen(
-        self,
-        wanted: Callable[[Running], bool],
-        seconds: float | None = None,
-        give_up_without_master: bool = False,
-    ) -> bool:
+    def _seen(self, ran: Ran, wanted: Callable[[Running], bool], needs_master: bool = False) -> bool:
         """Whether *wanted* comes true in time, and stays true: what it reads may kill a master at once."""
-        end = time.monotonic() + (self.deadline if seconds is None else seconds)
+        # A command that failed says so; one that says nothing may still be at it.
+        end = time.monotonic() + min(self.deadline, _AFTER_FAILURE if ran.status else self.deadline)
         while True:
             new = self.look()
             if wanted(new):
                 time.sleep(_SETTLE)
-                again = self.look()
-                return again.pid == new.pid
-            if time.monotonic() >= end or (give_up_without_master and new.pid is None):
+                return self.look().pid == new.pid
+            if time.monotonic() >= end or (needs_master and new.pid is None):
                 return False
             time.sleep(_POLL)
 
@@ -239,6 +235,13 @@ def _postfix(probe: Probe) -> tuple[tuple[str, ...], bool]:
         # Plain postfix(1) acts on all instances of the host.
         return ("postmulti", "-i", mine[0].name or "-", "-p"), True
     return ("postfix", "-c", directory), False
+
+
+def _began_anew(old: datetime | None, new: datetime | None) -> bool:
+    """Whether these are the starts of two processes: one start, looked at twice, jitters by microseconds."""
+    if old is None or new is None:
+        return new is not None
+    return abs(new - old) > _JITTER
 
 
 def _required(probe: Probe, question: Question[_A]) -> _A:
