@@ -51,9 +51,10 @@ def parse(name: str, text: str) -> Cause:
     """The cause *name* as its page has it. Raises PageError."""
     import tomllib
 
-    opening, head, page = (*text.split("+++\n", 2), "", "")[:3]
-    if opening or not head:
+    opening, *rest = text.split("+++\n", 2)
+    if opening or len(rest) != 2:
         raise PageError(f"causes/{name}.md: no head between two lines of +++")
+    head, page = rest
     try:
         table = tomllib.loads(head)
     except tomllib.TOMLDecodeError as error:

@@ -1,0 +1,146 @@
+"""From a delivery to who must act: told by the receiver's words, never by a guess."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mailmend import catalogue
+from mailmend.model import Delivery, Refusal, Relay, Reply
+from mailmend.road.explain import explain
+
+IPV6 = Delivery(
+    "bounced",
+    recipient="reader@example.com",
+    reply=Reply(
+        550, "5.7.1", "[2001:db8:1::25] This message does not meet IPv6 sending guidelines. a1.2 - gsmtp"
+    ),
+    relay=Relay("gmail-smtp-in.l.google.com", "2001:db8:2::1a"),
+    sender="anna@example.net",
+    source_ip="2001:db8:1::25",
+    queue_id="4F1A22B3C4D",
+)
+SPF = replace(
+    IPV6,
+    reply=Reply(
+        550, "5.7.26", "The MAIL FROM domain [example.net] has an SPF record with a hard fail policy (-all)"
+    ),
+)
+DMARC = replace(
+    IPV6,
+    reply=Reply(
+        550, "5.7.26", "Unauthenticated email from example.net is not accepted due to domain's DMARC policy."
+    ),
+)
+
+
+def explained(*deliveries: Delivery) -> tuple[Refusal, ...]:
+    return explain(deliveries, catalogue.load())
+
+
+def test_what_no_rule_explains_is_unknown_with_what_its_code_says() -> None:
+    [told] = explained(replace(IPV6, reply=Reply(550, "5.7.1", "[2001:db8:1::25] likely unsolicited mail")))
+    assert (told.cause, told.who, told.ambiguous, told.remedies) == ("unknown", ("unknown",), (), ())
+    assert told.receiver == "google"  # who refused is known, why is not
+    assert "550 5.7.1 alone says: refused for good" in told.summary
+
+
+def test_another_receivers_words_are_not_explained_by_googles_rules() -> None:
+    [told] = explained(
+        replace(IPV6, relay=Relay("mx.example.com", None), reply=Reply(550, "5.7.25", "no PTR record"))
+    )
+    assert (told.cause, told.receiver) == ("unknown", None)
+
+
+def test_a_refusal_by_ones_own_server_is_said_to_be_that() -> None:
+    own = Delivery(
+        "rejected-inbound",
+        "a@example.com",
+        Reply(454, "4.7.1", "Relay access denied"),
+        source_ip="203.0.113.9",
+    )
+    [told] = explained(own)
+    assert told.cause == "rejected-inbound"
+    assert told.receiver is None
+    assert "this server itself refused" in told.summary
+    assert told.remedies == ()
+
+
+def test_a_delivery_is_no_refusal() -> None:
+    [told] = explained(replace(IPV6, severity="delivered", reply=Reply(250, "2.0.0", "OK - gsmtp")))
+    assert told.cause == "delivered-notice"
+
+
+def test_one_reply_for_four_faults_says_so_and_who_decides() -> None:
+    [told] = explained(IPV6)
+    assert told.cause == "ipv6-ptr-or-auth"
+    assert told.standing == "reported"
+    assert set(told.ambiguous) == {"ptr-missing", "fcrdns-mismatch", "spf-fail", "dkim-fail"}
+    assert {"ptr", "spf", "dkim"} <= set(told.checks)
+    assert "2001:db8:1::25" in told.summary
+    assert told.source == "https://support.google.com/a/answer/3726730"
+    assert told.who == ("sender-dns", "own-mta")
+    assert told.remedies[0] == "ipv4-for-receiver"
+
+
+@pytest.mark.parametrize("forwarded", [None, False], ids=["not known", "not forwarded"])
+def test_mail_of_ones_own_leaves_the_move_where_it_is(forwarded: bool | None) -> None:
+    [told] = explained(replace(SPF, forwarded=forwarded))
+    assert told.who == ("sender-dns", "own-mta")
+    assert told.steps == catalogue.load().causes["spf-fail"].steps
+
+
+def test_forwarded_mail_makes_it_the_forwarders_move() -> None:
+    [told] = explained(replace(SPF, forwarded=True))
+    assert told.who == ("own-mta",)
+    assert told.remedies[0] == "srs"
+    assert "SRS" in told.steps[0]
+
+
+def test_a_strict_sender_is_told_that_nothing_of_ours_cures_it() -> None:
+    [told] = explained(replace(DMARC, forwarded=True))
+    assert told.cause == "dmarc-reject"
+    assert told.remedies == ()
+    assert "sender-domain-owner" in told.who
+    assert any("nothing on this host cures it" in step for step in told.steps)
+    assert "example.net" in told.summary
+
+
+def test_the_temporary_twin_is_the_same_cause_deferred() -> None:
+    [told] = explained(
+        replace(IPV6, severity="deferred", reply=Reply(421, "4.7.25", "does not have a PTR record"))
+    )
+    assert (told.cause, told.delivery.severity) == ("ptr-missing", "deferred")
+
+
+def test_a_bounce_and_its_log_line_are_one_refusal_with_what_either_knew() -> None:
+    logged = replace(IPV6, forwarded=True, sender=None)
+    bounced = replace(IPV6, relay=Relay("gmail-smtp-in.l.google.com", "2001:db8:2::1a"), forwarded=None)
+    [told] = explained(logged, bounced)
+    assert told.delivery.sender == "anna@example.net"
+    assert told.delivery.forwarded is True
+    assert told.who[0] == "own-mta"
+
+
+def test_two_attempts_with_two_reasons_stay_two() -> None:
+    assert [r.cause for r in explained(IPV6, SPF)] == ["ipv6-ptr-or-auth", "spf-fail"]
+
+
+def test_two_recipients_of_one_message_stay_two() -> None:
+    assert len(explained(IPV6, replace(IPV6, recipient="other@example.com"))) == 2
+
+
+def test_two_messages_with_the_same_words_stay_two() -> None:
+    assert len(explained(IPV6, replace(IPV6, queue_id="5A2B33C4D5E"))) == 2
+
+
+def test_beside_refusals_neither_deliveries_nor_steps_on_the_way_are_told() -> None:
+    sent = replace(IPV6, severity="delivered", queue_id="5A2B33C4D5E", reply=Reply(250, "2.0.0", "OK"))
+    tried = replace(IPV6, severity="notice", recipient=None)
+    assert [r.delivery for r in explained(sent, tried, IPV6)] == [IPV6]
+
+
+def test_what_a_server_said_is_told_where_nothing_else_is() -> None:
+    [told] = explained(replace(IPV6, severity="notice", recipient=None))
+    assert told.cause == "ipv6-ptr-or-auth"
