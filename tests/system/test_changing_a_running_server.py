@@ -15,7 +15,7 @@ BOTH = ["0.0.0.0", "::"]
 IPV4 = BOTH[:1]
 MAIN = "/etc/postfix/main.cf"
 
-# Run inside the relay: argv is the setting (or `service`), its value, the activation; what came of it is printed as JSON.
+# Run inside the relay: argv is the setting (or `service`), its value, the activation; it prints JSON.
 CHANGE = dedent(
     """
     import json, sys, time

@@ -105,6 +105,15 @@ class MasterCf:
         gone = {at for e in self.entries if e.service.id == service_id for at, _ in e.line.pieces}
         return parse(logical.without(self.text, gone)) if gone else self
 
+    def take(self, service_id: str, other: MasterCf) -> MasterCf:
+        """Make `service/type` what it is in *other*, its lines as they are written there; gone where it has none."""
+        theirs, mine = other.service_text(service_id), self._entry(service_id)
+        if theirs is None or mine is None:
+            return self.remove_service(service_id) if theirs is None else self.add_service(theirs)
+        (offset, line), *rest = mine.line.pieces
+        text = logical.without(self.text, (at for at, _ in rest))
+        return parse(text[:offset] + theirs + text[offset + len(line) :])
+
     def service_text(self, service_id: str) -> str | None:
         """The lines of `service/type` as they are written, without comments; None where it is not there."""
         entry = self._entry(service_id)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import PurePath
 
 from mailmend.model import FileEdit, Refused
 from mailmend.parse import maincf, mastercf
+from mailmend.questions import Service
 
 
 def postfix(edit: FileEdit, current: str) -> str | None:
@@ -60,12 +62,10 @@ def _service(
 ) -> mastercf.MasterCf | None:
     """*current* with our part of one entry undone; *texts* is the entry before, after and now."""
     was, became, now = texts
-    if now == was:
-        return current
-    if was is None:
-        return current.remove_service(service) if now == became else None
-    if became is None or now is None:
-        return current.add_service(was) if now is None and became is None else None
+    if now in (was, became):
+        return current.take(service, before)
+    if was is None or became is None or now is None or _plain(before, service) != _plain(after, service):
+        return None
     names = {
         name for cf in (before, after) for s in cf.services() if s.id == service for name, _ in s.overrides
     }
@@ -77,3 +77,8 @@ def _service(
             return None
         current = current.assign_override(service, name, old)
     return current
+
+
+def _plain(cf: mastercf.MasterCf, service: str) -> list[Service]:
+    """The entry without its overrides: its fields, its program and arguments."""
+    return [replace(s, overrides=()) for s in cf.services() if s.id == service]
