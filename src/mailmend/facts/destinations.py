@@ -14,10 +14,14 @@ def affected(scope: Scope, probe: Probe) -> tuple[str, ...]:
     """Up to five recipients (addresses or domains) whose way out matters: the refused ones, where any are."""
     if scope.recipients:
         return scope.recipients
+    from mailmend.receivers import of_host
+
     log = probe.ask(RecentDeliveries()).answer
     weight: dict[str, tuple[int, int]] = {}
     for count in log.counts if log else ():
-        if count.relay_host and _leaves(count):
+        if not count.relay_host or not _leaves(count):
+            continue
+        if scope.receiver in (None, of_host(count.relay_host)):
             refused, all_of = weight.get(count.recipient_domain, (0, 0))
             weight[count.recipient_domain] = (
                 refused + (count.count if identity_refusal(count) else 0),
@@ -26,7 +30,15 @@ def affected(scope: Scope, probe: Probe) -> tuple[str, ...]:
     if any(refused for refused, _ in weight.values()):
         weight = {domain: both for domain, both in weight.items() if both[0]}
     ranked = sorted(weight, key=lambda domain: (-weight[domain][0], -weight[domain][1], domain))
-    return tuple(ranked[:_MOST]) or (REFERENCE,)
+    return tuple(ranked[:_MOST]) or (_reference(scope.receiver),)
+
+
+def _reference(receiver: str | None) -> str:
+    """A domain of the receiver asked about, where its own are known."""
+    from mailmend.receivers import load
+
+    domains = next((r.domains for r in load() if r.id == receiver), ())
+    return domains[0] if domains else REFERENCE
 
 
 def identity_refusal(count: DeliveryCount) -> bool:
