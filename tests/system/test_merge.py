@@ -31,8 +31,8 @@ def taken_back(name: str, before: str | None, after: str | None, current: str) -
             "master.cf",
             SMTP,
             SMTP.replace(" smtp\n", " smtp -v\n"),
-            SMTP + "# x\n",
-            id="the command was ours",
+            SMTP.replace(" smtp\n", " smtp -v -D\n"),
+            id="the command was ours, and changed again",
         ),
     ],
 )
