@@ -120,7 +120,7 @@ FINDINGS = (
             "listeners"),
 )  # fmt: skip
 
-LISTENERS = (Listener("0.0.0.0", 25, 812, 13), Listener("::", 25, 812, 14))  # noqa: S104
+LISTENERS = (Listener("0.0.0.0", 25, 812, 13), Listener("::", 25, 812, 14))
 
 DIFF = """--- /dev/null
 +++ /etc/postfix/ipv4_only_receivers

@@ -31,7 +31,7 @@ _ENDINGS: tuple[tuple[type[MailmendError], str, int], ...] = (
 )
 
 
-class Interrupted(Exception):  # noqa: N818  (it is no error)
+class Interrupted(Exception):
     """Somebody pressed Ctrl-C."""
 
 

@@ -27,6 +27,7 @@ MARKS = {
     "fine": ("✓", "+", GOOD),
     "holds": ("✓", "+", GOOD),
 }
+_MARKED = re.compile(r"(`[^`]+`|\*\*[^*]+\*\*)")
 _WORD = re.compile(r"\S+\s*|\s+")
 
 
@@ -90,7 +91,7 @@ def verbatim(target: Console, text: str, *, indent: int = 0, style: str = "") ->
 
 def heading(target: Console, text: str) -> None:
     target.print()
-    target.print(words(text, STRONG))
+    say(target, words(text, STRONG))
 
 
 def pairs(target: Console, rows: Iterable[tuple[str, str | Text]], *, indent: int = 2) -> None:
@@ -103,7 +104,22 @@ def pairs(target: Console, rows: Iterable[tuple[str, str | Text]], *, indent: in
 
 def numbered(target: Console, steps: Iterable[str], *, indent: int = 2) -> None:
     for number, step in enumerate(steps, 1):
-        say(target, step, indent=indent, first=words(f"{number}. ", STRONG))
+        say(target, prose(target, step), indent=indent, first=words(f"{number}. ", STRONG))
+
+
+def prose(target: Console, text: str) -> Text:
+    """Our own sentences: `code` and **strong** in colour; where there is none, they keep their marks."""
+    if target.color_system is None:
+        return words(text)
+    out = Text()
+    for part in _MARKED.split(text):
+        if part.startswith("`"):
+            out += words(part.strip("`"), NAME)
+        elif part.startswith("**"):
+            out += words(part.strip("*"), STRONG)
+        else:
+            out += words(part)
+    return out
 
 
 def mark(target: Console, standing: str) -> Text:

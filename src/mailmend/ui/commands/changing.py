@@ -53,7 +53,7 @@ def fix(
 
         if fixed.state in ("nothing", "planned") and planned_here:
             fixing.planned(target, fixed.plan)
-        fixing.ended(target, fixed, sent)
+        fixing.ended(target, fixed, sent, remedy)
 
     return Outcome(status, show.fixed(fixed, sent), screen)
 

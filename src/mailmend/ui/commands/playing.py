@@ -19,20 +19,28 @@ def demo(*, as_json: bool, record: str | None = None) -> Outcome:
     """0 only where every proof held. With `--json` the chapters are told on stderr, as progress."""
     from mailmend.jobs.demo import play
 
+    heard = ""
+
+    def hear(text: str) -> None:
+        nonlocal heard
+        heard = text
+        step(text)
+
     def tell(title: str, text: str) -> None:
         step.pause()
         if as_json:
-            sys.stderr.write(f"mailmend: {printable(title)}: {printable(text)}\n")
+            sys.stderr.write(f"mailmend: {printable(title)}: {printable('; '.join(text.splitlines()))}\n")
         else:
             _chapter(title, text)
+        step("playing on")
 
     with progress() as step:
-        story = play(tell, step, record=Path(record) if record else None)
+        story = play(tell, hear, record=Path(record) if record else None)
 
     def screen(target: Console) -> None:
         from mailmend.ui.screens import playing
 
-        playing.ended(target, story)
+        playing.ended(target, story, heard)
 
     return Outcome(0 if story.holds else EXIT_PROBLEMS, show.demo(story), screen)
 

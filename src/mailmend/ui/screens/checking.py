@@ -14,7 +14,7 @@ from mailmend.ui.terminal import (
     heading,
     joined,
     mark,
-    numbered,
+    prose,
     say,
     words,
 )
@@ -32,6 +32,7 @@ STANDS: dict[Standing, str] = {
     "unknown": "unknown",
     "cleared": "fine",
 }
+_FIRST_STEPS = 2  # of each cause; its page has them all
 WORST_FIRST = ("problem", "unknown", "fine")
 
 
@@ -49,22 +50,34 @@ def verdict(findings: Sequence[Finding]) -> str:
 
 
 def findings_list(target: Console, findings: Sequence[Finding], *, indent: int = 2) -> None:
-    """One line of sense for each finding, grouped by check, the worst check first."""
+    """Grouped by check, the worst first; what is fine is one paragraph a check."""
     groups: dict[str, list[Finding]] = {}
     for found in findings:
         groups.setdefault(found.check or "reported", []).append(found)
-
-    def badness(found: Finding) -> int:
-        return WORST_FIRST.index(STANDS[found.standing])
-
     rows: list[tuple[str | Text, ...]] = []
-    for name, group in sorted(groups.items(), key=lambda item: min(map(badness, item[1]))):
-        for number, found in enumerate(sorted(group, key=badness)):
+    for name, group in sorted(
+        groups.items(), key=lambda item: (min(map(_badness, item[1])), *_weight(item[0]))
+    ):
+        label = name
+        for found in sorted(group, key=_badness):
             standing = STANDS[found.standing]
-            style = {"problem": STRONG, "unknown": "", "fine": FAINT}[standing]
-            label = words(name if number == 0 else "", style)
-            rows.append((mark(target, standing), label, _sentence(found)))
+            if standing != "fine":
+                style = STRONG if standing == "problem" else ""
+                rows.append((mark(target, standing), words(label, style), _sentence(found)))
+                label = ""
+        fine = [f.summary or f.subject for f in group if STANDS[f.standing] == "fine"]
+        if fine:
+            rows.append((mark(target, "fine"), words(label, FAINT), words("; ".join(fine))))
     columns(target, rows, indent=indent)
+
+
+def _badness(found: Finding) -> int:
+    return WORST_FIRST.index(STANDS[found.standing])
+
+
+def _weight(check: str) -> tuple[bool, str]:
+    """Real refusals, counted from the log, come before what may cause them."""
+    return check != "receiver-log", check
 
 
 def _sentence(found: Finding) -> Text:
@@ -85,11 +98,19 @@ def checked(target: Console, findings: Sequence[Finding], causes: Mapping[str, C
     )
     target.print()
     findings_list(target, findings)
+    problems.sort(key=lambda f: _weight(f.check or ""))
     pages = [causes[cause] for cause in dict.fromkeys(f.cause for f in problems) if cause in causes]
-    for cause in pages:
-        if cause.steps:
-            heading(target, f"{cause.title} ({cause.id})")
-            numbered(target, cause.steps)
+    if pages:
+        heading(target, "What to do")
+    for number, cause in enumerate(pages, 1):
+        say(
+            target,
+            joined(words(cause.title, STRONG), words(f"  ({cause.id})", FAINT)),
+            indent=2,
+            first=f"{number}. ",
+        )
+        for step in cause.steps[:_FIRST_STEPS]:
+            say(target, prose(target, step), indent=5)
     from mailmend.ui.commands.knowing import applied
 
     rows: list[tuple[str | Text, str | Text]] = []

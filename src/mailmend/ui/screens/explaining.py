@@ -15,7 +15,6 @@ from mailmend.ui.terminal import (
     GOOD,
     STRONG,
     WARN,
-    WIDEST,
     columns,
     command,
     heading,
@@ -151,6 +150,8 @@ def marked(one: Refusal) -> Text:
 def _cause(one: Refusal) -> str:
     if not one.ambiguous:
         return one.cause
+    if one.standing == "measured":
+        return f"{one.cause}, and {', '.join(one.ambiguous)}"
     return f"{one.cause}: one reply for {', '.join(one.ambiguous)}"
 
 
@@ -197,9 +198,9 @@ def page(target: Console, cause: Cause) -> None:
         numbered(target, cause.steps)
     target.print()
     if target.is_terminal:
-        from mailmend.ui.markdown import rendered
+        from mailmend.ui import markdown
 
-        target.print(rendered(cause.page), width=min(target.width, WIDEST), soft_wrap=False)
+        markdown.page(target, cause.page)
     else:
         target.print(Text(cause.page.strip()))
     if cause.sources:

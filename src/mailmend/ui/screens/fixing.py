@@ -69,7 +69,10 @@ def _remedy(target: Console, chosen: Proposal, reason: str) -> None:
     rows: list[tuple[str, str | Text]] = [("why", reason)]
     rows += [("cost" if number == 0 else "", cost) for number, cost in enumerate(costs)]
     rows.append(("activation", ACTIVATION[chosen.activation]))
-    rows += [("mind", joined(o.reason, f"; {o.next_step}" if o.next_step else "")) for o in chosen.objections]
+    rows += [
+        ("mind" if number == 0 else "", joined(o.reason, f"; {o.next_step}" if o.next_step else ""))
+        for number, o in enumerate(chosen.objections)
+    ]
     pairs(target, rows)
 
 
@@ -109,7 +112,7 @@ def _declined(target: Console, declined: Sequence[Proposal]) -> None:
     rows: list[tuple[str, str | Text]] = []
     for offered in declined:
         reasons = [o.reason for o in offered.objections if o.blocking] or [
-            f"wider than needed: {c}" for c in offered.cost[:1]
+            f"works too: {c}" for c in offered.cost[:1]
         ]
         rows.append((offered.remedy, "; ".join(reasons)))
     pairs(target, rows)
@@ -127,8 +130,8 @@ def _not_proposed(target: Console) -> None:
         say(target, way["why"], indent=4)
 
 
-def ended(target: Console, fixed: Fixed, sent: Proven | None) -> None:
-    """What came of it; the way back stands on the last line."""
+def ended(target: Console, fixed: Fixed, sent: Proven | None, remedy: str | None = None) -> None:
+    """What came of it; the way back stands on the last line. *remedy* is the one that was asked for."""
     if fixed.proof:
         heading(target, "Proof, by fresh looks")
         proof_table(target, fixed.proof)
@@ -137,15 +140,14 @@ def ended(target: Console, fixed: Fixed, sent: Proven | None) -> None:
         sent_list(target, sent.deliveries)
     target.print()
     if fixed.state == "kept" and fixed.record and fixed.plan.chosen:
-        style, effect = EFFECT[fixed.plan.chosen.effect]
+        cure = (
+            ""
+            if fixed.plan.chosen.effect == "cures"
+            else " It contains the fault; the cure is still to come."
+        )
         say(
             target,
-            joined(
-                words("Done and proven: ", f"{STRONG} {GOOD}"),
-                fixed.plan.chosen.remedy,
-                " ",
-                words(effect, style),
-            ),
+            joined(words("Done and proven: ", f"{STRONG} {GOOD}"), f"{fixed.plan.chosen.remedy}.", cure),
         )
         say(target, joined("To take it back: ", command(f"mailmend undo {fixed.record.id}")))
     elif fixed.state == "rolled-back":
@@ -156,9 +158,7 @@ def ended(target: Console, fixed: Fixed, sent: Proven | None) -> None:
     elif fixed.state == "nothing":
         say(target, joined(words("Nothing was changed: ", STRONG), fixed.reason))
     else:
+        again = f"mailmend fix --remedy {remedy}" if remedy else "mailmend fix"
         say(
-            target,
-            joined(
-                words("A dry run: nothing was changed. ", STRONG), "To apply it: ", command("mailmend fix")
-            ),
+            target, joined(words("A dry run: nothing was changed. ", STRONG), "To apply it: ", command(again))
         )

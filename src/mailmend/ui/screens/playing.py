@@ -27,12 +27,18 @@ if TYPE_CHECKING:
 
 
 def chapter(target: Console, title: str, text: str) -> None:
+    """One act: its heading and what was seen, a line for each thing."""
     heading(target, title)
-    say(target, text, indent=2)
+    seen = text.splitlines()
+    for line in seen:
+        say(target, line, indent=2, first="- " if len(seen) > 1 else "")
 
 
-def ended(target: Console, story: Demo) -> None:
-    """What the story leaves: the change it made, the kludge's listeners, every proof."""
+def ended(target: Console, story: Demo, heard: str) -> None:
+    """What the story leaves: the change it made, the kludge's listeners, every proof.
+
+    *heard* is the last word of progress; for a recording it says why it is one.
+    """
     diff = story.plan.get("diff")
     if diff:
         heading(target, "What the fix changed")
@@ -51,7 +57,7 @@ def ended(target: Console, story: Demo) -> None:
     )
     say(target, told)
     if story.recorded:
-        say(target, "This was a recording; as root the same is played on real Postfix.")
+        say(target, heard or "This was a recorded run.")
     say(target, joined("On your own server: ", command("mailmend check")))
 
 

@@ -144,7 +144,9 @@ def _changes(target: Console, seen: Status) -> None:
                                " goes back to IPv6."), indent=2)  # fmt: skip
         else:
             missing = [j.expectation.subject for j in proof.judgements if j.verdict != "holds"]
-            say(target, words(f"still to be published: {', '.join(missing)}", WARN), indent=2)
+            say(target, words("DNS records still to be published:", WARN), indent=2)
+            for name in missing:
+                say(target, name, indent=4)
 
 
 def history(target: Console, records: Sequence[Record]) -> None:
@@ -152,20 +154,17 @@ def history(target: Console, records: Sequence[Record]) -> None:
     if not records:
         say(target, "mailmend has changed nothing here.")
         return
-    rows = [
-        (
-            words(record.id, STRONG),
-            words(record.state, STATE[record.state]),
-            f"{record.at:%Y-%m-%d %H:%M}",
-            joined(
-                f"{record.by}: ",
-                f"{record.reason}",
-                f" (takes back {record.undoes})" if record.undoes else "",
-            ),
-        )
-        for record in records
-    ]
-    columns(target, rows, head=("change", "state", "when", "by whom and why"), indent=0)
+    columns(
+        target,
+        [
+            (words(r.id, STRONG), words(r.state, STATE[r.state]), f"{r.at:%Y-%m-%d %H:%M}", f"by {r.by}")
+            for r in records
+        ],
+        head=("change", "state", "when", ""),
+        indent=0,
+    )
+    heading(target, "Why")
+    pairs(target, [(r.id, r.reason + (f", takes back {r.undoes}" if r.undoes else "")) for r in records])
     if any(r.state == "kept" and r.undoes is None for r in records):
         target.print()
         say(target, joined("To take one back: ", command("mailmend undo ID")))
