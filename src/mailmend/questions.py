@@ -84,6 +84,13 @@ class File(Question[FileState]):
     path: str
 
 
+@dataclass(frozen=True, slots=True)
+class Stat(Question[FileState]):
+    """A file as File tells it, without its text: whether it is there, whose, and since when."""
+
+    path: str
+
+
 # ---- DNS ----------------------------------------------------------------------------------
 
 

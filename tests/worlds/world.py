@@ -37,6 +37,7 @@ class World:
             q.HostAddresses: lambda _: tuple(map(_host_address, self.data["host"]["addresses"])),
             q.SourceAddress: self._source,
             q.File: self._file,
+            q.Stat: self._file,
             q.Records: self._records,
             q.Setting: self._setting,
             q.Services: lambda _: tuple(self._service(k, v) for k, v in self.data["services"].items()),
@@ -64,7 +65,7 @@ class World:
             raise CannotLook(f"no route to {asked.destination}")
         return str(chosen)
 
-    def _file(self, asked: q.File) -> q.FileState:
+    def _file(self, asked: q.File | q.Stat) -> q.FileState:
         text = self.data["files"].get(asked.path)
         modified = self.data["modified"].get(asked.path)
         there = text is not None or modified is not None

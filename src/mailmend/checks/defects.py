@@ -9,7 +9,7 @@ from mailmend.facts.settings import smtp_services, tables, value, words
 from mailmend.facts.source import families
 from mailmend.facts.versions import SINCE, dane_crash_fixed, version
 from mailmend.model import Finding, Probe, Scope, Standing, family_of
-from mailmend.questions import File, MapTypes, Services, Setting
+from mailmend.questions import File, MapTypes, Services, Setting, Stat
 
 CAUSES = (
     "dane-crash",
@@ -144,7 +144,7 @@ def _maps(subject: str, seen: Seen) -> Iterable[Finding]:
                 yield _finding("map-missing", name, "measured", says, seen)
                 continue
             file = _file(kind, path)
-            if file and not answer(seen, File(file)).exists:
+            if file and not answer(seen, Stat(file)).exists:
                 found = True
                 says = f"{name} names {table}, but {file} is not there"
                 yield _finding("map-missing", name, "measured", says, seen)

@@ -9,7 +9,7 @@ from mailmend.facts.expect import socket_name
 from mailmend.facts.looking import Seen, answer, unknown
 from mailmend.facts.settings import value
 from mailmend.model import CannotLook, Finding, Probe, Scope, family_of
-from mailmend.questions import File, Listeners, Master, Running
+from mailmend.questions import Listeners, Master, Running, Stat
 
 CAUSES = ("postfix-not-running", "saved-not-loaded", "loaded-not-restarted")
 
@@ -40,7 +40,7 @@ def _saved(probe: Probe, running: Running, name: str) -> Finding:
     seen.ask(Master())
     try:
         path = f"{value(seen, 'config_directory')}/{name}"
-        modified = answer(seen, File(path)).modified
+        modified = answer(seen, Stat(path)).modified
     except CannotLook as gap:
         return unknown("saved-not-loaded", name, gap, seen)
     if modified is None or running.reloaded is None:

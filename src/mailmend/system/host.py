@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailmend.model import CannotLook
-from mailmend.questions import File, FileState, HostAddress, SourceAddress
+from mailmend.questions import File, FileState, HostAddress, SourceAddress, Stat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -198,10 +198,27 @@ def file(question: File) -> FileState:
         os.close(fd)
     if len(data) > FILE_CAP:
         raise CannotLook(f"{question.path} is larger than {FILE_CAP // 1024 // 1024} MB")
+    return _state(question.path, about, data.decode("utf-8", "surrogateescape"), link)
+
+
+def file_stat(question: Stat) -> FileState:
+    """The same without reading the file, which may be of any size and kind."""
+    path = Path(question.path)
+    link = str(path.readlink()) if path.is_symlink() else None
+    try:
+        about = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return FileState(question.path, False, "", 0, "", None, link)
+    except PermissionError:
+        raise CannotLook(f"{question.path} may not be looked at by {user()}", "run it as root") from None
+    return _state(question.path, about, "", link)
+
+
+def _state(path: str, about: os.stat_result, text: str, link: str | None) -> FileState:
     return FileState(
-        path=question.path,
+        path=path,
         exists=True,
-        text=data.decode("utf-8", "surrogateescape"),
+        text=text,
         mode=stat.S_IMODE(about.st_mode),
         owner=f"{_name_of_user(about.st_uid)}:{_name_of_group(about.st_gid)}",
         modified=datetime.fromtimestamp(about.st_mtime, UTC).astimezone(),

@@ -35,6 +35,7 @@ def live(config_directory: str | None = None) -> Live:
             ask.HostAddresses: lambda _: host.addresses(),
             ask.SourceAddress: host.source_address,
             ask.File: host.file,
+            ask.Stat: host.file_stat,
             ask.Records: dns.resolver(),
             ask.Setting: configuration.setting,
             ask.ConfigWarnings: lambda _: configuration.warnings(),
