@@ -27,7 +27,7 @@ MARKS = {
     "fine": ("✓", "+", GOOD),
     "holds": ("✓", "+", GOOD),
 }
-_MARKED = re.compile(r"(`[^`]+`|\*\*[^*]+\*\*)")
+_MARKED = re.compile(r"(`[^`]+`|\*\*[^*]+\*\*|\*[^*\s][^*]*\*)")
 _WORD = re.compile(r"\S+\s*|\s+")
 
 
@@ -108,15 +108,15 @@ def numbered(target: Console, steps: Iterable[str], *, indent: int = 2) -> None:
 
 
 def prose(target: Console, text: str) -> Text:
-    """Our own sentences: `code` and **strong** in colour; where there is none, they keep their marks."""
+    """Our own sentences: `code`, **strong** and *emphasis* drawn; where there is none, they keep their marks."""
     if target.color_system is None:
         return words(text)
     out = Text()
     for part in _MARKED.split(text):
         if part.startswith("`"):
             out += words(part.strip("`"), NAME)
-        elif part.startswith("**"):
-            out += words(part.strip("*"), STRONG)
+        elif part.startswith("*") and part.endswith("*") and len(part) > 2:
+            out += words(part.strip("*"), STRONG if part.startswith("**") else "italic")
         else:
             out += words(part)
     return out

@@ -196,13 +196,12 @@ def page(target: Console, cause: Cause) -> None:
     if cause.steps:
         heading(target, "What to do")
         numbered(target, cause.steps)
-    target.print()
     if target.is_terminal:
         from mailmend.ui import markdown
 
         markdown.page(target, cause.page)
     else:
-        target.print(Text(cause.page.strip()))
+        target.print(Text(f"\n{cause.page.strip()}"))
     if cause.sources:
         heading(target, "Sources")
         for source in cause.sources:

@@ -65,15 +65,19 @@ def _remedy(target: Console, chosen: Proposal, reason: str) -> None:
     heading(target, "The remedy")
     say(target, joined(words(chosen.remedy, f"{STRONG} {NAME}"), " ", words(effect, style)), indent=2)
     target.print()
-    costs = list(chosen.cost)
     rows: list[tuple[str, str | Text]] = [("why", reason)]
-    rows += [("cost" if number == 0 else "", cost) for number, cost in enumerate(costs)]
+    rows += _several("cost", chosen.cost)
     rows.append(("activation", ACTIVATION[chosen.activation]))
-    rows += [
-        ("mind" if number == 0 else "", joined(o.reason, f"; {o.next_step}" if o.next_step else ""))
-        for number, o in enumerate(chosen.objections)
-    ]
+    rows += _several(
+        "mind", [f"{o.reason}; {o.next_step}" if o.next_step else o.reason for o in chosen.objections]
+    )
     pairs(target, rows)
+
+
+def _several(label: str, texts: Sequence[str]) -> list[tuple[str, str | Text]]:
+    """One label for all of them, a dash for each where they are several."""
+    dash = "- " if len(texts) > 1 else ""
+    return [(label if number == 0 else "", f"{dash}{text}") for number, text in enumerate(texts)]
 
 
 def _records(target: Console, pending: Sequence[Proposal]) -> None:
@@ -91,7 +95,7 @@ def _records(target: Console, pending: Sequence[Proposal]) -> None:
                 say(target, words(f"instead of: {change.before}", FAINT), indent=4)
         target.print()
         for note in offered.cost:
-            say(target, note, indent=2)
+            say(target, note, indent=2, first="- ")
         say(
             target,
             "mailmend status watches for them; once they are seen it offers the way back to IPv6.",
