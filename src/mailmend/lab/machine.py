@@ -31,6 +31,8 @@ COVERED = (
     "etc/mailmend",
 )
 COVERED_IF_THERE = ("etc/webmin", "etc/opendkim", "etc/postsrsd", "etc/cron.d", "var/spool/cron")
+LEFT_OUT = ("proc", "sys", "dev", "run", "tmp", "boot", "lost+found")
+CHANGED = ("etc", "usr", "var")
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 ACCOUNTS = {
     "etc/passwd": ("postfix:x:{uid}:{uid}::/var/spool/postfix:/usr/sbin/nologin",),
@@ -52,12 +54,13 @@ def build(unpacked: Path, mount_point: Path) -> None:
     Afterwards the host's root is at HOST until `forget_host`. OSError names what could not be mounted.
     """
     kernel.mount("tmpfs", mount_point, "tmpfs", options="mode=755")
-    root = mount_point / "root"
-    _overlay(root, Path("/"), unpacked, mount_point)
-    apart = _apart()
-    for path in apart:
-        if path == Path("/usr"):
-            _overlay(root / "usr", path, unpacked / "usr", mount_point / "usr")
+    root, layers = mount_point / "root", mount_point / "layers"
+    root.mkdir()
+    for entry in sorted(Path("/").iterdir()):
+        if entry.is_symlink():
+            (root / entry.name).symlink_to(entry.readlink())
+        elif entry.is_dir() and entry.name not in LEFT_OUT:
+            _overlay(entry, unpacked / entry.name, root / entry.name, layers / entry.name)
     kernel.change_root(root, HOST)
     for name in COVERED:
         _cover(Path("/", name))
@@ -66,13 +69,12 @@ def build(unpacked: Path, mount_point: Path) -> None:
             _cover(Path("/", name))
     for name in ("tmp", "var/tmp"):
         Path("/", name).chmod(0o1777)
-    Path("/proc").mkdir(exist_ok=True)
+    Path("/proc").mkdir()
     kernel.mount("proc", "/proc", "proc")
     _devices()
-    for path in apart:
-        if path != Path("/usr"):
-            path.mkdir(parents=True, exist_ok=True)
-            kernel.mount(f"{HOST}{path}", path, flags=kernel.MS_BIND | kernel.MS_REC)
+    for path in _apart():
+        path.mkdir(parents=True, exist_ok=True)
+        kernel.mount(f"{HOST}{path}", path, flags=kernel.MS_BIND | kernel.MS_REC)
     _files()
     socket.sethostname(HOSTNAME)
 
@@ -81,28 +83,44 @@ def forget_host() -> None:
     kernel.detach(HOST)
 
 
-def _overlay(root: Path, lower: Path, extra: Path, place: Path) -> None:
-    """*lower* with the files of *extra* over it, mounted on *root*; what is written stays below *place*."""
-    upper, work = place / "upper", place / "work"
-    # As a second lower layer it could not lie inside the first one (overlayfs refuses overlapping layers).
-    shutil.copytree(extra, upper, symlinks=True)
-    for folder in (root, work):
-        folder.mkdir(parents=True, exist_ok=True)
+def _overlay(lower: Path, extra: Path, target: Path, layers: Path) -> None:
+    """One top folder of the host, with the files of *extra* over it; what is written stays below *layers*.
+
+    Folder by folder, because in a user namespace an overlay must not hide a mount that was there before, and /
+    has many. A folder that cannot be overlaid, and in which nothing has to be changed, is shown as it is.
+    """
+    upper, work = layers / "upper", layers / "work"
+    for folder in (target, upper, work):
+        folder.mkdir(parents=True)
+    if extra.is_dir():
+        # Not as a second lower layer: overlayfs refuses one that lies inside another, as .lab may.
+        shutil.copytree(extra, upper, symlinks=True, dirs_exist_ok=True)
+    upper.chmod(lower.stat().st_mode & 0o7777)
     # In a user namespace overlayfs may only keep its marks as user.* attributes (kernel 5.11 and later).
     marks = ",userxattr" if os.environ.get("MAILMEND_LAB_USER") else ""
     options = f"lowerdir={lower},upperdir={upper},workdir={work}{marks}"
-    kernel.mount("overlay", root, "overlay", options=options)
+    try:
+        kernel.mount("overlay", target, "overlay", options=options)
+    except OSError:
+        if lower.name in CHANGED:
+            raise
+        kernel.mount(str(lower), target, flags=kernel.MS_BIND | kernel.MS_REC)
 
 
 def _apart() -> list[Path]:
-    """Folders that the lab needs and that an overlay of / does not show: other file systems, or covered."""
-    needed = {Path("/usr"), Path(sys.prefix), Path(sys.base_prefix), Path(__file__).resolve().parents[3]}
-    needed |= {Path(entry) for entry in sys.path if entry and Path(entry).is_dir()}
+    """Folders that the lab needs and that the overlays do not show: deeper mounts, or covered ones."""
+    needed = {Path(sys.prefix), Path(sys.base_prefix), Path(__file__).resolve().parents[3]}
+    needed |= {Path(entry) for entry in sys.path if entry}
+    outside = [path for path in sorted(needed) if Path(f"{HOST}{path}").is_dir()]
     covered = tuple(f"/{name}/" for name in COVERED)
-    root = Path("/").stat().st_dev
-    apart = {p for p in needed if p.is_dir() and (p.stat().st_dev != root or f"{p}/".startswith(covered))}
+    apart = [path for path in outside if f"{path}/".startswith(covered) or _on_deeper_mount(path)]
     # A folder inside another one of them comes with it.
-    return sorted(p for p in apart if not any(other in p.parents for other in apart))
+    return [path for path in apart if not any(other in path.parents for other in apart)]
+
+
+def _on_deeper_mount(path: Path) -> bool:
+    top = Path(HOST, path.parts[1])
+    return Path(f"{HOST}{path}").stat().st_dev != top.stat().st_dev
 
 
 def _cover(path: Path) -> None:

@@ -201,14 +201,10 @@ def _run(
 
 
 def main() -> int:
-    """`python -m mailmend.lab.root`: prepare, telling each step."""
+    """Prepare, telling each step on stderr: the launcher's part before the tests. 3 where it cannot be."""
     try:
         prepare(lambda step: print(f"lab: {step}", file=sys.stderr))
     except CannotLook as failure:
         print(f"lab: {failure}", file=sys.stderr)
         return 3
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
