@@ -146,19 +146,22 @@ def _devices() -> None:
 
 def _files() -> None:
     for name, text in FILES.items():
-        path = Path("/", name)
-        # The host's file may be a link to somewhere that is not here.
-        path.unlink(missing_ok=True)
-        path.write_text(text)
-    services = Path("/etc/services")
-    if not services.exists():
-        services.write_text("smtp\t25/tcp\tmail\nsubmission\t587/tcp\nsubmissions\t465/tcp\n")
+        _replace(name, text)
+    if not Path("/etc/services").exists():
+        _replace("etc/services", "smtp\t25/tcp\tmail\nsubmission\t587/tcp\nsubmissions\t465/tcp\n")
     taken = {int(line.split(":")[2]) for name in ACCOUNTS for line in _lines(name) if line.count(":") > 2}
     uid, gid = [number for number in range(101, 999) if number not in taken][:2]
     for name, entries in ACCOUNTS.items():
         known = {line.split(":")[0] for line in _lines(name)}
         added = [e.format(uid=uid, gid=gid) for e in entries if e.split(":")[0] not in known]
-        Path("/", name).write_text("\n".join([*_lines(name), *added]) + "\n")
+        _replace(name, "\n".join([*_lines(name), *added]) + "\n")
+
+
+def _replace(name: str, text: str) -> None:
+    """A new file: the host's may be a link to somewhere that is not here, or belong to nobody that is here."""
+    path = Path("/", name)
+    path.unlink(missing_ok=True)
+    path.write_text(text)
 
 
 def _lines(name: str) -> list[str]:
