@@ -130,6 +130,13 @@ def test_another_senders_spf_does_not_decide() -> None:
     assert told.standing == "reported"
 
 
+def test_our_own_spf_does_not_explain_a_forward() -> None:
+    (told,) = merge(
+        [refusal(forwarded=True)], [found("spf-fail", "example.org", check="spf", address=SIX)], CAUSES
+    )
+    assert told.standing == "reported"
+
+
 def test_what_the_log_counted_is_the_same_report_once_more() -> None:
     (told,) = merge([refusal()], [found("ptr-missing", SIX, check="receiver-log")], CAUSES)
     assert told.standing == "reported"

@@ -105,7 +105,9 @@ class World:
     def _table(self, asked: q.MapLookup) -> str:
         table = self.data["tables"].get(asked.table)
         if table is None:
-            raise CannotLook(f"{asked.table}: no such table")
+            raise CannotLook(
+                f"{asked.table}: open {asked.table.rpartition(':')[2]}: No such file or directory"
+            )
         return str(table.get(asked.key, ""))
 
     def _listener(self, text: str) -> q.Listener:

@@ -40,7 +40,7 @@ def _envelope(found: Forwarded, scope: Scope, seen: Seen) -> Finding:
     cause = "forwarded-not-rewritten"
     if found.strangers:
         says = (
-            f"{of}: the envelope sender stays that of {len(found.strangers)} other domains "
+            f"{of}: the envelope sender stays that of {len(found.strangers)} other {_domains(found.strangers)} "
             f"({', '.join(found.strangers[:_SAMPLE])}){_refused_by_spf(found, scope, seen)}"
         )
         if by:
@@ -55,6 +55,10 @@ def _envelope(found: Forwarded, scope: Scope, seen: Seen) -> Finding:
         return Finding(cause, _SETTING, "cleared", says, seen.evidence)
     says = f"{of}, and nothing rewrites the envelope sender (SRS): others' SPF will not pass for this host"
     return Finding(cause, _SETTING, "measured", says, seen.evidence)
+
+
+def _domains(names: tuple[str, ...]) -> str:
+    return "domain" if len(names) == 1 else "domains"
 
 
 def _refused_by_spf(found: Forwarded, scope: Scope, seen: Seen) -> str:

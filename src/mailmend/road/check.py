@@ -150,8 +150,10 @@ def _concerns(finding: Finding, refusal: Refusal, findings: Collection[Finding])
     if address and not _same_address(address, refusal, findings):
         return False
     sender = refusal.delivery.sender
-    if finding.cause in ("spf-fail", "spf-record-bad") and sender:
-        return finding.subject == sender.rpartition("@")[2].lower()
+    if finding.cause in ("spf-fail", "spf-record-bad"):
+        if sender:
+            return finding.subject == sender.rpartition("@")[2].lower()
+        return not refusal.delivery.forwarded  # a forward leaves under somebody else's domain
     return True
 
 
