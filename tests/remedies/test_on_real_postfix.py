@@ -199,3 +199,27 @@ def test_nothing_measured_means_nothing_proposed(relay: Any) -> None:
     server = relay()
     server_dns = server.mailmend("--json", "fix", "--dry-run")
     assert json.loads(server_dns.stdout)["state"] in ("nothing", "planned")
+
+
+def test_a_postfix_that_was_stopped_on_purpose_is_not_started_by_a_fix(relay: Any) -> None:
+    server = relay()
+    server.stop()
+    before = config(server)
+    refused = fix(server, "--remedy", "ipv4-only", code=4)
+    assert "not running" in refused["error"]["reason"]
+    assert config(server) == before
+
+
+@pytest.mark.slow
+def test_a_fix_that_does_not_prove_itself_is_taken_back_and_says_why(relay: Any) -> None:
+    """The reload also loads what somebody saved before us, and with that no smtp client can run."""
+    server = relay()
+    server.run(["postconf", "-P", "smtp/unix/smtp_line_length_limit=many"])
+    server.run(["touch", "-d", "1 minute ago", "/etc/postfix/master.cf"])
+    before = config(server)
+    fixed = fix(server, "--remedy", "ipv4-for-receiver", code=4)
+    assert fixed["state"] == "rolled-back"
+    assert "smtp_line_length_limit" in fixed["reason"]
+    assert config(server) == before
+    history = json.loads(server.mailmend("--json", "history").stdout)
+    assert history["records"][0]["state"] == "rolled-back"

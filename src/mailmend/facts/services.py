@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from mailmend.facts.looking import answer
+from mailmend.facts.settings import smtp_services
 from mailmend.model import Probe
 from mailmend.questions import Service, Services
 
 
 def services(probe: Probe) -> tuple[Service, ...]:
-    """All of master.cf; () where it could not be read."""
-    return probe.ask(Services()).answer or ()
+    """All of master.cf; Unknown where it could not be read."""
+    return answer(probe, Services())
 
 
 def service(probe: Probe, service_id: str) -> Service | None:
@@ -24,6 +26,5 @@ def overrides(probe: Probe, service_id: str) -> dict[str, str]:
 
 def smtp_clients(probe: Probe) -> tuple[Service, ...]:
     """Every service that delivers by the smtp client: smtp, relay and the operator's own clones."""
-    return tuple(
-        entry for entry in services(probe) if entry.type == "unix" and entry.command.split()[:1] == ["smtp"]
-    )
+    names = smtp_services(probe)
+    return tuple(entry for entry in services(probe) if entry.id in names)

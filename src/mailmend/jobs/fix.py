@@ -11,7 +11,7 @@ from typing import Literal
 from mailmend.facts.case import Case, gather
 from mailmend.jobs.here import Here, Progress, operator, require_root, silent
 from mailmend.model import Expectation, Finding, Plan, Proof, Record, Refused, Scope
-from mailmend.questions import Now
+from mailmend.questions import Master, Now
 from mailmend.road import verify
 from mailmend.road.plan import WATCHED
 from mailmend.road.plan import plan as make_plan
@@ -53,6 +53,7 @@ def fix(
     here.require_postfix()
     if not dry_run:
         require_root("changing Postfix")
+        _require_running(here)
     progress("looking at host, DNS, routes and log")
     findings = _findings(here, scope)
     case = gather(findings, here.probe, scope)
@@ -71,6 +72,13 @@ def fix(
             plan, case, findings, "in-place", None, proof, f"{plan.chosen.remedy} is in place already"
         )
     return _applied(here, plan, case, findings, progress)
+
+
+def _require_running(here: Here) -> None:
+    """An activation would start what somebody may have stopped on purpose."""
+    running = here.probe.ask(Master())
+    if running.answer is None or running.answer.pid is None:
+        raise Refused(running.error or "Postfix is not running", "start it first: nothing was changed")
 
 
 def _applied(here: Here, plan: Plan, case: Case, findings: tuple[Finding, ...], progress: Progress) -> Fixed:
@@ -107,8 +115,9 @@ def _applied(here: Here, plan: Plan, case: Case, findings: tuple[Finding, ...], 
         expectations=expectations,
         pending=tuple(e for p in plan.pending for e in p.expectations),
     )
-    state = "rolled-back" if applied.rolled_back else "kept"
-    return Fixed(plan, case, findings, state, applied.record, applied.proof, plan.reason)  # type: ignore[arg-type]
+    if applied.rolled_back:
+        return Fixed(plan, case, findings, "rolled-back", applied.record, applied.proof, applied.says)
+    return Fixed(plan, case, findings, "kept", applied.record, applied.proof, plan.reason)
 
 
 def _fresh(here: Here, expectations: tuple[Expectation, ...], epoch: str) -> Proof:

@@ -37,7 +37,7 @@ def propose(case: Case, probe: Probe) -> Proposal:
         changes,
         tuple(_expectations(case, probe)),
         (
-            "Postfix is stopped and started: its port is closed for about half a second, open sessions are cut",
+            "Postfix is stopped and started: its port is closed for about a second, open sessions are cut",
             "nobody can deliver to this host over IPv6 any more",
             "all mail leaves over IPv4 only: destinations that have IPv6 alone bounce (5.4.4)",
         ),

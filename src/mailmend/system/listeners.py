@@ -136,7 +136,8 @@ def _started(pid: int) -> datetime:
     """When a process was started: field 22 counts ticks since boot, suspended time included."""
     ticks = int(_stat(pid)[1][19])
     age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
-    return datetime.fromtimestamp(time.time() - age, UTC).astimezone()
+    # Rounded to a tick, so that two looks at one process agree.
+    return datetime.fromtimestamp(round(time.time() - age, 2), UTC).astimezone()
 
 
 def listeners(configuration: Configuration) -> tuple[Listener, ...]:
