@@ -123,6 +123,7 @@ def test_explaining_imports_no_network_and_no_check() -> None:
         ),
         pytest.param(["fix", "--remedy", "zzz"], "ipv4-for-receiver", id="no remedy at all"),
         pytest.param(["fix", "--to", "nobody"], "nobody is not an address", id="no address"),
+        pytest.param(["--replay", "/nowhere", "check"], "/nowhere is no recording", id="no recording"),
         pytest.param(["prove", "-o@x"], "", id="an option, not an address"),
     ],
 )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from mailmend import __version__
+from mailmend.model import ParseError
 from mailmend.ui.ending import Interrupted, Outcome, finish, run
 
 if TYPE_CHECKING:
@@ -77,7 +78,12 @@ def this_host() -> Here:
 
     root = click.get_current_context().find_root()
     replay, record = root.meta.get("mailmend.replay"), root.meta.get("mailmend.record")
-    host = here(root.meta.get("mailmend.config_directory"), replay=Path(replay) if replay else None)
+    try:
+        host = here(root.meta.get("mailmend.config_directory"), replay=Path(replay) if replay else None)
+    except (OSError, ValueError) as error:
+        raise ParseError(
+            f"{replay} is no recording that can be read: {error}", "make one with --record"
+        ) from None
     if record:
         root.call_on_close(lambda: host.save(Path(record)))
     return host

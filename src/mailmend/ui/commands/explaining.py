@@ -27,7 +27,7 @@ def explain(files: Sequence[str], host: Callable[[], Here] | None) -> Outcome:
     """Explain *files* (`-`, or none: standard input); *host* is given where checks shall decide."""
     from mailmend.jobs.explain import explain as job
 
-    sources = [(name, _read(name)) for name in files or ("-",)]
+    sources = [(name, _read(name)) for name in dict.fromkeys(files) or ("-",)]
     refusals = job(sources)
     findings: tuple[Finding, ...] | None = None
     if host and refusals:

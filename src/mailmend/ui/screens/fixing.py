@@ -113,13 +113,14 @@ def _declined(target: Console, declined: Sequence[Proposal]) -> None:
     if not declined:
         return
     heading(target, "Weighed and not taken")
-    rows: list[tuple[str, str | Text]] = []
+    reasons: dict[str, list[str]] = {}
     for offered in declined:
-        reasons = [o.reason for o in offered.objections if o.blocking] or [
-            f"works too: {c}" for c in offered.cost[:1]
-        ]
-        rows.append((offered.remedy, "; ".join(reasons)))
-    pairs(target, rows)
+        blocking = [o.reason for o in offered.objections if o.blocking]
+        told = "; ".join(blocking or [f"works too: {cost}" for cost in offered.cost[:1]])
+        reasons.setdefault(told, []).append(offered.remedy)
+    for told, remedies in reasons.items():
+        say(target, words(", ".join(remedies), STRONG), indent=2)
+        say(target, told, indent=4)
 
 
 def _not_proposed(target: Console) -> None:
