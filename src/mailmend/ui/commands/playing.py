@@ -32,7 +32,7 @@ def demo(*, as_json: bool, record: str | None = None) -> Outcome:
             sys.stderr.write(f"mailmend: {printable(title)}: {printable('; '.join(text.splitlines()))}\n")
         else:
             _chapter(title, text)
-        step("playing on")
+            step("playing the next act")
 
     with progress() as step:
         story = play(tell, hear, record=Path(record) if record else None)

@@ -26,12 +26,19 @@ if TYPE_CHECKING:
     from mailmend.jobs.demo import Demo
 
 
+# What became of messages stands out in its colour.
+_OUTCOMES = ((r"\d+ bounced", f"{STRONG} {BAD}"), (r"\d+ sent", f"{STRONG} {GOOD}"))
+
+
 def chapter(target: Console, title: str, text: str) -> None:
     """One act: its heading and what was seen, a line for each thing."""
     heading(target, title)
     seen = text.splitlines()
     for line in seen:
-        say(target, line, indent=2, first="- " if len(seen) > 1 else "")
+        shown = words(line)
+        for pattern, style in _OUTCOMES:
+            shown.highlight_regex(pattern, style)
+        say(target, shown, indent=2, first="- " if len(seen) > 1 else "")
 
 
 def ended(target: Console, story: Demo, heard: str) -> None:
