@@ -127,11 +127,11 @@ def _fetch(wanted: list[str], archives: Path, cache: Path, progress: Progress) -
     tries = [[], ["-o", f"Dir::State::lists={own}"]]
     reason = ""
     for options in tries:
-        if options:
-            progress("fetching package lists")
-            own.mkdir(parents=True, exist_ok=True)
-            _run(["apt-get", *options, "-q", "update"], 300)
         try:
+            if options:
+                progress("fetching package lists")
+                own.mkdir(parents=True, exist_ok=True)
+                _run(["apt-get", *options, "-q", "update"], 300)
             packages = _missing(wanted, options)
             names = " ".join(sorted(packages))
             progress(f"downloading {names}")
@@ -140,6 +140,8 @@ def _fetch(wanted: list[str], archives: Path, cache: Path, progress: Progress) -
         except CannotLook as failure:
             reason = failure.reason
             continue
+        finally:
+            shutil.rmtree(own, ignore_errors=True)
         return packages
     raise CannotLook(f"the lab's Postfix cannot be downloaded: {reason}", "the first run needs the network")
 
