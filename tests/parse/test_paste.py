@@ -50,7 +50,7 @@ UNREADABLE = {
     "gzip": (b"\x1f\x8b\x08 550 5.7.1", "binary"),
     "binary without a zero": (b"550 5.7.1 \x02\x03", "character 10: binary"),
     "too large": (b"x" * (MEGABYTES + 1), "more than the 5 MB"),
-    "a novel": (b"It was a dark night.\n" * 20000, "neither a message nor a log"),
+    "a novel": (b"It was a dark night.\n" * 20000, "neither a message nor a log or queue"),
     "headers without end": (b"Received: from nowhere\n" * 9000, "more than 64 KB"),
 }
 

@@ -17,7 +17,7 @@ HEADER_CAP = 8 * 1024
 PARTS_CAP = 100
 DEPTH_CAP = 20
 
-_HEADER = re.compile(r"([!-9;-~]{1,100}+)[ \t]*+:[ \t]*+(.*)", re.DOTALL)
+_HEADER = re.compile(r"([A-Za-z][A-Za-z0-9_-]{0,99}+)[ \t]*+:[ \t]*+(.*)", re.DOTALL)
 _FOLD = re.compile(r"\n[ \t]+")
 _MBOX = re.compile(r"\n*>?From \S[^\n]*\n")
 _BOUNDARY = re.compile(r';\s*boundary\s*=\s*(?:"([^"]{1,200})"|([^\s;"]{1,200}))', re.IGNORECASE)

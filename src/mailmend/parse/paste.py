@@ -1,7 +1,7 @@
 """Whatever a person has of a refusal -> Deliveries: a bounce, log lines, a reply, quoted or wrapped text.
 
-The shapes are told apart here and read in a file each: a message (dsn.py, message.py), a log (maillog.py),
-other text (prose.py). A shape more is a file more, and a line in `deliveries`.
+The shapes are told apart here and read in a file each: a message (dsn.py, message.py), the queue (mailq.py),
+a log (maillog.py), other text (prose.py). A shape more is a file more, and a line in `deliveries`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mailmend.model import Delivery, ParseError
-from mailmend.parse import dsn, maillog, message, prose
+from mailmend.parse import dsn, maillog, mailq, message, prose
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LARGEST = 5 * 1024 * 1024  # bytes
 LARGEST_PROSE = 256 * 1024  # characters of what is neither a message nor a log
+MOST = 20_000  # deliveries
 
 _QUOTED = re.compile(r"^[ \t]?(?:> ?)++", re.MULTILINE)
 _TAG = re.compile(
@@ -48,18 +49,26 @@ def deliveries(data: bytes) -> tuple[Delivery, ...]:
     An ordinary mail is not a bounce, even where it quotes one. Raises ParseError for what is empty, larger
     than 5 MB, or no text; the reason names the place.
     """
-    text = _text(data)
-    text = _unquoted(text)
+    found = _deliveries(_unquoted(_text(data)))
+    if len(found) > MOST:
+        raise ParseError(
+            f"{len(found)} deliveries are too many to be explained one by one",
+            "give the lines concerned alone",
+        )
+    return found
+
+
+def _deliveries(text: str) -> tuple[Delivery, ...]:
     whole = message.read(text)
     if whole:
         return dsn.of(whole) or (_returned(whole) if _is_returned(whole) else ())
     field = _STATUS_FIELD.search(text)
     if field:
         return dsn.report(_dedented(text[field.start() :]), text[: field.start()])
-    logged = _log(text)
+    logged = mailq.deliveries(text) or _log(text)
     if not logged and len(text) > LARGEST_PROSE:
         raise ParseError(
-            f"{len(text) // 1024} KB of text that is neither a message nor a log with deliveries in it",
+            f"{len(text) // 1024} KB of text that is neither a message nor a log or queue with deliveries in it",
             "give the part that has the refusal",
         )
     return logged or prose.deliveries(_untagged(text))

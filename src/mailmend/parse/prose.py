@@ -85,7 +85,7 @@ def _delivery(block: str) -> Delivery | None:
         severity=_severity(said.code, said.status),
         recipient=recipient[1] if recipient else None,
         reply=said,
-        relay=_relay(before),
+        relay=relay(before),
         original_recipient=expanded[1] if expanded else None,
         source_ip=reply.source_ip(line),
         forwarded=True if expanded else None,
@@ -108,7 +108,8 @@ def _severity(code: int | None, status: str | None) -> Severity:
     return "deferred" if str(code or status or "5").startswith("4") else "bounced"
 
 
-def _relay(before: str) -> Relay | None:
+def relay(before: str) -> Relay | None:
+    """The host that answered, as the words around a reply name it: `host mx.example[192.0.2.1] said:`."""
     for found in _RELAY.finditer(before):
         if family_of(found[2]):
             return Relay(found[1], found[2])

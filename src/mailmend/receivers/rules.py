@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,7 @@ class Receiver:
     rules: tuple[Rule, ...]
 
 
+@lru_cache(maxsize=1024)  # a log repeats its replies
 def squeeze(text: str) -> str:
     """*text* as rules compare it: normalised, without blanks, for replies are wrapped within words too."""
     return _GAPS.sub("", reply.normalise(text))
