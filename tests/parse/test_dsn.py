@@ -102,3 +102,12 @@ def test_a_report_on_thousands_of_recipients_is_refused_with_a_reason() -> None:
     many = "Final-Recipient: rfc822; a@example.com\nAction: failed\n\n" * 20000
     with pytest.raises(ParseError, match="more than 512 KB"):
         dsn.report(many)
+
+
+def test_a_status_that_is_none_is_not_taken_for_one() -> None:
+    report = "Final-Recipient: rfc822; reader@example.com\nAction: failed\nStatus: {}\n"
+    for wrong in ("5", "failed", "5.1.1.1", "9.9.9"):
+        assert [d.reply for d in dsn.report(report.format(wrong))] == [None]
+    [right] = dsn.report(report.format("5.1.1 (bad destination mailbox)"))
+    assert right.reply is not None
+    assert right.reply.status == "5.1.1"

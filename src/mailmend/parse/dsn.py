@@ -31,6 +31,7 @@ _ACTIONS: dict[str, Severity] = {
 _STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 _ENCLOSED = ("message/rfc822", "message/global")
 _UNICODE = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
+_STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?![\d.])")
 _ABOUT = re.compile(r"\s{0,80}<([^<>\s]{1,320})>")
 _EXPANDED = re.compile(r"\(expanded from <([^<>\s]{1,320})>\)")
 _AT_HOST = re.compile(r"\bhost ([^\s\[\]]{1,255}) ?\[([0-9A-Fa-f:.]{2,45})\]")
@@ -112,7 +113,8 @@ def _delivery(fields: dict[str, str], about: dict[str, str], told: dict[str, str
 
 
 def _reply(diagnostic: str, fields: dict[str, str]) -> Reply | None:
-    status = fields.get("status", "").split(" ")[0] or None
+    stated = _STATUS.match(fields.get("status", ""))
+    status = stated[0] if stated else None
     said = reply.parse(diagnostic)
     if said is None:
         return Reply(None, status, "") if status else None

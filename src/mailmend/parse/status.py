@@ -54,6 +54,6 @@ def says(code: int | None, status: str | None) -> str:
     if not shown:
         return "it carries no code"
     lasting = "not now, to be tried again" if shown.startswith("4") else "refused for good"
-    subject = status.split(".", 1)[1] if status else ""
+    subject = status.partition(".")[2] if status else ""
     words = _DETAILS.get(subject) or _SUBJECTS.get(subject.split(".")[0], "")
     return f"{shown} alone says: {lasting}" + (f"; {words}" if words else "")
