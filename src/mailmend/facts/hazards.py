@@ -21,7 +21,10 @@ from mailmend.questions import (
     Setting,
 )
 
-AUTHENTICATE = "rewrite the envelope of forwarded mail (SRS), list this host in its SPF for both families, sign"
+AUTHENTICATE = (
+    "rewrite the envelope of forwarded mail (SRS), list this host in its SPF for both families, "
+    "sign with DKIM"
+)
 
 
 def dane_crash(case: Case, probe: Probe) -> Iterator[Objection]:

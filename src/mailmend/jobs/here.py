@@ -67,9 +67,7 @@ class Here:
         activation.detect(self.probe).activate(kind)
 
 
-def here(
-    config_directory: str | None = None, state: Path | None = None, replay: Path | None = None
-) -> Here:
+def here(config_directory: str | None = None, state: Path | None = None, replay: Path | None = None) -> Here:
     """This host, looked at afresh; with *replay*, the host whose looks were saved there."""
     if replay is not None:
         from mailmend.system.recording import load

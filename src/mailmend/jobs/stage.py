@@ -93,9 +93,9 @@ class LabStage:
         done = self._lab.relay.mailmend("--json", "--record", RECORDING, command, *arguments)
         document = _document(done.stdout, done.stderr)
         recording = self._lab.relay.read(RECORDING)
-        self.script.append(
-            {"act": command, "arguments": arguments, "result": document, "recording": recording}
-        )
+        # What it concluded is left out: a replay concludes it anew, from the same answers.
+        state = document.get("state")
+        self.script.append({"act": command, "arguments": arguments, "state": state, "recording": recording})
         return document
 
     # ---- the acts ----
@@ -211,7 +211,7 @@ class RecordedStage:
         dry = ["--dry-run", *(a for a in arguments if a != "--dry-run")]
         replayed = self._replayed(entry, "fix", dry)
         # The plan is concluded now; that it was applied and proven is what the recording tells.
-        return {**replayed, "state": entry["result"]["state"], "proof": entry["result"].get("proof")}
+        return {**replayed, "state": entry["state"]}
 
     def _replayed(self, entry: dict[str, Any], command: str, arguments: list[str]) -> dict[str, Any]:
         with TemporaryDirectory(prefix="mailmend-") as folder:

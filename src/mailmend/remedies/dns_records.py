@@ -28,20 +28,26 @@ def propose(case: Case, probe: Probe) -> Proposal:
     scope = Scope(recipients=case.recipients)
     sources = [s for s in used(scope, probe) if s.outward]
     changes = dict.fromkeys([*_identity(sources, probe), *_authentication(sources, scope, probe)])
+    # A PTR is looked up by its address; what its owner has to write is the name in the reverse tree.
+    addresses = {ip_address(s.outward or "").reverse_pointer: s.outward for s in sources}
     missing = () if sources else (Objection("which address receivers see could not be told (behind NAT?)"),)
     return Proposal(
         ID,
         EFFECT,
         tuple(changes),
-        tuple(
-            Expectation("dns", "record-seen", c.target, c.after, f"{c.target} is published") for c in changes
-        ),
+        tuple(_seen(change, addresses) for change in changes),
         (
             "PTR records are set where the address comes from: your provider's control panel or support",
             "forwarded mail without a DKIM signature stays refused until its envelope is rewritten (SRS)",
         ),
         missing,
     )
+
+
+def _seen(change: Change, addresses: dict[str, str | None]) -> Expectation:
+    name, _, rtype = change.target.rpartition(" ")
+    subject = f"{addresses.get(name) or name} {rtype}"
+    return Expectation("dns", "record-seen", subject, change.after, f"{change.target} is published")
 
 
 def _identity(sources: list[Source], probe: Probe) -> Iterator[Change]:

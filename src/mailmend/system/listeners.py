@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import socket
@@ -36,11 +37,18 @@ def master(configuration: Configuration) -> Running:
     if pid is None:
         return Running(None, None, None)
     try:
-        managers = [child for child in _children(pid) if _name(child) in _QUEUE_MANAGERS]
-        reloaded = max((_started(child) for child in managers), default=None)
-        return Running(pid, _started(pid), reloaded, unit(pid))
-    except (FileNotFoundError, ProcessLookupError):  # it ended while we looked
+        since = _started(pid)
+    except (OSError, ValueError):  # it ended while we looked
         return Running(None, None, None)
+    return Running(pid, since, max(_managers_started(pid), default=None), unit(pid))
+
+
+def _managers_started(pid: int) -> Iterator[datetime]:
+    """The starts of master's queue managers; one that ends while we look, as at every reload, is passed over."""
+    for child in _children(pid):
+        with contextlib.suppress(OSError, ValueError):
+            if _name(child) in _QUEUE_MANAGERS:
+                yield _started(child)
 
 
 def _pid(configuration: Configuration) -> int | None:
@@ -136,8 +144,7 @@ def _started(pid: int) -> datetime:
     """When a process was started: field 22 counts ticks since boot, suspended time included."""
     ticks = int(_stat(pid)[1][19])
     age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
-    # Rounded to a tick, so that two looks at one process agree.
-    return datetime.fromtimestamp(round(time.time() - age, 2), UTC).astimezone()
+    return datetime.fromtimestamp(time.time() - age, UTC).astimezone()
 
 
 def listeners(configuration: Configuration) -> tuple[Listener, ...]:

@@ -130,11 +130,14 @@ def explain(files: tuple[str, ...], look: bool, cause_id: str | None) -> Outcome
 @mailmend.command()
 @everywhere
 @click.argument("domains", nargs=-1, metavar="[DOMAIN]...")
-def check(domains: tuple[str, ...]) -> Outcome:
+@click.option(
+    "--message", metavar="FILE", help="A message as it left here: does its DKIM signature still hold?"
+)
+def check(domains: tuple[str, ...], message: str | None) -> Outcome:
     """Look at host, DNS, authentication, configuration and log; change nothing."""
     from mailmend.ui.commands import looking
 
-    return looking.check(domains, this_host())
+    return looking.check(domains, this_host(), message)
 
 
 @mailmend.command()
@@ -148,6 +151,7 @@ def status() -> Outcome:
 
 @mailmend.command()
 @everywhere
+@click.argument("domains", nargs=-1, metavar="[DOMAIN]...")
 @click.option("--remedy", metavar="ID", help="This remedy, whatever was found (mailmend list remedies).")
 @click.option("--dry-run", is_flag=True, help="Show the plan; change nothing.")
 @click.option("--yes", is_flag=True, help="Approve the plan without being asked.")
@@ -155,14 +159,19 @@ def status() -> Outcome:
     "--confirm", is_flag=True, hidden=True, help="Keep the change once its proof holds, as is done anyway."
 )
 @click.option("--to", "address", metavar="ADDRESS", help="Send one message there afterwards and follow it.")
-def fix(remedy: str | None, dry_run: bool, yes: bool, confirm: bool, address: str | None) -> Outcome:
+def fix(
+    domains: tuple[str, ...], remedy: str | None, dry_run: bool, yes: bool, confirm: bool, address: str | None
+) -> Outcome:
     """Plan the narrowest remedy, show the difference, apply it, prove it.
 
+    DOMAIN names the recipients' domains it is about; without one, the log tells which were refused.
     A proof that fails takes the change back by itself.
     """
     from mailmend.ui.commands import changing
 
-    return changing.fix(this_host(), remedy, dry_run=dry_run, yes=yes, address=address, as_json=wants_json())
+    return changing.fix(
+        this_host(), domains, remedy, dry_run=dry_run, yes=yes, address=address, as_json=wants_json()
+    )
 
 
 @mailmend.command()

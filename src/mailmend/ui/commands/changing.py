@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mailmend.model import Refused, Scope
@@ -22,7 +23,14 @@ NOT_ASKED = "nothing was changed: the plan was not approved"
 
 
 def fix(
-    here: Here, remedy: str | None, *, dry_run: bool, yes: bool, address: str | None, as_json: bool
+    here: Here,
+    domains: Sequence[str],
+    remedy: str | None,
+    *,
+    dry_run: bool,
+    yes: bool,
+    address: str | None,
+    as_json: bool,
 ) -> Outcome:
     """The plan is shown before anybody is asked; without an answer nothing is changed (4)."""
     from mailmend.jobs.fix import fix as job
@@ -41,7 +49,14 @@ def fix(
             _show_plan(plan)
             return yes or _asked()
 
-        fixed = job(here, Scope(), remedy=remedy, dry_run=dry_run, approve=approve, progress=step)
+        fixed = job(
+            here,
+            Scope(recipients=tuple(domains)),
+            remedy=remedy,
+            dry_run=dry_run,
+            approve=approve,
+            progress=step,
+        )
         sent = _sent(here, address, fixed, step)
     planned_here = as_json or fixed.state != "planned" or dry_run
     status = _exit(fixed, sent, dry_run)

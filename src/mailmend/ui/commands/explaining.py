@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mailmend.model import CannotLook, ParseError
 from mailmend.ui import show
 from mailmend.ui.ending import EXIT_PROBLEMS, Outcome
+from mailmend.ui.given import given
 from mailmend.ui.progress import progress
 
 if TYPE_CHECKING:
@@ -19,15 +17,12 @@ if TYPE_CHECKING:
     from mailmend.jobs.here import Here
     from mailmend.model import Finding, Refusal
 
-# One byte more than is ever explained, so that the reader of the text can say that it is too much.
-MOST = 5 * 1024 * 1024 + 1
-
 
 def explain(files: Sequence[str], host: Callable[[], Here] | None) -> Outcome:
     """Explain *files* (`-`, or none: standard input); *host* is given where checks shall decide."""
     from mailmend.jobs.explain import explain as job
 
-    sources = [(name, _read(name)) for name in dict.fromkeys(files) or ("-",)]
+    sources = [(name, given(name)) for name in dict.fromkeys(files) or ("-",)]
     refusals = job(sources)
     findings: tuple[Finding, ...] | None = None
     if host and refusals:
@@ -57,28 +52,6 @@ def _screen(
         explaining.explained(target, refusals, findings, again)
     else:
         explaining.nothing(target, names)
-
-
-def _read(name: str) -> bytes:
-    """The bytes of a file, or of standard input; a little more than can be explained at most."""
-    if name == "-":
-        if sys.stdin.isatty():
-            sys.stderr.write("mailmend: paste the bounce, the reply or the log lines, then press Ctrl-D\n")
-        return sys.stdin.buffer.read(MOST)
-    try:
-        with Path(name).open("rb") as file:
-            return file.read(MOST)
-    except FileNotFoundError:
-        raise ParseError(f"{name}: no such file", "give a file, or - for standard input") from None
-    except IsADirectoryError:
-        raise ParseError(f"{name} is a directory", "give the file in it that has the bounce") from None
-    except PermissionError:
-        raise CannotLook(f"{name} may not be read by you", "run it with sudo, or make it readable") from None
-    except (OSError, ValueError) as error:
-        told = getattr(error, "strerror", None) or str(error)
-        raise CannotLook(
-            f"{name} cannot be read: {told}", "give another file, or - for standard input"
-        ) from None
 
 
 def page(cause_id: str) -> Outcome:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mailmend.ui import show
 from mailmend.ui.ending import EXIT_PROBLEMS, Outcome
+from mailmend.ui.given import given
 from mailmend.ui.progress import progress
 
 if TYPE_CHECKING:
@@ -17,13 +18,17 @@ if TYPE_CHECKING:
 EXIT_CANNOT_LOOK = 3
 
 
-def check(domains: Sequence[str], here: Here) -> Outcome:
-    """1 where anything measured is a problem; 3 where nothing at all could be looked at."""
+def check(domains: Sequence[str], here: Here, message: str | None = None) -> Outcome:
+    """1 where anything measured is a problem; 3 where nothing at all could be looked at.
+
+    *message* names the file of a message to look at as well.
+    """
     from mailmend.jobs.check import check as job
     from mailmend.ui.commands.knowing import cause_pages
 
+    text = given(message).decode("latin-1") if message else None
     with progress() as step:
-        report = job(here, domains, progress=step)
+        report = job(here, domains, message=text, progress=step)
     host = here.host().hostname
 
     def screen(target: Console) -> None:
