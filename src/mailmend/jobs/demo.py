@@ -95,10 +95,7 @@ def _bounces(stage: Stage, tell: Tell, proofs: dict[str, bool]) -> tuple[dict[st
     }
     explanation = stage.explain(stage.act("bounce"))
     refusal = explanation["refusals"][0]
-    tell(
-        "Explained",
-        f"{refusal['receiver']}: {refusal['cause']}, to be acted on by {' and '.join(refusal['who'])}",
-    )
+    tell("Explained", f"{refusal['summary']} ({refusal['cause']})")
     proofs["explained as ipv6-ptr-or-auth"] = refusal["cause"] == "ipv6-ptr-or-auth"
     return {"listeners": listeners, "deliveries": deliveries}, explanation
 
