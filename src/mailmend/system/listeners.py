@@ -26,6 +26,7 @@ _LISTEN = "0A"  # TCP_LISTEN in include/net/tcp_states.h
 _QUEUE_MANAGERS = ("qmgr", "oqmgr", "nqmgr")
 _GREETING_SECONDS = 12.0  # postscreen holds its greeting back for 6 s
 _LINE_CAP = 2048
+_CLOCK_SET = 0.05  # seconds of difference that no two readings make
 
 
 def master(configuration: Configuration) -> Running:
@@ -143,8 +144,21 @@ def _children(pid: int) -> list[int]:
 def _started(pid: int) -> datetime:
     """When a process was started: field 22 counts ticks since boot, suspended time included."""
     ticks = int(_stat(pid)[1][19])
-    age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
-    return datetime.fromtimestamp(time.time() - age, UTC).astimezone()
+    return datetime.fromtimestamp(_booted() + ticks / os.sysconf("SC_CLK_TCK"), UTC).astimezone()
+
+
+_boot: list[float] = []
+
+
+def _booted() -> float:
+    """The time of boot by today's clock, the same at every look: two clocks read in turn differ by microseconds.
+
+    A clock that was set meanwhile moves it.
+    """
+    seen = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    if not _boot or abs(seen - _boot[0]) > _CLOCK_SET:
+        _boot[:] = [seen]
+    return _boot[0]
 
 
 def listeners(configuration: Configuration) -> tuple[Listener, ...]:
