@@ -75,9 +75,10 @@ class RelayHost:
         timeout: float = 60,
         env: Mapping[str, str] | None = None,
         cwd: str = "/root",
+        user: int = 0,
     ) -> subprocess.CompletedProcess[str]:
-        """mailmend's command line inside the relay, in a warm process of its own."""
-        return self._run("mailmend", list(argv), text=input, timeout=timeout, env=env, cwd=cwd)
+        """mailmend's command line inside the relay, in a warm process of its own; *user* is its uid and gid."""
+        return self._run("mailmend", list(argv), text=input, timeout=timeout, env=env, cwd=cwd, user=user)
 
     def log(self) -> str:
         """Postfix's log since the last reset."""
@@ -126,6 +127,7 @@ class RelayHost:
         timeout: float,
         env: Mapping[str, str] | None,
         cwd: str,
+        user: int = 0,
     ) -> subprocess.CompletedProcess[str]:
         # Files in memory: nothing blocks, and a daemon that keeps the streams open keeps nobody waiting.
         streams = [os.memfd_create(name) for name in ("stdin", "stdout", "stderr")]
@@ -140,6 +142,7 @@ class RelayHost:
                 argv=argv,
                 env={**ENVIRONMENT, **(env or {})},
                 cwd=cwd,
+                user=user,
             )
             return subprocess.CompletedProcess(argv, status, _all(streams[1]), _all(streams[2]))
         finally:

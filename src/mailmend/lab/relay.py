@@ -28,6 +28,7 @@ from mailmend.model import CannotLook
 # What the commands of mailmend import where they use it.
 HEAVY = (
     "click",
+    "tomllib",
     "rich.console",
     "rich.table",
     "rich.progress",
@@ -126,7 +127,7 @@ def _do(stream: socket.socket, operation: str, arguments: dict[str, Any], fds: l
         return process.wait()
     pid = os.fork()
     if pid == 0:
-        _become_mailmend(argv, environment, folder, fds)
+        _become_mailmend(argv, environment, folder, fds, arguments["user"])
     _wait(stream, pid)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
@@ -143,7 +144,9 @@ def _wait(stream: socket.socket, pid: int) -> None:
     os.close(ended)
 
 
-def _become_mailmend(argv: list[str], environment: dict[str, str], folder: str, fds: list[int]) -> NoReturn:
+def _become_mailmend(
+    argv: list[str], environment: dict[str, str], folder: str, fds: list[int], user: int
+) -> NoReturn:
     """`python -m mailmend ARGV` in this very process."""
     os.setsid()
     for number, fd in enumerate(fds[:3]):
@@ -157,6 +160,10 @@ def _become_mailmend(argv: list[str], environment: dict[str, str], folder: str, 
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
+    if user:
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
     sys.argv = ["mailmend", *argv]
     status = 0
     try:
