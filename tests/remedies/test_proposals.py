@@ -257,3 +257,11 @@ def test_the_case_is_read_from_the_log() -> None:
     assert (known.receiver, known.ipv4.sent, known.ipv6.refused) == ("google", 20, 20)
     assert [way.domain for way in known.ways] == ["gmail.com"]
     assert known.services == ("smtp/unix",)
+
+
+def test_a_refusal_over_ipv4_that_is_long_over_stops_nothing() -> None:
+    from datetime import UTC, datetime
+
+    old = {**REFUSED4, "last": datetime(2025, 12, 20, tzinfo=UTC)}
+    assert case(log={"deliveries": [SENT4, REFUSED6, old]}).ipv4.refused == 0
+    assert not proposed(ipv4_for_receiver, log={"deliveries": [SENT4, REFUSED6, old]}).blocked

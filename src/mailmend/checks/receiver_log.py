@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mailmend.facts.looking import Seen, unknown
-from mailmend.facts.receiver_log import Refused, Tally, over, tallies
-from mailmend.model import CannotLook, Family, Finding, Probe, Scope
+from mailmend.facts.receiver_log import Refused, Tally, over, taken_since, tallies
+from mailmend.model import CannotLook, Family, Finding, Probe, Scope, Standing
 
 # The causes that concern who is sending: a refusal for a full mailbox says nothing of this host.
 CAUSES = (
@@ -49,7 +49,9 @@ def _findings(tally: Tally, other: Tally | None, seen: Seen) -> Iterator[Finding
             f"{tally.receiver}: {refused.count} of {tally.total} {over(tally)} refused, "
             f"last {refused.last.isoformat(timespec='minutes')}{beside}"
         )
-        yield _measured(refused, tally, says, seen)
+        taken = taken_since(refused, tally, other)
+        since = f"; none since, mail was taken up to {taken.isoformat(timespec='minutes')}" if taken else ""
+        yield _counted(refused, tally, says + since, seen, "cleared" if taken else "measured")
     if not ours and tally.sent:
         elsewhere = tuple(r.cause for r in other.refused if r.cause in CAUSES) if other else ()
         says = (
@@ -72,11 +74,11 @@ def _usual(family: Family) -> str:
     return "ipv6-ptr-or-auth" if family == "ipv6" else "unauthenticated"
 
 
-def _measured(refused: Refused, tally: Tally, says: str, seen: Seen) -> Finding:
+def _counted(refused: Refused, tally: Tally, says: str, seen: Seen, standing: Standing) -> Finding:
     return Finding(
         refused.cause,
         refused.source_ip or tally.receiver,
-        "measured",
+        standing,
         says,
         seen.evidence,
         receiver=tally.receiver,

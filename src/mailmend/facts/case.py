@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mailmend.facts import mx
 from mailmend.facts.looking import answer
-from mailmend.facts.receiver_log import Tally, cause_of, tallies
+from mailmend.facts.receiver_log import Tally, cause_of, taken_since, tallies
 from mailmend.facts.route import route
 from mailmend.model import Finding, Probe, Scope
 from mailmend.questions import DeliveryCount, RecentDeliveries, Setting
@@ -140,7 +140,7 @@ def _domains(counts: list[DeliveryCount]) -> list[str]:
 def _fare(tally: Tally | None) -> Fare:
     if tally is None:
         return Fare()
-    refused = [r for r in tally.refused if r.cause in IDENTITY]
+    refused = [r for r in tally.refused if r.cause in IDENTITY and taken_since(r, tally) is None]
     latest = max(refused, key=lambda r: r.last, default=None)
     return Fare(
         sent=tally.sent,

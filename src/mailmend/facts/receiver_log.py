@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mailmend.facts.looking import answer
@@ -27,13 +27,14 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """*total* counts every delivery attempt with an outcome, *sent* those that were accepted."""
+    """*total* counts every delivery attempt with an outcome, *sent* those accepted, *last_sent* when last."""
 
     receiver: str
     family: Family
     sent: int
     total: int
     refused: tuple[Refused, ...]
+    last_sent: datetime | None = None
 
     def refusals(self, cause: str) -> int:
         return sum(r.count for r in self.refused if r.cause == cause)
@@ -56,9 +57,19 @@ def tallies(probe: Probe) -> tuple[Tally, ...]:
             sent=sum(c.count for c in counts if c.status == "sent"),
             total=sum(c.count for c in counts),
             refused=_refused(counts, known),
+            last_sent=max((c.last for c in counts if c.status == "sent"), default=None),
         )
         for (who, family), counts in sorted(groups.items())
     )
+
+
+def taken_since(refused: Refused, *seen: Tally | None) -> datetime | None:
+    """When mail was last taken, if that is a day or more after the last of these refusals; else None.
+
+    A day of real mail says that it is over; one message that passes proves nothing.
+    """
+    last = max((tally.last_sent for tally in seen if tally and tally.last_sent), default=None)
+    return last if last is not None and last - refused.last >= _OVER else None
 
 
 def over(tally: Tally) -> str:
