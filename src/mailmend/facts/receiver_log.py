@@ -13,6 +13,8 @@ from mailmend.questions import DeliveryCount, RecentDeliveries
 if TYPE_CHECKING:
     from mailmend.receivers import Receiver
 
+_OVER = timedelta(hours=24)
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
