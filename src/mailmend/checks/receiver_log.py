@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mailmend.facts.looking import Seen, unknown
-from mailmend.facts.receiver_log import Refused, Tally, over, taken_since, tallies
+from mailmend.facts.receiver_log import Refused, Tally, known_as, over, taken_since, tallies
 from mailmend.model import CannotLook, Family, Finding, Probe, Scope, Standing
 
 # The causes that concern who is sending: a refusal for a full mailbox says nothing of this host.
@@ -46,7 +46,7 @@ def _findings(tally: Tally, other: Tally | None, seen: Seen) -> Iterator[Finding
     ours = [r for r in tally.refused if r.cause in CAUSES]
     for refused in ours:
         says = (
-            f"{tally.receiver}: {refused.count} of {tally.total} {over(tally)} refused, "
+            f"{known_as(tally.receiver)}: {refused.count} of {tally.total} {over(tally)} refused, "
             f"last {refused.last.isoformat(timespec='minutes')}{beside}"
         )
         taken = taken_since(refused, tally, other)
@@ -54,9 +54,7 @@ def _findings(tally: Tally, other: Tally | None, seen: Seen) -> Iterator[Finding
         yield _counted(refused, tally, says + since, seen, "cleared" if taken else "measured")
     if not ours and tally.sent:
         elsewhere = tuple(r.cause for r in other.refused if r.cause in CAUSES) if other else ()
-        says = (
-            f"{tally.receiver}: {tally.sent} of {tally.total} {over(tally)} sent, none refused for who sends"
-        )
+        says = f"{known_as(tally.receiver)}: {tally.sent} of {tally.total} {over(tally)} sent, none refused for who sends"
         for cause in dict.fromkeys(elsewhere or (_usual(tally.family),)):
             yield Finding(
                 cause,

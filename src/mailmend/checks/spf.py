@@ -24,10 +24,21 @@ def check(probe: Probe, scope: Scope) -> Iterator[Finding]:
         yield unknown("spf-fail", ", ".join(scope.senders) or "myorigin", gap, seen)
         return
     for domain in domains.own:
-        for address in outside:
-            yield _look(domain, address, probe)
+        yield from _once([_look(domain, address, probe) for address in outside])
     if domains.null:
         yield from _helo(outside, probe)
+
+
+def _once(found: list[Finding]) -> Iterator[Finding]:
+    """A record that is not there is one fault, however many addresses it would have to list."""
+    missing = [f for f in found if f.summary.endswith("publishes no SPF record")]
+    if len(missing) < 2 or missing != found:
+        yield from found
+        return
+    addresses = ", ".join(f.address or "" for f in missing)
+    evidence = tuple({look.question: look for f in missing for look in f.evidence}.values())
+    says = f"{missing[0].subject} publishes no SPF record; it would have to list {addresses}"
+    yield Finding("spf-fail", missing[0].subject, "measured", says, evidence)
 
 
 def _look(domain: str, address: Outside, probe: Probe) -> Finding:

@@ -74,6 +74,13 @@ def taken_since(refused: Refused, *seen: Tally | None) -> datetime | None:
     return last if last is not None and last - refused.last >= _OVER else None
 
 
+def known_as(receiver: str) -> str:
+    """What people call a receiver, for sentences; its id where it has no page."""
+    from mailmend.receivers import load
+
+    return next((r.name for r in load() if r.id == receiver), receiver)
+
+
 def over(tally: Tally) -> str:
     """`over IPv6`, for sentences."""
     return "over IPv6" if tally.family == "ipv6" else "over IPv4"
