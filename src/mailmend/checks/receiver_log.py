@@ -54,7 +54,8 @@ def _findings(tally: Tally, other: Tally | None, seen: Seen) -> Iterator[Finding
         yield _counted(refused, tally, says + since, seen, "cleared" if taken else "measured")
     if not ours and tally.sent:
         elsewhere = tuple(r.cause for r in other.refused if r.cause in CAUSES) if other else ()
-        says = f"{known_as(tally.receiver)}: {tally.sent} of {tally.total} {over(tally)} sent, none refused for who sends"
+        name = known_as(tally.receiver)
+        says = f"{name}: {tally.sent} of {tally.total} {over(tally)} sent, none refused for who sends"
         for cause in dict.fromkeys(elsewhere or (_usual(tally.family),)):
             yield Finding(
                 cause,
