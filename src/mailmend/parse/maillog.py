@@ -25,41 +25,41 @@ _MONTHS = {
 
 # Traditional, RFC 3339 (or journalctl's short-iso, whose offset has no colon), journalctl's short-full.
 _STAMP = (
-    r"(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9}+)?+"
-    r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9}+)?+(?:Z|[+-]\d\d:?\d\d)?+"
+    r"(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9}+)?"
+    r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9}+)?(?:Z|[+-]\d\d:?\d\d)?"
     r"|[A-Z][a-z]{2} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d [A-Z]{3,5}+)"
 )
 # What a container's log driver writes before the line: a name and a bar, a stream, or a whole syslog head.
 _CARRIER = (
     r"(?:[\w.-]{1,64}+ {1,20}+\| |<\d{1,3}+>|" + _STAMP + r" std(?:out|err) [FP] "
-    r"|" + _STAMP + r" [\w.:-]{1,255}+ (?:[0-9a-f]{12}|docker[\w./-]{0,80}+|conmon|podman)\[\d{1,10}+\]: )?+"
+    r"|" + _STAMP + r" [\w.:-]{1,255}+ (?:[0-9a-f]{12}|docker[\w./-]{0,80}+|conmon|podman)\[\d{1,10}+\]: )?"
 )
 _HEAD = re.compile(
     r"\s{0,80}+"
     + _CARRIER
-    + rf"(?:{_STAMP} {{1,3}}+(?={_STAMP}))?+"  # `docker logs -t` puts its own time before the line's
-    + rf"(?:({_STAMP}) {{1,3}}+)?+"
+    + rf"(?:{_STAMP} {{1,3}}+(?={_STAMP}))?"  # `docker logs -t` puts its own time before the line's
+    + rf"(?:({_STAMP}) {{1,3}}+)?"
     + r"(?:([^\s\[\]|/=<>\"(),]{0,254}[^\s\[\]|/=<>\"(),:]) )??"
     + r"(?:(?:DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRIT|FATAL) {1,8}+)?"  # some loggers write a level
-    + r"([^\s\[\]:=<>\"()]{1,120}+)\[(\d{1,10}+)\]: (?:\[ID \d{1,10}+ \w{1,12}+\.\w{1,12}+\] )?+"
+    + r"([^\s\[\]:=<>\"()]{1,120}+)\[(\d{1,10}+)\]: (?:\[ID \d{1,10}+ \w{1,12}+\.\w{1,12}+\] )?"
 )
 # Short ids are hexadecimal; long ones (enable_long_queue_ids) have no vowels, so neither is ever a word.
 _QUEUE_ID = re.compile(r"(?:([0-9A-F]{5,20}|[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,30})|NOQUEUE): ")
-_ADDRESS = r'<((?:"(?:[^"\\]++|\\.)*+")?+[^"<>]*+)>'
+_ADDRESS = r'<((?:"(?:[^"\\]++|\\.)*")?[^"<>]*+)>'
 _FIELD = re.compile(rf"([a-z_]{{2,16}}+)=(?:{_ADDRESS}|((?!<)[^,]*+)), ", re.DOTALL)
 _STATUS = re.compile(r"status=([A-Za-z-]{2,20}+) \(", re.DOTALL)
 _FROM = re.compile(rf"from={_ADDRESS}", re.DOTALL)
-_RELAY = re.compile(r"([^\[\]]*+)(?:\[([^\]]*+)\](?::([\w-]++))?+)?+$")
+_RELAY = re.compile(r"([^\[\]]*+)(?:\[([^\]]*+)\](?::([\w-]++))?)?$")
 _SAID = re.compile(
-    r"(?:delivery temporarily suspended: )?+host ([^\s\[]++)\[([^\]\s]++)\] (?:said|refused to talk to me): ",
+    r"(?:delivery temporarily suspended: )?host ([^\s\[]++)\[([^\]\s]++)\] (?:said|refused to talk to me): ",
     re.DOTALL,
 )
 _STAGE = re.compile(r" \(in reply to [A-Za-z ]{2,40}\)?$")
 _REJECT = re.compile(
-    r"(?:milter-)?+(reject|reject_warning): ([A-Z][A-Z-]*+(?: command)?+) from "
-    r"[^\s\[]*+\[([0-9A-Fa-f.:]++)\](?::\d++)?+: ",
+    r"(?:milter-)?(reject|reject_warning): ([A-Z][A-Z-]*+(?: command)?) from "
+    r"[^\s\[]*+\[([0-9A-Fa-f.:]++)\](?::\d++)?: ",
 )
-_SUBJECT = re.compile(rf"(?:\d{{3}} )?+(?:\d\.\d{{1,3}}\.\d{{1,3}} )?+(?:{_ADDRESS}: )?+", re.DOTALL)
+_SUBJECT = re.compile(rf"(?:\d{{3}} )?(?:\d\.\d{{1,3}}\.\d{{1,3}} )?(?:{_ADDRESS}: )?", re.DOTALL)
 _REJECTED_FROM = re.compile(rf"; from={_ADDRESS}", re.DOTALL)
 _REJECTED_TO = re.compile(rf",? to={_ADDRESS}", re.DOTALL)
 

@@ -20,7 +20,7 @@ LARGEST = 5 * 1024 * 1024  # bytes
 LARGEST_PROSE = 256 * 1024  # characters of what is neither a message nor a log
 MOST = 20_000  # deliveries
 
-_QUOTED = re.compile(r"^[ \t]?(?:> ?)++", re.MULTILINE)
+_QUOTED = re.compile(r"^[ \t]?(?:> ?)+", re.MULTILINE)
 _TAG = re.compile(
     r"</?(?:p|br|div|span|b|i|u|pre|blockquote|html|head|body|a|td|tr|th|table|tbody|font|code|tt|strong|em|li|ul)"
     r"(?:\s[^<>]{0,500})?/?>",

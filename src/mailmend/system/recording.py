@@ -28,11 +28,11 @@ _SECRET_NAME = re.compile(
     r"pass(?:word|wd|phrase)?|(?:\b|_)pw\b|sasl|secret|credential|private|key_file|keytab", re.IGNORECASE
 )
 _HARMLESS = re.compile(
-    r"(?:(?:yes|no|dovecot|cyrus|private/auth|noanonymous|noplaintext)(?![^\s,])|[\s,])*+"
-    r"|(?:(?:proxy:)?+(?:hash|lmdb|btree|cdb|dbm|texthash):/[^\s,]++[\s,]*+)*+"
+    r"(?:(?:yes|no|dovecot|cyrus|private/auth|noanonymous|noplaintext)(?![^\s,])|[\s,])*"
+    r"|(?:(?:proxy:)?(?:hash|lmdb|btree|cdb|dbm|texthash):/[^\s,]++[\s,]*+)*"
 )
 _ASSIGNMENT = re.compile(
-    r"^([ \t]*+(?:-o[ \t]++)?([\w.-]++)[ \t]*+=[ \t]*+)(.*+(?:\n[ \t]++.*+)*+)$", re.MULTILINE
+    r"^([ \t]*+(?:-o[ \t]++)?([\w.-]++)[ \t]*+=[ \t]*+)(.*+(?:\n[ \t]++.*+)*)$", re.MULTILINE
 )
 _IN_URL = re.compile(r"(\w{2,10}://[^\s:/@]{1,80}:)[^\s@/]{1,200}@")
 _STATIC = re.compile(r"\b(static|inline):[^\s,]+")
