@@ -108,6 +108,7 @@ class Cause:
 
     *who* as in the taxonomy (`sender-dns`, `own-mta`, ...); *kind* `permanent`, `temporary`, `either`, or
     `state` for what is wrong on the host itself. *checks* decide it; *remedies* may heal it.
+    *coarse* is the class that it falls into where a few classes are enough (`auth`, `rate`, `user_unknown`).
     *summary* is the sentence for one refusal, with {receiver}, {source}, {domain}, {recipient} in it.
     *forwarded_who* and its like take the place of the others for mail that was forwarded; () keeps those.
     """
@@ -122,6 +123,7 @@ class Cause:
     sources: tuple[str, ...]
     page: str
     summary: str = ""
+    coarse: str = ""
     forwarded_who: tuple[str, ...] = ()
     forwarded_steps: tuple[str, ...] = ()
     forwarded_remedies: tuple[str, ...] = ()

@@ -69,13 +69,14 @@ def parse(name: str, text: str) -> Cause:
         kind=table["kind"],
         page=page.strip() + "\n",
         summary=table.get("summary", ""),
+        coarse=table.get("coarse", ""),
         **{key: tuple(table.get(key, ())) for key in _LISTS},
         **{f"forwarded_{key}": tuple(forwarded.get(key, ())) for key in _FORWARDED},
     )
 
 
 def _require(name: str, table: dict[str, Any], forwarded: dict[str, Any]) -> None:
-    for key in table.keys() - {"title", "kind", "summary", *_LISTS}:
+    for key in table.keys() - {"title", "kind", "summary", "coarse", *_LISTS}:
         raise PageError(f"causes/{name}.md: {key} is no key of a page")
     for key in forwarded.keys() - set(_FORWARDED):
         raise PageError(f"causes/{name}.md: {key} is no key of forwarded")
@@ -84,6 +85,9 @@ def _require(name: str, table: dict[str, Any], forwarded: dict[str, Any]) -> Non
             raise PageError(f"causes/{name}.md: {key} is missing")
     if table["kind"] not in _KINDS:
         raise PageError(f"causes/{name}.md: kind is one of {', '.join(_KINDS)}")
+    for key in ("summary", "coarse"):
+        if not isinstance(table.get(key, ""), str):
+            raise PageError(f"causes/{name}.md: {key} is text")
     for where, keys in ((table, _LISTS), (forwarded, _FORWARDED)):
         for key in keys:
             if not all(isinstance(word, str) and word for word in where.get(key, ())):
