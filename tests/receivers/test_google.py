@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from pathlib import Path
 
@@ -10,25 +9,9 @@ import pytest
 
 from mailmend import receivers
 from mailmend.model import Delivery, Relay
-from mailmend.parse import paste, reply
+from mailmend.parse import reply
 
 GOOGLE = "gmail-smtp-in.l.google.com"
-CORPUS = Path(__file__).parents[3] / "shared" / "corpus" / "replies.jsonl"
-OURS = {
-    "ipv6-ptr-or-auth",
-    "ptr-missing",
-    "fcrdns-mismatch",
-    "unauthenticated",
-    "spf-fail",
-    "spf-record-bad",
-    "dkim-fail",
-    "dmarc-reject",
-    "dmarc-record-missing",
-    "dmarc-alignment",
-    "auth-dns-tempfail",
-    "tls-required",
-    "helo-invalid",
-}
 
 
 def cause(text: str, host: str | None = GOOGLE, recipient: str | None = None) -> str | None:
@@ -105,26 +88,3 @@ def test_hosts_are_compared_label_by_label() -> None:
     assert receivers.of_host("aspmx2.googlemail.com") == "google"
     assert receivers.of_host("mx.notgoogle.com") is None
     assert receivers.of_host("google.com.example.net") is None
-
-
-@pytest.mark.skipif(not CORPUS.exists(), reason=f"no corpus at {CORPUS}")
-def test_of_the_labelled_replies_nine_in_ten_are_explained_and_no_other_is() -> None:
-    asked = right = 0
-    wrong = []
-    for row in map(json.loads, CORPUS.read_text().splitlines()):
-        if not row.get("cause"):
-            continue
-        label = row["cause"].replace("_", "-")
-        found = {
-            m.rule.cause
-            for d in paste.deliveries(row["text"].encode())
-            if (m := receivers.match(d, receivers.load()))
-        }
-        if row.get("receiver") == "google" and label in OURS:
-            asked += 1
-            right += found == {label}
-        elif found:
-            wrong.append((label, found, row["text"][:80]))
-    assert asked >= 25
-    assert right / asked >= 0.9
-    assert wrong == []
