@@ -17,7 +17,8 @@ def _found() -> tuple[str, dict[str, str]] | None:
     for root in sorted(REPOSITORY.glob(".lab/*/")):
         program = root / "usr/sbin/postconf"
         if program.exists():
-            return str(program), {"LD_LIBRARY_PATH": str(root / "usr/lib/postfix")}
+            libraries = {str(path.parent) for path in root.glob("usr/lib/*/*.so*")}
+            return str(program), {"LD_LIBRARY_PATH": ":".join(sorted(libraries))}
     installed = shutil.which("postconf")
     return (installed, {}) if installed else None
 

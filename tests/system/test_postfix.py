@@ -51,8 +51,9 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
             script = tmp_path / "bin/postconf"
             script.parent.mkdir()
             # The unpacked program finds its libraries only when told where; each call leaves a mark.
+            libraries = ":".join(sorted({str(path.parent) for path in root.glob("usr/lib/*/*.so*")}))
             script.write_text(
-                f'#!/bin/sh\necho x >> {tmp_path}/calls\nLD_LIBRARY_PATH={root}/usr/lib/postfix exec {program} "$@"\n'
+                f'#!/bin/sh\necho x >> {tmp_path}/calls\nLD_LIBRARY_PATH={libraries} exec {program} "$@"\n'
             )
             script.chmod(0o755)
             monkeypatch.setenv("PATH", f"{script.parent}:{os.environ['PATH']}")
