@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -44,24 +45,28 @@ class Tally:
 
 def tallies(probe: Probe) -> tuple[Tally, ...]:
     """One Tally for each known receiver and family that the log shows. Unknown where the log is unread."""
-    from mailmend.receivers import load, of_host
+    from mailmend.receivers import of_host
 
-    known = load()
     groups: dict[tuple[str, Family], list[DeliveryCount]] = {}
     for count in answer(probe, RecentDeliveries()).counts:
         who = of_host(count.relay_host) if count.relay_host else None
         if who and count.family:
             groups.setdefault((who, count.family), []).append(count)
-    return tuple(
-        Tally(
-            receiver=who,
-            family=family,
-            sent=sum(c.count for c in counts if c.status == "sent"),
-            total=sum(c.count for c in counts),
-            refused=_refused(counts, known),
-            last_sent=max((c.last for c in counts if c.status == "sent"), default=None),
-        )
-        for (who, family), counts in sorted(groups.items())
+    return tuple(tally(counts, family, who) for (who, family), counts in sorted(groups.items()))
+
+
+def tally(counts: Iterable[DeliveryCount], family: Family, receiver: str = "") -> Tally:
+    """What became of those of *counts* that went over *family*."""
+    from mailmend.receivers import load
+
+    mine = [c for c in counts if c.family == family]
+    return Tally(
+        receiver=receiver,
+        family=family,
+        sent=sum(c.count for c in mine if c.status == "sent"),
+        total=sum(c.count for c in mine),
+        refused=_refused(mine, load()),
+        last_sent=max((c.last for c in mine if c.status == "sent"), default=None),
     )
 
 
