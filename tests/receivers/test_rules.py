@@ -9,7 +9,7 @@ import pytest
 from mailmend import receivers
 from mailmend.model import Delivery, Relay
 from mailmend.parse import reply
-from mailmend.receivers.rules import parse
+from mailmend.receivers.files import parse
 
 HEAD = (
     'id = "example"\nname = "Example"\nhosts = [".example.com"]\nsources = ["https://example.com/errors"]\n'
@@ -26,28 +26,31 @@ def rule(name: str, conditions: str, example: str, cause: str = "ptr-missing") -
 
 WRONG = {
     "no TOML": ("hosts = ", "receivers/x.toml: Invalid"),
-    "no hosts": (HEAD.replace("hosts", "host"), "hosts is missing"),
+    "no hosts": (HEAD.replace('hosts = [".example.com"]\n', ""), "hosts is missing"),
+    "a misspelt key of the head": (HEAD.replace("hosts", "host"), "host is no key of a receiver"),
+    "another scope": (HEAD + 'scope = "world"\n', "scope is one of receiver, software, generic"),
+    "two letters": (HEAD + rule("a", 'any = ["no"]', "no"), "is in too many words"),
     "no example": (
         HEAD + rule("a", 'any = ["no name"]', "").replace('[""]', "[]"),
         "rule a: examples is missing",
     ),
     "a code alone": (HEAD + rule("a", 'status = "5.7.25"', "550 5.7.25"), "a code alone explains nothing"),
     "a status that is none": (
-        HEAD + rule("a", 'any = ["x y"]\nstatus = "5.7"', "x y"),
-        "neither a status nor",
+        HEAD + rule("a", 'any = ["x y z"]\nstatus = "5.7"', "x y z"),
+        "is neither a status",
     ),
-    "a date that is none": (HEAD + rule("a", 'any = ["x y"]\nfirst = "spring"', "x y"), "are dates"),
-    "a misspelt key": (HEAD + rule("a", 'any = ["x y"]\nanny = ["z"]', "x y"), "anny is no key"),
+    "a date that is none": (HEAD + rule("a", 'any = ["x y z"]\nfirst = "spring"', "x y"), "are dates"),
+    "a misspelt key": (HEAD + rule("a", 'any = ["x y z"]\nanny = ["z"]', "x y"), "anny is no key"),
     "a word for a list": (
-        HEAD + rule("a", 'any = ["x y"]\nchecks = [1]', "x y"),
+        HEAD + rule("a", 'any = ["x y z"]\nchecks = [1]', "x y"),
         "checks is a list of words",
     ),
     "the same id twice": (
-        HEAD + rule("a", 'any = ["x"]', "x") + rule("a", 'any = ["y"]', "y"),
+        HEAD + rule("a", 'any = ["xxx"]', "xxx") + rule("a", 'any = ["yyy"]', "yyy"),
         "rule a has its id",
     ),
     "the same conditions twice": (
-        HEAD + rule("a", 'any = ["x"]', "x") + rule("b", 'any = ["x"]', "x", "spf-fail"),
+        HEAD + rule("a", 'any = ["xxx"]', "xxx") + rule("b", 'any = ["xxx"]', "xxx", "spf-fail"),
         "rule b has every condition in common with a",
     ),
 }

@@ -6,7 +6,9 @@ match(delivery, receivers) -> Match  of_host("aspmx.l.google.com") -> "google"
 
 from __future__ import annotations
 
-from mailmend.receivers.matching import Match, match, of, of_host, validate
-from mailmend.receivers.rules import Receiver, Rule, RuleError, load
+from mailmend.receivers.files import load
+from mailmend.receivers.matching import Match, match, of, of_host
+from mailmend.receivers.rules import Receiver, Rule, RuleError
+from mailmend.receivers.validate import validate
 
 __all__ = ["Match", "Receiver", "Rule", "RuleError", "load", "match", "of", "of_host", "validate"]

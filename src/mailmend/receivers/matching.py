@@ -1,31 +1,85 @@
-"""A delivery -> the receiver that refused it, and the rule of that receiver which explains its words.
+"""A delivery -> the receiver that refused it, and the rule which explains its words.
 
-Precedence is a score, never the order in a file: a token before phrases, phrases before a status, then the
-number of letters that agreed. Two causes with the same score are no decision, so there is none.
+Precedence is a score, never the order of files or rules: what says something before what says little, the
+receiver's own rule before software's and everybody's, a token before phrases, phrases before a code or status,
+then the number of letters that agreed. Two causes with the same score are no decision, so there is none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 from mailmend.model import Delivery, Reply
-from mailmend.parse import reply
-from mailmend.receivers.rules import Phrase, Receiver, Rule, RuleError, load, squeeze
+from mailmend.receivers.files import Rules, load
+from mailmend.receivers.index import Index
+from mailmend.receivers.rules import SCOPES, Phrase, Receiver, Rule, squeeze
 
-# Does a token agree, do phrases, does the code or the status, and how many letters.
-Score = tuple[bool, bool, bool, int]
+# Is it more than `weak`, the scope, does a token agree, do phrases, does the code or status, how many letters.
+Score = tuple[bool, int, bool, bool, bool, int]
+
+# The queue gave up, or keeps trying: why, the reply says elsewhere, if anywhere.
+GAVE_UP = "queue-expired"
+_SAY_LITTLE = (GAVE_UP, "delayed-notice", "unknown")
+# Letters that must agree for a receiver's rule to explain a reply of nobody knows whom.
+_ENOUGH = 14
+_FOREIGN = SCOPES.index("software")
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The rule that explains a reply, and the words of the reply that decided."""
+    """The rule that explains a reply, and the words of the reply that decided.
 
-    receiver: Receiver
+    *receiver* refused, as far as that is known; the rule may be of software that it runs. *gave_up*: the words
+    also say that the queue tried for too long, which is no cause.
+    """
+
+    receiver: Receiver | None
     rule: Rule
     marks: tuple[str, ...]
     score: Score
+    gave_up: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Book:
+    """The receivers by what a delivery shows of them."""
+
+    receivers: Sequence[Receiver]
+    hosts: dict[str, Receiver] = field(default_factory=dict)
+    tokens: dict[str, Receiver] = field(default_factory=dict)
+    hints: dict[str, Receiver] = field(default_factory=dict)
+    domains: dict[str, Receiver] = field(default_factory=dict)
+    gates: dict[str, list[tuple[Receiver, int]]] = field(default_factory=dict)
+    index: Index = field(init=False)
+
+    def __post_init__(self) -> None:
+        for receiver in self.receivers:
+            self.hosts.update(dict.fromkeys(receiver.hosts, receiver))
+            self.domains.update(dict.fromkeys(receiver.domains, receiver))
+            self.tokens.update({phrase.squeezed: receiver for phrase in receiver.tokens})
+            self.hints.update({phrase.squeezed: receiver for phrase in receiver.hints})
+            for number, gates in gates_of(receiver):
+                for gate in gates:
+                    self.gates.setdefault(gate, []).append((receiver, number))
+        self.index = Index((*self.tokens, *self.hints, *self.gates))
+
+
+def gates_of(receiver: Receiver) -> Iterable[tuple[int, tuple[str, ...]]]:
+    """Of each rule its number and the words without which it cannot fire."""
+    if isinstance(receiver.rules, Rules):
+        return receiver.rules.gates()
+    return enumerate(rule.gates for rule in receiver.rules)
+
+
+_books: list[_Book] = []  # the newest; receivers are loaded once, only tests have others
+
+
+def _book(receivers: Sequence[Receiver]) -> _Book:
+    if not _books or _books[-1].receivers is not receivers:
+        _books[:] = [_Book(receivers)]
+    return _books[-1]
 
 
 def of(delivery: Delivery, receivers: Sequence[Receiver]) -> Receiver | None:
@@ -33,86 +87,138 @@ def of(delivery: Delivery, receivers: Sequence[Receiver]) -> Receiver | None:
 
     A known host that is nobody's rules out everything but a token: a relayhost may quote the receiver.
     """
-    host = delivery.relay.host if delivery.relay else None
-    if host and (named := next((r for r in receivers if owns(r, host)), None)):
-        return named
+    book = _book(receivers)
     words = squeeze(delivery.reply.text) if delivery.reply else ""
-    by_token = next((r for r in receivers if _first(r.tokens, words)), None)
+    return _of(delivery, book, book.index.within(words) if words else [])
+
+
+def _of(delivery: Delivery, book: _Book, within: Sequence[str]) -> Receiver | None:
+    host = delivery.relay.host if delivery.relay else None
+    if host and (named := _owner(host, book)):
+        return named
+    by_token = _longest(within, book.tokens)
     if by_token or host:
         return by_token
-    by_hint = next((r for r in receivers if _first(r.hints, words)), None)
     domain = (delivery.recipient or "").rpartition("@")[2].lower()
-    return by_hint or next((r for r in receivers if domain and domain in r.domains), None)
+    return (
+        _longest(within, book.hints)
+        or _owner(delivery.reporting_mta or "", book)
+        or (book.domains.get(domain) if domain else None)
+    )
 
 
-def owns(receiver: Receiver, host: str) -> bool:
-    """Whether *host* is one of the receiver's, compared label by label."""
-    return f".{host.lower().rstrip('.')}".endswith(receiver.hosts)
+def _owner(host: str, book: _Book) -> Receiver | None:
+    """Whose *host* is, compared label by label; of several suffixes the longest tells."""
+    rest = f".{host.lower().strip('.')}"
+    while rest:
+        if rest in book.hosts:
+            return book.hosts[rest]
+        dot = rest.find(".", 1)
+        rest = rest[dot:] if dot > 0 else ""
+    return None
 
 
-@cache
+def _longest(within: Sequence[str], named: dict[str, Receiver]) -> Receiver | None:
+    found = max((phrase for phrase in within if phrase in named), key=len, default=None)
+    return named[found] if found else None
+
+
+@lru_cache(maxsize=4096)
 def of_host(host: str) -> str | None:
     """The id of the receiver that *host* belongs to; None for a host of nobody that we know."""
-    return next((receiver.id for receiver in load() if owns(receiver, host)), None)
+    owner = _owner(host, _book(load()))
+    return owner.id if owner else None
 
 
 def match(delivery: Delivery, receivers: Sequence[Receiver]) -> Match | None:
-    """What the receiver's words mean; None where no rule agrees, or two causes agree equally well."""
-    receiver = of(delivery, receivers)
-    if receiver is None or delivery.reply is None:
+    """What the words of the refusal mean; None where no rule agrees, or two causes agree equally well.
+
+    Software's and everybody's rules are tried on every reply, a receiver's on its own; where neither host nor
+    words tell whose the reply is, on any, if enough of their words agree.
+    """
+    if delivery.reply is None:
         return None
-    found = _best(delivery.reply, receiver)
-    return found[0] if len({m.rule.cause for m in found}) == 1 else None
+    book = _book(receivers)
+    words = squeeze(delivery.reply.text)
+    within = book.index.within(words)
+    receiver = _of(delivery, book, within)
+    anybody = receiver is None and not (delivery.relay and delivery.relay.host)
+    found = best(_candidates(book, within, receiver, anybody), receiver, delivery.reply, words)
+    if len({m.rule.cause for m in found}) != 1:
+        return None
+    return found[0]
 
 
-def _best(said: Reply, receiver: Receiver) -> list[Match]:
+def _candidates(
+    book: _Book, within: Iterable[str], receiver: Receiver | None, anybody: bool
+) -> list[tuple[Receiver, Rule]]:
+    """The rules that may fire by the words that are there, each once."""
+    places: dict[tuple[str, int], Receiver] = {}
+    for phrase in within:
+        for of_whom, number in book.gates.get(phrase, ()):
+            if anybody or of_whom is receiver or of_whom.scope != "receiver":
+                places[of_whom.id, number] = of_whom
+    return [(of_whom, of_whom.rules[number]) for (_, number), of_whom in places.items()]
+
+
+def best(
+    candidates: Iterable[tuple[Receiver, Rule]], receiver: Receiver | None, said: Reply, words: str
+) -> list[Match]:
     """The matches of the highest score, by the id of their rules: more than one is a tie."""
-    words = squeeze(said.text)
-    matches = [m for rule in receiver.rules if (m := _match(rule, receiver, said, words))]
+    matches = [m for of_whom, rule in candidates if (m := _match(rule, of_whom, receiver, said, words))]
     top = max((m.score for m in matches), default=None)
-    return sorted((m for m in matches if m.score == top), key=lambda m: m.rule.id)
+    gave_up = any(m.rule.cause == GAVE_UP for m in matches)
+    found = [m for m in matches if m.score == top]
+    if gave_up:
+        found = [Match(m.receiver, m.rule, m.marks, m.score, True) for m in found]
+    return sorted(found, key=lambda m: (m.rule.receiver, m.rule.id))
 
 
-def _match(rule: Rule, receiver: Receiver, said: Reply, words: str) -> Match | None:
+def _match(rule: Rule, of_whom: Receiver, receiver: Receiver | None, said: Reply, words: str) -> Match | None:
     token, one = _first(rule.token, words), _first(rule.any, words)
     if (
         (rule.token and not token)
         or (rule.any and not one)
-        or (rule.code and rule.code != said.code)
-        or (rule.status and not _agrees(rule.status, said.status))
+        or (rule.code and said.code not in rule.code)
+        or (rule.status and not any(_agrees(wanted, said.status) for wanted in rule.status))
         or any(phrase.squeezed not in words for phrase in rule.all)
         or any(phrase.squeezed in words for phrase in rule.none)
     ):
         return None
     marks = [phrase for phrase in (token, one, *rule.all) if phrase]
-    score = (bool(token), bool(one or rule.all), bool(rule.code or rule.status))
-    return Match(receiver, rule, tuple(m.words for m in marks), (*score, sum(len(m.squeezed) for m in marks)))
+    letters = sum(len(phrase.squeezed) for phrase in marks)
+    scope = SCOPES.index(of_whom.scope)
+    if of_whom.scope == "receiver":
+        if of_whom is not receiver:
+            if letters < _ENOUGH and not token:
+                return None
+            scope = _FOREIGN
+        receiver = of_whom
+    score = (
+        not rule.weak and rule.cause not in _SAY_LITTLE,
+        scope,
+        bool(token),
+        bool(one or rule.all),
+        bool(rule.code or rule.status),
+        letters,
+    )
+    return Match(receiver, rule, tuple(phrase.words for phrase in marks), score)
 
 
-def _first(phrases: Sequence[Phrase], words: str) -> Phrase | None:
-    """The longest of *phrases* that *words* contain."""
-    return max((p for p in phrases if p.squeezed in words), key=lambda p: len(p.squeezed), default=None)
+def _first(given: Sequence[Phrase], words: str) -> Phrase | None:
+    """The longest of the phrases *given* that *words* contain."""
+    return max((p for p in given if p.squeezed in words), key=lambda p: len(p.squeezed), default=None)
 
 
 def _agrees(wanted: str, status: str | None) -> bool:
-    return bool(status) and (status == wanted or (wanted[0] == "*" and str(status)[1:] == wanted[1:]))
-
-
-def validate(receivers: Sequence[Receiver]) -> None:
-    """Every example is explained by its own rule and by no other equally well. Raises RuleError."""
-    for receiver in receivers:
-        for rule in receiver.rules:
-            for example in rule.examples:
-                _validate(example, rule, receiver)
-
-
-def _validate(example: str, rule: Rule, receiver: Receiver) -> None:
-    place = f"receivers: {receiver.id}: rule {rule.id}: the example {example[:60]!r}"
-    said = reply.parse(example)
-    found = _best(said, receiver) if said else []
-    if not found:
-        raise RuleError(f"{place} is not matched")
-    if len(found) > 1:
-        raise RuleError(f"{place} is matched equally well by {' and '.join(m.rule.id for m in found)}")
-    if found[0].rule is not rule:
-        raise RuleError(f"{place} is matched by {found[0].rule.id}")
+    """Whether *status* is the one *wanted*: `*.7.25` in either class, `5.7.606-649` within a range."""
+    if not status:
+        return False
+    if wanted[0] == "*":
+        wanted, status = wanted[1:], status[1:]
+    first, dash, last = wanted.partition("-")
+    if not dash:
+        return status == wanted
+    place, _, lowest = first.rpartition(".")
+    there, _, detail = status.rpartition(".")
+    return there == place and int(lowest) <= int(detail) <= int(last)

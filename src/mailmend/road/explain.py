@@ -47,7 +47,7 @@ def _explain(delivery: Delivery, catalogue: Catalogue) -> Refusal:
     cause = _BY_SEVERITY.get(delivery.severity, "unknown")
     if delivery.severity not in _BY_SEVERITY:
         found = receivers.match(delivery, catalogue.receivers)
-    who = found.receiver if found else receivers.of(delivery, catalogue.receivers)
+    who = (found and found.receiver) or receivers.of(delivery, catalogue.receivers)
     own = delivery.severity == "rejected-inbound"
     return Refusal(
         delivery=delivery,
