@@ -233,6 +233,24 @@ def webmin(back: bool) -> Outcome:
     return changing.webmin(this_host(), back)
 
 
+@mailmend.group()
+def bench() -> None:
+    """Measure mailmend, on material of your own."""
+
+
+@bench.command(name="explain")
+@everywhere
+@click.argument("file", metavar="FILE")
+def bench_explain(file: str) -> Outcome:
+    """Say how often explain is right.
+
+    FILE (or - for standard input) is JSON Lines: text and cause, where known also receiver, coarse and who.
+    """
+    from mailmend.ui.commands import measuring
+
+    return measuring.explain(file)
+
+
 @mailmend.command()
 @everywhere
 def demo() -> Outcome:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from rich.status import Status
 
 PATIENCE = 1.0  # seconds of silence that nobody minds
+_REDRAW = 0.1  # seconds between two states of a bar
+_LINE = 5.0  # and between two lines, where there is no terminal
+_WIDTH = 24  # cells of the bar itself
 
 
 class Progress:
@@ -81,3 +85,26 @@ def progress() -> Iterator[Progress]:
         yield shown
     finally:
         shown.close()
+
+
+@contextmanager
+def bar(doing: str) -> Iterator[Callable[[int, int], None]]:
+    """Called with (done, of how many): a bar on a terminal once it takes longer, a line now and then elsewhere."""
+    begun = told = time.monotonic()
+    with progress() as step:
+
+        def advance(done: int, total: int) -> None:
+            nonlocal told
+            now = time.monotonic()
+            if now - told < (_REDRAW if sys.stderr.isatty() else _LINE):
+                return
+            told = now
+            left = (now - begun) / done * (total - done)
+            step(f"{doing} {_drawn(done, total)} {done} of {total}, {left:.0f} s left")
+
+        yield advance
+
+
+def _drawn(done: int, total: int) -> str:
+    full = _WIDTH * done // max(total, 1)
+    return f"[{'#' * full}{'.' * (_WIDTH - full)}]"

@@ -16,6 +16,7 @@ from mailmend.model import family_of
 
 if TYPE_CHECKING:
     from mailmend.jobs.apply import Applied
+    from mailmend.jobs.bench import Measure
     from mailmend.jobs.demo import Demo
     from mailmend.jobs.fix import Fixed
     from mailmend.jobs.prove import Proven
@@ -373,3 +374,25 @@ def proven(done: Proven) -> Shape:
 def demo(story: Demo) -> Shape:
     """demo/1; its parts have the shapes of the commands that were played."""
     return document("demo", {**value(story), "holds": story.holds})
+
+
+def measured(measure: Measure) -> Shape:
+    """bench/1: shares between 0 and 1, null where no row has that label."""
+    shares = {
+        name: {"share": ratio.share, "right": ratio.right, "of": ratio.total}
+        for name in ("coverage", "fine", "acceptable", "coarse", "who", "receiver")
+        if (ratio := getattr(measure, name))
+    }
+    confusion = [{"labelled": a, "given": b, "count": count} for a, b, count in measure.confusion]
+    return document(
+        "bench",
+        {
+            "of": "explain",
+            "rows": measure.rows,
+            "skipped": measure.skipped,
+            **shares,
+            "macro_f1": measure.macro_f1,
+            "confusion": confusion,
+            "seconds": round(measure.seconds, 3),
+        },
+    )
