@@ -86,6 +86,7 @@ class Delivery:
     *source_ip* is the address that the receiver says it was contacted from.
     *forwarded* is True where the text shows an address expanded or rewritten on the way.
     *excerpt* is the text as it was found, for the person who pasted it.
+    *notice* names the cause of a `notice` that is no reply at all: an automatic answer, a complaint.
     """
 
     severity: Severity
@@ -100,6 +101,7 @@ class Delivery:
     queue_id: str | None = None
     at: datetime | None = None
     excerpt: str = ""
+    notice: Literal["auto-reply", "feedback-report"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,8 @@ class Refusal:
     """A delivery explained: who refused (*receiver*), why (*cause*), who must act, what to do.
 
     *ambiguous* lists the causes between which the reply cannot tell; *checks* are those that can.
-    *marks* are the words of the reply that decided. *cause* is `unknown` where no rule matched.
+    *marks* are the words of the reply that decided. *cause* is `unknown` where no rule matched. *gave_up* says
+    that the queue tried for too long; the cause is why it did not get through meanwhile.
     """
 
     delivery: Delivery
@@ -149,6 +152,7 @@ class Refusal:
     standing: Standing
     marks: tuple[str, ...] = ()
     summary: str = ""
+    gave_up: bool = False
 
 
 # ---- looking ------------------------------------------------------------------------------
@@ -264,11 +268,15 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """Why a remedy must not be applied here (*blocking*), or what the operator should know first."""
+    """Why a remedy must not be applied here (*blocking*), or what the operator should know first.
+
+    *overridable*: it stops mailmend's own choice, not an operator who asks for the remedy by its name.
+    """
 
     reason: str
     next_step: str = ""
     blocking: bool = True
+    overridable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +293,11 @@ class Proposal:
     @property
     def blocked(self) -> bool:
         return any(objection.blocking for objection in self.objections)
+
+    @property
+    def forbidden(self) -> bool:
+        """Blocked for whoever asks."""
+        return any(objection.blocking and not objection.overridable for objection in self.objections)
 
     @property
     def activation(self) -> Activation:

@@ -40,7 +40,7 @@ def explained(*deliveries: Delivery) -> tuple[Refusal, ...]:
 
 
 def test_what_no_rule_explains_is_unknown_with_what_its_code_says() -> None:
-    [told] = explained(replace(IPV6, reply=Reply(550, "5.7.1", "[2001:db8:1::25] likely unsolicited mail")))
+    [told] = explained(replace(IPV6, reply=Reply(550, "5.7.1", "[2001:db8:1::25] we did not like it today")))
     assert (told.cause, told.who, told.ambiguous, told.remedies) == ("unknown", ("unknown",), (), ())
     assert told.receiver == "google"  # who refused is known, why is not
     assert "550 5.7.1 alone says: refused for good" in told.summary
@@ -144,3 +144,44 @@ def test_beside_refusals_neither_deliveries_nor_steps_on_the_way_are_told() -> N
 def test_what_a_server_said_is_told_where_nothing_else_is() -> None:
     [told] = explained(replace(IPV6, severity="notice", recipient=None))
     assert told.cause == "ipv6-ptr-or-auth"
+
+
+def test_a_refusal_for_now_is_not_said_to_have_been_given_up() -> None:
+    [told] = explained(
+        replace(IPV6, severity="deferred", reply=Reply(421, "4.7.25", "does not have a PTR record"))
+    )
+    assert not told.gave_up
+    assert "gave up" not in told.summary
+
+
+def test_what_came_back_after_days_is_explained_by_its_last_reply() -> None:
+    [told] = explained(
+        replace(
+            IPV6, reporting_mta="mail.example.net", reply=Reply(421, "4.7.25", "does not have a PTR record")
+        )
+    )
+    assert (told.cause, told.gave_up) == ("ptr-missing", True)
+    assert told.summary.endswith("the queue tried until it gave up, and this is its last reason")
+
+
+def test_a_reason_behind_message_expired_is_the_cause() -> None:
+    said = "Message expired -> 421 4.7.25 The IP address sending this does not have a PTR record - gsmtp"
+    [told] = explained(replace(IPV6, reply=Reply(550, "5.4.300", said)))
+    assert told.cause == "ptr-missing"
+
+
+def test_a_delay_that_says_nothing_is_no_riddle() -> None:
+    [told] = explained(replace(IPV6, severity="deferred", reply=Reply(None, "4.0.0", "")))
+    assert told.cause == "delayed-notice"
+
+
+def test_an_answering_machine_refused_nothing() -> None:
+    [told] = explained(Delivery("notice", "anna@example.net", notice="auto-reply", excerpt="Out of office"))
+    assert (told.cause, told.receiver, told.marks) == ("auto-reply", None, ())
+
+
+def test_a_bounce_without_a_reply_is_explained_by_its_sentence() -> None:
+    told = replace(
+        IPV6, reply=None, excerpt="Google said: The IP address sending this does not have a PTR record"
+    )
+    assert [r.cause for r in explained(told)] == ["ptr-missing"]

@@ -134,15 +134,17 @@ def match(delivery: Delivery, receivers: Sequence[Receiver]) -> Match | None:
     """What the words of the refusal mean; None where no rule agrees, or two causes agree equally well.
 
     Software's and everybody's rules are tried on every reply, a receiver's on its own; where neither host nor
-    words tell whose the reply is, on any, if enough of their words agree.
+    words tell whose the reply is, on any, if enough of their words agree. A refusal by the own server is read by
+    software's and everybody's rules alone, whoever was refused.
     """
     if delivery.reply is None:
         return None
     book = _book(receivers)
     words = squeeze(delivery.reply.text)
     within = book.index.within(words)
-    receiver = _of(delivery, book, within)
-    anybody = receiver is None and not (delivery.relay and delivery.relay.host)
+    own = delivery.severity == "rejected-inbound"
+    receiver = None if own else _of(delivery, book, within)
+    anybody = receiver is None and not own and not (delivery.relay and delivery.relay.host)
     found = best(_candidates(book, within, receiver, anybody), receiver, delivery.reply, words)
     if len({m.rule.cause for m in found}) != 1:
         return None

@@ -7,13 +7,13 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from mailmend import receivers
-from mailmend.model import Cause, Delivery, Refusal
+from mailmend.model import Cause, Delivery, Refusal, Reply
 from mailmend.parse import reply, status
 
 if TYPE_CHECKING:
     from mailmend.catalogue import Catalogue
 
-# Deliveries whose meaning is not in the reply: what the page of that name says is all there is to say.
+# Deliveries whose meaning is not in the reply: the page of that name says what there is to say.
 _BY_SEVERITY = {"delivered": "delivered-notice", "rejected-inbound": "rejected-inbound"}
 
 
@@ -43,25 +43,51 @@ def _refused(delivery: Delivery) -> bool:
 
 def _explain(delivery: Delivery, catalogue: Catalogue) -> Refusal:
     """The refusal with its cause; the page's part comes when all that is known of it is joined."""
-    found = None
-    cause = _BY_SEVERITY.get(delivery.severity, "unknown")
-    if delivery.severity not in _BY_SEVERITY:
-        found = receivers.match(delivery, catalogue.receivers)
-    who = (found and found.receiver) or receivers.of(delivery, catalogue.receivers)
+    settled = delivery.notice or _BY_SEVERITY.get(delivery.severity)
     own = delivery.severity == "rejected-inbound"
+    # Why the own server refused is worth a word in the sentence, too.
+    found = receivers.match(_worded(delivery), catalogue.receivers) if own or not settled else None
+    who = (found and found.receiver) or receivers.of(delivery, catalogue.receivers)
+    rule = found.rule if found and not own else None
     return Refusal(
         delivery=delivery,
         receiver=who.id if who and not own else None,
-        cause=found.rule.cause if found else cause,
-        ambiguous=found.rule.ambiguous if found else (),
+        cause=rule.cause if rule else settled or _unexplained(delivery),
+        ambiguous=rule.ambiguous if rule else (),
         who=(),
         steps=(),
         remedies=(),
-        checks=found.rule.checks if found else (),
-        source=found.rule.source if found else None,
+        checks=rule.checks if rule else (),
+        source=rule.source if rule else None,
         standing="reported",
         marks=found.marks if found else (),
+        summary=found.rule.cause if found and own else "",
+        gave_up=_gave_up(delivery, found),
     )
+
+
+def _worded(delivery: Delivery) -> Delivery:
+    """A bounce without any reply says why in its sentence for people, if anywhere."""
+    said = delivery.reply
+    if (said and said.text) or not delivery.excerpt:
+        return delivery
+    told = reply.flat(delivery.excerpt)
+    return replace(delivery, reply=Reply(said.code if said else None, said.status if said else None, told))
+
+
+def _unexplained(delivery: Delivery) -> str:
+    """What there is to say without a rule: a notice that it is still being tried needs none."""
+    silent = delivery.reply is None or not delivery.reply.text
+    return "delayed-notice" if delivery.severity == "deferred" and silent else "unknown"
+
+
+def _gave_up(delivery: Delivery, found: receivers.Match | None) -> bool:
+    """Whether the queue tried for too long: it says so, or what was refused for now came back for good."""
+    if delivery.severity != "bounced":
+        return False
+    said = delivery.reply
+    first = str(said.status or said.code or "") if said else ""
+    return bool(found and found.gave_up) or (first.startswith("4") and bool(delivery.reporting_mta))
 
 
 def _same(refusal: Refusal, number: int) -> tuple[str | None, ...]:
@@ -86,6 +112,11 @@ def _finish(refusal: Refusal, catalogue: Catalogue) -> Refusal:
     page = catalogue.causes[refusal.cause]
     delivery = refusal.delivery
     summary = _unknown(refusal) if refusal.cause == "unknown" else _summary(page, refusal, catalogue)
+    if refusal.summary:  # the own server's reason
+        title = catalogue.causes[refusal.summary].title
+        summary += f": {title[:1].lower()}{title[1:]}"
+    if refusal.gave_up and refusal.cause != "queue-expired":
+        summary += "; the queue tried until it gave up, and this is its last reason"
     moved = delivery.forwarded is True
     return replace(
         refusal,

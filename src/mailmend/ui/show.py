@@ -125,6 +125,7 @@ def refusal(told: Refusal) -> Shape:
         "remedies": list(told.remedies),
         "checks": list(told.checks),
         "marks": list(told.marks),
+        "gave_up": told.gave_up,
         "source": told.source,
         "standing": told.standing,
     }
