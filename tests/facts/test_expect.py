@@ -39,10 +39,18 @@ def via(ip: str) -> Delivery:
     return Delivery("delivered", relay=Relay("mx.example", ip))
 
 
-def count(status: Any, family: Any, last: datetime, dsn: str = "2.0.0") -> q.DeliveryCount:
+def count(
+    status: Any, family: Any, last: datetime, dsn: str = "2.0.0", text: str = "250 2.0.0 OK"
+) -> q.DeliveryCount:
     return q.DeliveryCount(
-        "aspmx.l.google.com", family, status, 250, dsn, "text", "gmail.com", "smtp", 3, 0, (), last
+        "aspmx.l.google.com", family, status, 250, dsn, text, "gmail.com", "smtp", 3, 0, (), last
     )  # fmt: skip
+
+
+def dead(words: str, at: datetime = NOW + timedelta(seconds=1), service: str = "smtpd") -> dict[Any, Any]:
+    line = f"{at.isoformat()} relay postfix/{service}[7]: {words}"
+    services = (q.Service("smtp", "inet", "n", "-", "n", "-", "-", "smtpd"),)
+    return {q.LogLines: (line,), q.Services: services}
 
 
 def log(*counts: q.DeliveryCount) -> dict[Any, Any]:
@@ -54,6 +62,13 @@ WRITTEN = q.SettingValue("ipv4", "ipv4")
 OPEN = (q.Listener("0.0.0.0", 25, 7, 13),)
 GOOGLE = ".google.com,.googlemail.com any"
 SINCE = NOW.isoformat()
+THROTTLED = "warning: /usr/lib/postfix/sbin/smtpd: bad command startup -- throttling"
+REFUSED = "550 5.7.1 [2001:db8::1] does not meet IPv6 sending guidelines https://support.google.com/mail/?p=IPv6AuthError"
+HAS_IPV6: dict[Any, Any] = {q.Records: q.DnsAnswer(("2001:db8::9",), True, False)}
+CUT_OFF = Delivery(
+    "bounced",
+    reply=Reply(None, "5.4.4", "unable to look up host mx.example: No address associated with hostname"),
+)
 
 
 @pytest.mark.parametrize(
@@ -74,20 +89,26 @@ SINCE = NOW.isoformat()
         ("running-since", "master", SINCE, {q.Master: q.Running(7, EARLIER, LATER)}, "fails"),
         ("greeting", "127.0.0.1:25", "220", {q.Greeting: FAILED_LOOK}, "fails"),
         ("greeting", "127.0.0.1:25", "220", {q.Greeting: "421 busy"}, "fails"),
-        (
-            "no-fatal",
-            "log",
-            SINCE,
-            {q.LogLines: ("x postfix/smtpd[1]: fatal: cannot handle socket",)},
-            "fails",
-        ),
+        ("no-fatal", "log", SINCE, dead("fatal: cannot handle socket type"), "fails"),
+        ("no-fatal", "log", SINCE, dead(THROTTLED, service="master"), "fails"),
         ("client-family", "a@gmail.com", "ipv4", trial(via("2001:db8::1")), "fails"),
         ("client-family", "a@gmail.com", "ipv4", trial(via("192.0.2.1"), via("2001:db8::1")), "fails"),
-        ("delivered", GOOGLE, SINCE, log(count("bounced", "ipv6", LATER, "5.7.1")), "fails"),
+        ("delivered", GOOGLE, SINCE, log(count("bounced", "ipv6", LATER, "5.7.1", REFUSED)), "fails"),
+        ("client-ignores", "a@gmail.com", "AAAA", trial(via("2001:db8::1")), "fails"),
+        ("client-ignores", "a@gmail.com", "AAAA", {**trial(via("192.0.2.1")), **HAS_IPV6}, "fails"),
+        ("client-ignores", "a@gmail.com", "AAAA", trial(CUT_OFF, ignored=("ignoring DNS RR: x",)), "fails"),
+        ("client-family", "a@gmail.com", "ipv4", trial(CUT_OFF), "fails"),
         # What only time or others can show.
         ("client-family", "a@gmail.com", "ipv4", trial(), "pending"),
         ("client-family", "a@gmail.com", "ipv4", {q.ClientTrial: FAILED_LOOK}, "pending"),
-        ("delivered", GOOGLE, SINCE, log(count("bounced", "ipv6", EARLIER, "5.7.1")), "pending"),
+        ("delivered", GOOGLE, SINCE, log(count("bounced", "ipv6", EARLIER, "5.7.1", REFUSED)), "pending"),
+        (
+            "delivered",
+            GOOGLE,
+            SINCE,
+            log(count("bounced", "ipv4", LATER, "5.7.1", "550 5.7.1 this looks like spam")),
+            "pending",
+        ),
         ("delivered", GOOGLE, SINCE, log(), "pending"),
         (
             "record-seen",
@@ -103,15 +124,17 @@ SINCE = NOW.isoformat()
         ("listener", "0.0.0.0:25", "open", {q.Listeners: OPEN}, "holds"),
         ("running-since", "qmgr", SINCE, {q.Master: q.Running(7, EARLIER, LATER)}, "holds"),
         ("greeting", "[::1]:25", "220", {q.Greeting: "220 relay.example.org ESMTP"}, "holds"),
+        ("no-fatal", "log", SINCE, dead("warning: hostname does not resolve"), "holds"),
         (
             "no-fatal",
             "log",
             SINCE,
-            {q.LogLines: ("x postfix/smtpd[1]: warning: hostname does not resolve",)},
+            dead("warning: non-SMTP command from x[192.0.2.9]: GET /: fatal: x"),
             "holds",
         ),
+        ("no-fatal", "log", SINCE, dead("fatal: No recipient addresses found", service="sendmail"), "holds"),
         ("client-family", "a@gmail.com", "ipv4", trial(via("192.0.2.1")), "holds"),
-        ("client-family", "a@gmail.com", "ipv4", trial(ignored=("ignoring DNS RR: x IN AAAA",)), "holds"),
+        ("client-ignores", "a@gmail.com", "AAAA", trial(ignored=("ignoring DNS RR: x IN AAAA",)), "holds"),
         ("delivered", GOOGLE, SINCE, log(count("sent", "ipv4", LATER)), "holds"),
         (
             "record-seen",
@@ -126,6 +149,14 @@ def test_what_was_promised_is_judged(
     kind: str, subject: str, wanted: str | None, answers: dict[Any, Any], told: str
 ) -> None:
     assert verdict(kind, subject, wanted, answers) == told
+
+
+def test_what_died_before_the_change_too_is_older_trouble() -> None:
+    words = "fatal: no SASL authentication mechanisms"
+    old, new = dead(words, EARLIER), dead(words)
+    both = {**new, q.LogLines: (*old[q.LogLines], *new[q.LogLines])}
+    assert verdict("no-fatal", "log", SINCE, both) == "holds"
+    assert verdict("no-fatal", "log", SINCE, new) == "fails"
 
 
 def test_a_reply_that_names_the_address_shows_the_family_tried() -> None:

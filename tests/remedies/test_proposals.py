@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mailmend.facts.case import Case, gather
-from mailmend.model import Finding, Proposal, Scope
+from mailmend.model import Finding, Proposal, Refused, Scope
 from mailmend.remedies import (
     bind_address,
     dns_records,
@@ -139,6 +139,59 @@ def test_nothing_is_asked_of_others_where_dns_is_in_order() -> None:
     assert proposed(dns_records, dns={"2001:db8:1::10 PTR": ["relay.example.org."]}).changes == ()
 
 
+@pytest.mark.parametrize("remedy", IPV4_REMEDIES, ids=lambda remedy: remedy.ID)
+def test_a_destination_with_ipv6_alone_is_not_cut_off(remedy: Any) -> None:
+    dns = {
+        **NO_PTR["dns"],
+        "only6.example MX": ["1 mx.only6.example."],
+        "mx.only6.example AAAA": ["2001:db8:4::66"],
+    }
+    probe = world.made(**{**NO_PTR, "dns": dns}).probe()
+    proposal = remedy.propose(gather((), probe, Scope(recipients=("only6.example",))), probe)
+    assert proposal.forbidden
+    assert "no host that takes mail for only6.example has an IPv4 address" in proposal.objections[0].reason
+
+
+def test_a_transport_for_domains_does_not_go_past_what_depends_on_the_sender() -> None:
+    maps = {"sender_dependent_relayhost_maps": "hash:/etc/postfix/by_sender"}
+    assert proposed(ipv4_transport, settings=maps, tables={"hash:/etc/postfix/by_sender": {}}).forbidden
+
+
+def test_somebody_elses_service_of_our_name_is_not_taken_for_ours() -> None:
+    assert proposed(ipv4_transport, services={"smtp-ipv4/unix": {"command": "smtp"}}).forbidden
+
+
+def test_mail_that_does_not_leave_this_host_has_no_remedy() -> None:
+    probe = world.made(**NO_PTR).probe()
+    with pytest.raises(Refused, match="does not leave this host"):
+        gather((), probe, Scope(recipients=("postmaster@relay.example.org",)))
+
+
+def test_a_stray_refusal_over_ipv4_is_no_trend() -> None:
+    much = {**SENT4, "count": 1000}
+    assert not proposed(
+        ipv4_for_receiver, log={"deliveries": [much, REFUSED6, {**REFUSED4, "count": 1}]}
+    ).blocked
+
+
+def test_a_refusal_over_ipv4_stops_our_choice_and_not_the_operators() -> None:
+    proposal = proposed(ipv4_for_receiver, log={"deliveries": [SENT4, REFUSED6, REFUSED4]})
+    assert proposal.blocked
+    assert not proposal.forbidden
+
+
+def test_enforcing_a_bind_address_does_not_stop_the_other_family() -> None:
+    good = {"2001:db8:1::25 PTR": ["out.example.org."], "out.example.org AAAA": ["2001:db8:1::25"]}
+    proposal = proposed(
+        bind_address,
+        settings={"smtp_bind_address": "192.0.2.99"},
+        host={"addresses": ["192.0.2.10 eth0", "2001:db8:1::10 eth0", "2001:db8:1::25 eth0"]},
+        dns={**NO_PTR["dns"], **good},
+    )
+    assert settings(proposal) == {"smtp_bind_address6": "2001:db8:1::25"}
+    assert "192.0.2.99" in " ".join(o.reason for o in proposal.objections)
+
+
 # ---- what it changes ----------------------------------------------------------------------
 
 
@@ -177,6 +230,47 @@ def test_an_existing_filter_is_put_behind_ours_in_main_cf_and_in_overrides() -> 
     ours = "regexp:/etc/postfix/ipv4_only_receivers"
     assert settings(proposal)["smtp_dns_reply_filter"] == f"{ours}, pcre:/etc/postfix/own"
     assert settings(proposal)["smtp/unix/smtp_dns_reply_filter"] == f"{ours},pcre:/etc/postfix/fast"
+
+
+def test_an_inline_filter_keeps_every_blank() -> None:
+    own = "regexp:{ { /^mx\\.elsewhere\\.example\\. [^ ]+ IN AAAA / IGNORE } }"
+    proposal = proposed(
+        ipv4_for_receiver,
+        services={"smtp/unix": {"command": "smtp", "overrides": {"smtp_dns_reply_filter": own}}},
+    )
+    after = settings(proposal)["smtp/unix/smtp_dns_reply_filter"] or ""
+    assert after.endswith(f", {own}")
+
+
+def test_the_forward_itself_can_be_named() -> None:
+    probe = world.made(**NO_PTR).probe()
+    known = gather((), probe, Scope(recipients=("user@example.org",)))
+    assert [(way.recipient, way.domain) for way in known.ways] == [("someone@gmail.com", "gmail.com")]
+    assert known.receiver == "google"
+
+
+def test_a_receiver_that_nobody_describes_is_known_by_its_hosts() -> None:
+    dns = {
+        **NO_PTR["dns"],
+        "elsewhere.example MX": ["1 mx.elsewhere.example."],
+        "mx.elsewhere.example A": ["198.51.100.7"],
+    }
+    probe = world.made(**{**NO_PTR, "dns": dns}).probe()
+    known = gather((), probe, Scope(recipients=("elsewhere.example",)))
+    table = next(c.after for c in ipv4_for_receiver.propose(known, probe).changes if c.kind == "file") or ""
+    assert "mx\\.elsewhere\\.example" in table
+    assert "google" not in table
+
+
+def test_every_sender_that_takes_another_way_is_looked_after() -> None:
+    proposal = proposed(
+        ipv4_for_receiver,
+        settings={"sender_dependent_default_transport_maps": "hash:/etc/postfix/by_sender"},
+        tables={"hash:/etc/postfix/by_sender": {"@sender.example": "out2:"}},
+        services={"out2/unix": {"command": "smtp", "overrides": {"smtp_dns_reply_filter": ""}}},
+        log={"deliveries": [SENT4, {**REFUSED6, "senders": ["alice@sender.example"]}]},
+    )
+    assert "out2/unix/smtp_dns_reply_filter" in settings(proposal)
 
 
 def test_in_place_already_means_no_change() -> None:
@@ -240,7 +334,7 @@ def test_the_records_are_spelt_out_with_their_ip6_arpa_name() -> None:
     records = settings(proposal)
     arpa = "0.1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.1.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"
     assert records[f"{arpa} PTR"] == "relay.example.org."
-    assert records["example.org TXT"] == "v=spf1 ip4:192.0.2.10 ip6:2001:db8:1::10 -all"
+    assert records["example.org TXT"] == "v=spf1 ip6:2001:db8:1::10 ip4:192.0.2.10 -all"
 
 
 def test_strangers_domains_are_never_given_records() -> None:

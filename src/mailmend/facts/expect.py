@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from mailmend.facts.case import refused_for_identity
+from mailmend.facts.looking import Unknown
+from mailmend.facts.route import routes
+from mailmend.facts.settings import program
 from mailmend.model import (
     Change,
     Evidence,
     Expectation,
+    Family,
     Judgement,
     Probe,
     Proof,
     Verdict,
     family_of,
 )
+from mailmend.parse import maillog
 from mailmend.questions import (
     ClientTrial,
     File,
@@ -27,9 +33,13 @@ from mailmend.questions import (
     Now,
     RecentDeliveries,
     Records,
+    Services,
     Setting,
+    TrialResult,
 )
 
+_DIED = re.compile(r"(?:fatal|panic): |warning: [^ ]+: bad command startup")
+_NOWHERE = re.compile(r"reply filter drops all results|unable to look up host|Host or domain name not found")
 _ADDRESS = re.compile(r"\[([0-9A-Fa-f.:]{3,45})\]")
 
 
@@ -118,39 +128,126 @@ def _greeting(expectation: Expectation, probe: Probe) -> Judgement:
 
 
 def _no_fatal(expectation: Expectation, probe: Probe) -> Judgement:
-    """*wanted* is the time since which no daemon may have died of its configuration."""
-    seen = probe.ask(LogLines(datetime.fromisoformat(expectation.wanted or "")))
+    """*wanted* is the time since which no daemon may have died of its configuration.
+
+    What died in the same words in the hour before is older trouble. Only the severity in its own place counts,
+    and only of daemons: anybody may make a client's words, or sendmail(1), log "fatal".
+    """
+    since = datetime.fromisoformat(expectation.wanted or "")
+    seen = probe.ask(LogLines(since - timedelta(hours=1)))
     if seen.answer is None:
         return _unknown(expectation, seen)
-    fatal = [line for line in seen.answer if re.search(r": (?:fatal|panic): |bad command startup", line)]
-    return _judgement(expectation, "fails" if fatal else "holds", fatal[0] if fatal else "none logged", seen)
+    daemons = {"master", *(program(entry.command) for entry in probe.ask(Services()).answer or ())}
+    before: set[str] = set()
+    fresh: list[str] = []
+    for text in seen.answer:
+        line = maillog.line(text, since)
+        if line is None or line.service not in daemons or not _DIED.match(line.message):
+            continue
+        if line.at is not None and line.at < since:
+            before.add(re.sub(r"\d+", "0", line.message))
+        else:
+            fresh.append(line.message)
+    new = [message for message in fresh if re.sub(r"\d+", "0", message) not in before]
+    return _judgement(expectation, "fails" if new else "holds", new[0] if new else "none logged", seen)
+
+
+def _routed(expectation: Expectation, probe: Probe) -> Judgement:
+    """*subject* is an address, *wanted* the service of master.cf by which it must leave now."""
+    try:
+        ways = [one.service for one in routes(expectation.subject, probe) if one.leaves]
+    except Unknown as gap:
+        return _unknown(expectation, gap.evidence)
+    says = f"{expectation.subject} leaves by {', '.join(dict.fromkeys(ways)) or 'no smtp client'}"
+    return _judgement(expectation, "holds" if set(ways) == {expectation.wanted} else "fails", says)
+
+
+def _client_ignores(expectation: Expectation, probe: Probe) -> Judgement:
+    """*subject* is a recipient whose hosts' records of type *wanted* the smtp client must leave out.
+
+    A trial that happened to go over IPv4 proves nothing: the filter's own line does, or that there is no such
+    record to leave out.
+    """
+    seen = probe.ask(ClientTrial(expectation.subject))
+    if seen.answer is None:
+        return _judgement(expectation, "pending", f"no trial possible: {seen.error}", seen)
+    used, undeliverable = _families_used(seen.answer), _cut_off(seen.answer)
+    if undeliverable:
+        return _judgement(expectation, "fails", undeliverable, seen)
+    if "ipv6" in used:
+        return _judgement(expectation, "fails", "the client still uses IPv6", seen)
+    if seen.answer.ignored:
+        return _judgement(expectation, "holds", seen.answer.ignored[0], seen)
+    if not used:
+        return _judgement(expectation, "pending", "no connection came about; real deliveries will tell", seen)
+    hosts = {d.relay.host for d in seen.answer.deliveries if d.relay and d.relay.host}
+    looks = [probe.ask(Records(host, "AAAA")) for host in sorted(hosts)]
+    none = all(look.answer is not None and not look.answer.records for look in looks)
+    says = "there is no IPv6 address to leave out" if none else "an IPv6 address was not left out"
+    return _judgement(expectation, "holds" if none else "fails", says, seen, *looks)
+
+
+def _client_binds(expectation: Expectation, probe: Probe) -> Judgement:
+    """*subject* is a recipient, *wanted* the address that must be bound for it without a complaint."""
+    start = probe.ask(Now()).at
+    seen = probe.ask(ClientTrial(expectation.subject))
+    if seen.answer is None:
+        return _judgement(expectation, "pending", f"no trial possible: {seen.error}", seen)
+    log = probe.ask(LogLines(start - timedelta(seconds=1)))
+    complaint = [
+        line for line in log.answer or () if f"bind {expectation.wanted}" in line or "bind_address" in line
+    ]
+    if complaint:
+        return _judgement(expectation, "fails", complaint[0], seen, log)
+    says = "bound without complaint" if log.known else f"not seen: {log.error}"
+    return _judgement(expectation, "holds" if log.known else "pending", says, seen, log)
+
+
+def _families_used(trial: TrialResult) -> set[Family]:
+    """The families of the addresses that a trial reached, or named in its failure."""
+    used: set[Family] = set()
+    for delivery in trial.deliveries:
+        ips = [delivery.relay.ip] if delivery.relay and delivery.relay.ip else []
+        if not ips and delivery.reply:
+            ips = _ADDRESS.findall(delivery.reply.text)
+        used |= {family for ip in ips if (family := family_of(ip))}
+    return used
+
+
+def _cut_off(trial: TrialResult) -> str:
+    """What Postfix says where no address is left to try: the remedy took the last one away."""
+    for delivery in trial.deliveries:
+        text = delivery.reply.text if delivery.reply else ""
+        nowhere = delivery.relay is None or delivery.relay.ip is None
+        if nowhere and (_NOWHERE.search(text) or (delivery.reply and delivery.reply.status == "5.4.4")):
+            return text
+    return ""
 
 
 def _client_family(expectation: Expectation, probe: Probe) -> Judgement:
     """*subject* is a recipient, *wanted* the only family the smtp client may choose for it.
 
-    "ignoring DNS RR" is the filter's own deterministic sign. Where no connection came about at all, the
-    client has not shown its choice yet: that is pending, and real deliveries will tell.
+    Where no connection came about at all, the client has not shown its choice yet: that is pending, and real
+    deliveries will tell.
     """
     seen = probe.ask(ClientTrial(expectation.subject))
     if seen.answer is None:
         return _judgement(expectation, "pending", f"no trial possible: {seen.error}", seen)
-    used: set[str] = set()
-    for delivery in seen.answer.deliveries:
-        ips = [delivery.relay.ip] if delivery.relay and delivery.relay.ip else []
-        if not ips and delivery.reply:
-            ips = _ADDRESS.findall(delivery.reply.text)
-        used |= {family for ip in ips if (family := family_of(ip))}
-    ignored = f"; {seen.answer.ignored[0]}" if seen.answer.ignored else ""
+    used, undeliverable = _families_used(seen.answer), _cut_off(seen.answer)
+    if undeliverable:
+        return _judgement(expectation, "fails", undeliverable, seen)
     if used - {expectation.wanted}:
         return _judgement(expectation, "fails", f"the client still uses {', '.join(sorted(used))}", seen)
-    if used or seen.answer.ignored:
-        return _judgement(expectation, "holds", f"the client uses {expectation.wanted} only{ignored}", seen)
+    if used:
+        return _judgement(expectation, "holds", f"the client uses {expectation.wanted} only", seen)
     return _judgement(expectation, "pending", "no connection came about; real deliveries will tell", seen)
 
 
 def _delivered(expectation: Expectation, probe: Probe) -> Judgement:
-    """*subject* is `receiver-host-suffix family`; *wanted* the time since which deliveries count."""
+    """*subject* is `suffix,suffix family`; *wanted* the time since which deliveries count.
+
+    Only a refusal for who is sending fails it: spam and unknown users are another matter.
+    """
     seen = probe.ask(RecentDeliveries(1))
     if seen.answer is None:
         return _unknown(expectation, seen)
@@ -159,14 +256,14 @@ def _delivered(expectation: Expectation, probe: Probe) -> Judgement:
     recent = [
         count
         for count in seen.answer.counts
-        if count.last >= since and (count.relay_host or "").endswith(tuple(suffixes.split(",")))
+        if count.last >= since and f".{count.relay_host or ''}".endswith(tuple(suffixes.split(",")))
     ]
     sent = sum(c.count for c in recent if c.status == "sent" and family in (c.family, "any"))
-    refused = [c for c in recent if c.status == "bounced" and c.dsn and c.dsn.startswith("5.7.")]
+    refused = [c for c in recent if c.status == "bounced" and refused_for_identity(c)]
     if refused:
         return _judgement(expectation, "fails", f"refused since: {refused[0].text}", seen)
     if sent:
-        return _judgement(expectation, "holds", f"{sent} delivered since", seen)
+        return _judgement(expectation, "holds", "mail was taken since", seen)
     return _judgement(expectation, "pending", "no delivery since; the next ones will tell", seen)
 
 
@@ -190,7 +287,10 @@ _JUDGES: dict[str, Callable[[Expectation, Probe], Judgement]] = {
     "listener": _listener,
     "greeting": _greeting,
     "no-fatal": _no_fatal,
+    "routed": _routed,
     "client-family": _client_family,
+    "client-ignores": _client_ignores,
+    "client-binds": _client_binds,
     "delivered": _delivered,
     "record-seen": _record_seen,
 }

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from textwrap import shorten
 
-from mailmend.facts.case import Case
+from mailmend.facts.case import BY_SENDER, Case
 from mailmend.facts.services import overrides, services
 from mailmend.facts.settings import value
 from mailmend.facts.versions import dane_crash_fixed, version
@@ -18,9 +18,9 @@ from mailmend.questions import (
     MapLookup,
     RecentDeliveries,
     Records,
-    Setting,
 )
 
+_STRAY = 0.05  # the part of refusals up to which mail fares well
 AUTHENTICATE = (
     "rewrite the envelope of forwarded mail (SRS), list this host in its SPF for both families, "
     "sign with DKIM"
@@ -56,9 +56,11 @@ def lookups_bypass_dns(case: Case, probe: Probe) -> Iterator[Objection]:
     """A reply filter sees DNS answers only; native lookups (hosts(5), nsswitch) go past it."""
     for service in case.services:
         first = value(probe, "smtp_host_lookup", service).replace(",", " ").split()[:1]
-        if first == ["native"] or value(probe, "disable_dns_lookups", service) == "yes":
+        bypassed = first == ["native"] or value(probe, "disable_dns_lookups", service) == "yes"
+        if bypassed or value(probe, "smtp_dns_support_level", service) == "disabled":
             yield Objection(
-                f"{service} looks hosts up natively (smtp_host_lookup), so a DNS reply filter does not apply",
+                f"{service} does not look hosts up in DNS (smtp_host_lookup, smtp_dns_support_level), so a DNS reply "
+                "filter does not apply",
                 "mailmend fix --remedy ipv4-client",
             )
 
@@ -73,17 +75,33 @@ def ipv4_out(case: Case, probe: Probe) -> Iterator[Objection]:
         family_of(a.ip) == "ipv4" and not a.loopback for a in addresses.answer
     ):
         yield Objection("this host has no IPv4 address")
-    yield from refused_over_ipv4(case)
     yield from relayed(case)
+    yield from ipv6_only(case)
+    yield from refused_over_ipv4(case)
+
+
+def ipv6_only(case: Case) -> Iterator[Objection]:
+    """A destination without an IPv4 address cannot be reached any more once IPv6 is left out."""
+    for way in case.ways:
+        if way.hosts and not way.ipv4_hosts:
+            yield Objection(
+                f"no host that takes mail for {way.domain} has an IPv4 address: its mail would not leave at all",
+                "give the IPv6 address a PTR record: mailmend fix --remedy dns-records",
+            )
 
 
 def refused_over_ipv4(case: Case) -> Iterator[Objection]:
-    """The operator's own log is the experiment: IPv4 refused there too means that IPv4 cures nothing."""
-    if case.ipv4.refused:
+    """The operator's own log is the experiment: IPv4 refused there too means that IPv4 cures nothing.
+
+    A stray refusal among much that is taken is no trend: IPv4 fares well then.
+    """
+    tried = case.ipv4.refused + case.ipv4.sent
+    if tried and case.ipv4.refused / tried > _STRAY:
         yield Objection(
             f"{case.name} refused {case.ipv4.refused} messages over IPv4 too and accepted {case.ipv4.sent} "
             f'("{shorten(case.ipv4.reply, 90, placeholder=" ...")}"): IPv4 alone would only move the refusal',
             AUTHENTICATE,
+            overridable=True,
         )
         return
     identity = [
@@ -99,11 +117,13 @@ def refused_over_ipv4(case: Case) -> Iterator[Objection]:
 
 def unauthenticated(case: Case) -> Iterator[Objection]:
     """Mail that misses SPF and DKIM is refused from every address."""
-    if case.ipv4.unauthenticated:
+    tried = case.ipv4.refused + case.ipv4.sent
+    if tried and case.ipv4.unauthenticated / tried > _STRAY:
         yield Objection(
             f"{case.name} refused {case.ipv4.unauthenticated} messages over IPv4 as unauthenticated: "
             "another address does not change that",
             AUTHENTICATE,
+            overridable=True,
         )
 
 
@@ -118,15 +138,14 @@ def relayed(case: Case) -> Iterator[Objection]:
 
 
 def ipv6_literals(probe: Probe) -> Iterator[Objection]:
-    """An IPv6 address in inet_interfaces stops every daemon once inet_protocols says ipv4."""
-    seen = probe.ask(Setting("inet_interfaces"))
-    interfaces = (seen.answer.value or "") if seen.answer else ""
-    for word in interfaces.replace(",", " ").split():
-        if family_of(word.strip("[]")) == "ipv6":
-            yield Objection(
-                f"inet_interfaces names {word}: with IPv4 only, Postfix does not start (host not found)",
-                "take the IPv6 address out of inet_interfaces first, or choose ipv4-for-receiver",
-            )
+    """An IPv6 address in inet_interfaces or proxy_interfaces stops every daemon that has IPv4 alone."""
+    for name in ("inet_interfaces", "proxy_interfaces"):
+        for word in value(probe, name).replace(",", " ").split():
+            if family_of(word.strip("[]")) == "ipv6":
+                yield Objection(
+                    f"{name} names {word}: with IPv4 only, Postfix's daemons do not start (host not found)",
+                    f"take the IPv6 address out of {name} first, or choose ipv4-for-receiver",
+                )
 
 
 def ipv6_service_names(probe: Probe) -> Iterator[Objection]:
@@ -176,6 +195,16 @@ def docker_gateway(probe: Probe, networks: str) -> Iterator[Objection]:
             "set mynetworks to the addresses of your own clients",
             blocking=False,
         )
+
+
+def sender_dependent(probe: Probe) -> Iterator[Objection]:
+    """transport_maps wins over what depends on the sender: such mail would leave by another way than today."""
+    for name in BY_SENDER:
+        if value(probe, name):
+            yield Objection(
+                f"{name} is set, and transport_maps would go past it for the domains named",
+                "mailmend fix --remedy ipv4-for-receiver",
+            )
 
 
 def other_instances(probe: Probe) -> Iterator[Objection]:

@@ -14,8 +14,8 @@ def services(probe: Probe) -> tuple[Service, ...]:
 
 
 def service(probe: Probe, service_id: str) -> Service | None:
-    """The entry `name/type`, None where there is none."""
-    return next((entry for entry in services(probe) if entry.id == service_id), None)
+    """The entry `name/type`, of several the last, as for master(8); None where there is none."""
+    return next((entry for entry in reversed(services(probe)) if entry.id == service_id), None)
 
 
 def overrides(probe: Probe, service_id: str) -> dict[str, str]:

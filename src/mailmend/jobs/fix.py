@@ -11,7 +11,7 @@ from typing import Literal
 from mailmend.facts.case import Case, gather
 from mailmend.jobs.here import Here, Progress, operator, require_root, silent
 from mailmend.model import Expectation, Finding, Plan, Proof, Record, Refused, Scope
-from mailmend.questions import Master, Now
+from mailmend.questions import LogLines, Master, Now
 from mailmend.road import verify
 from mailmend.road.plan import WATCHED
 from mailmend.road.plan import plan as make_plan
@@ -54,6 +54,8 @@ def fix(
     if not dry_run:
         require_root("changing Postfix")
         _require_running(here)
+        progress("making sure that what is saved is what runs")
+        _require_loaded(here)
     progress("looking at host, DNS, routes and log")
     findings = _findings(here, scope)
     case = gather(findings, here.probe, scope)
@@ -81,6 +83,18 @@ def _require_running(here: Here) -> None:
         raise Refused(running.error or "Postfix is not running", "start it first: nothing was changed")
 
 
+def _require_loaded(here: Here) -> None:
+    """An activation would also bring somebody else's unloaded edit to life, and be blamed for it."""
+    from mailmend import catalogue
+    from mailmend.road.check import check
+    from mailmend.system.activation import validate
+
+    validate(here.probe)
+    for finding in check(here.probe, Scope(), {"loaded": catalogue.load().checks["loaded"]}):
+        if finding.standing == "measured":
+            raise Refused(finding.summary, "mailmend apply brings what is saved to the running Postfix first")
+
+
 def _applied(here: Here, plan: Plan, case: Case, findings: tuple[Finding, ...], progress: Progress) -> Fixed:
     from mailmend.system import transaction
     from mailmend.system.history import History
@@ -88,11 +102,12 @@ def _applied(here: Here, plan: Plan, case: Case, findings: tuple[Finding, ...], 
     assert plan.chosen is not None  # noqa: S101  (the caller has looked)
     # A process's start is known to a hundredth of a second; an activation is never quicker than that.
     since = here.probe.ask(Now()).at - timedelta(milliseconds=100)
+    log = here.probe.ask(LogLines(since)).known
     expectations = (
         *plan.chosen.expectations,
-        *verify.running(plan.activation, since),
+        *verify.running(plan.activation, since, log=log),
         *verify.untouched_listeners(plan, here.probe),
-        verify.delivered(case, "any", since),
+        *([verify.delivered(case, "any", since)] if log else []),
     )
     listeners = verify.listeners_as_they_are(here.probe)
 

@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from mailmend.facts.case import Case
 from mailmend.facts.identity import forward_confirmed
 from mailmend.facts.looking import answer
+from mailmend.facts.mx import same_address
 from mailmend.facts.senders import senders
 from mailmend.facts.settings import value
 from mailmend.facts.source import Source, used
@@ -61,8 +62,9 @@ def _identity(sources: list[Source], probe: Probe) -> Iterator[Change]:
         yield Change("dns", f"{reverse} PTR", " ".join(before) or None, f"{helo}.", "none")
         forward = "AAAA" if source.family == "ipv6" else "A"
         there = answer(probe, Records(helo.lower(), forward)).records  # type: ignore[arg-type]
-        if ip not in there:
-            yield Change("dns", f"{helo} {forward}", " ".join(there) or None, ip, "none")
+        if not any(same_address(ip, record) for record in there):
+            # One address more for the name: those that stand there, the MX's perhaps, stay.
+            yield Change("dns", f"{helo} {forward}", None, ip, "none")
 
 
 def _authentication(sources: list[Source], scope: Scope, probe: Probe) -> Iterator[Change]:
@@ -81,16 +83,7 @@ def _authentication(sources: list[Source], scope: Scope, probe: Probe) -> Iterat
 
 
 def with_addresses(record: str | None, sources: list[Source]) -> str:
-    """The SPF record with the addresses listed before its `all` or `redirect=`; a new one where there is none."""
+    """The SPF record with the addresses listed first, where they cost no look-up; a new one where there is none."""
     wanted = [f"{'ip6' if s.family == 'ipv6' else 'ip4'}:{s.outward}" for s in sources]
     terms = record.split() if record else ["v=spf1", "~all"]
-    wanted = [term for term in dict.fromkeys(wanted) if term not in terms]
-    last = next(
-        (
-            i
-            for i, t in enumerate(terms)
-            if t.lower().lstrip("+-~?") == "all" or t.lower().startswith("redirect=")
-        ),
-        len(terms),
-    )
-    return " ".join([*terms[:last], *wanted, *terms[last:]])
+    return " ".join([terms[0], *(term for term in dict.fromkeys(wanted) if term not in terms), *terms[1:]])

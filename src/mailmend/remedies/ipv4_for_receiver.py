@@ -44,9 +44,9 @@ def propose(case: Case, probe: Probe) -> Proposal:
         override = written(probe, PARAMETER, service)
         if _overridden(probe, service) and ours not in (override or "").replace(",", " ").split():
             target = f"{service}/{PARAMETER}"
-            changes.append(
-                Change("override", target, override, _prepend(ours, override).replace(" ", ""), "reload")
-            )
+            # Without white space the value fits a plain `-o name=value`; what has some keeps every blank.
+            glue = ", " if any(letter.isspace() for letter in override or "") else ","
+            changes.append(Change("override", target, override, _prepend(ours, override, glue), "reload"))
     return Proposal(
         ID,
         EFFECT,
@@ -81,9 +81,10 @@ def merged(before: str | None, lines: tuple[str, ...]) -> str:
     return head + "".join(f"{line}\n" for line in missing)
 
 
-def _prepend(ours: str, existing: str | None) -> str:
-    """Ours first: the first table that has an answer decides (postconf(5))."""
-    return f"{ours}, {existing.strip()}" if existing and existing.strip() else ours
+def _prepend(ours: str, existing: str | None, glue: str = ", ") -> str:
+    """Ours first: the first table that has an answer decides (postconf(5)). What stands there stays as it is."""
+    there = (existing or "").strip()
+    return f"{ours}{glue}{there}" if there else ours
 
 
 def _overridden(probe: Probe, service: str) -> bool:
@@ -95,7 +96,11 @@ def _overridden(probe: Probe, service: str) -> bool:
 def _expectations(case: Case) -> Iterator[Expectation]:
     for recipient in case.recipients:
         yield Expectation(
-            "client", "client-family", recipient, "ipv4", f"the smtp client tries only IPv4 for {recipient}"
+            "client",
+            "client-ignores",
+            recipient,
+            "AAAA",
+            f"the smtp client ignores IPv6 addresses for {recipient}",
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mailmend.facts.case import Case, Way, written
-from mailmend.facts.hazards import ipv4_out, ipv6_literals
+from mailmend.facts.hazards import ipv4_out, ipv6_literals, sender_dependent
 from mailmend.facts.services import service as entry_of
 from mailmend.facts.settings import value
 from mailmend.model import Change, Effect, Expectation, Objection, Probe, Proposal
@@ -107,15 +107,28 @@ def _table(before: str | None, ways: tuple[Way, ...]) -> str:
 
 
 def _expectations(case: Case) -> Iterator[Expectation]:
-    for recipient in case.recipients:
+    for way in case.ways:
+        clone = f"{clone_name(way.service)}/unix"
         yield Expectation(
-            "client", "client-family", recipient, "ipv4", f"the smtp client tries only IPv4 for {recipient}"
+            "saved", "routed", way.recipient, clone, f"mail to {way.recipient} leaves by {clone}"
         )
+        yield Expectation("saved", "setting-is", f"{clone}/inet_protocols", "ipv4", f"{clone} uses IPv4 only")
+    for recipient in case.recipients:
+        says = f"the smtp client tries only IPv4 for {recipient}"
+        yield Expectation("client", "client-family", recipient, "ipv4", says)
 
 
 def _objections(case: Case, probe: Probe) -> Iterator[Objection]:
     types = probe.ask(MapTypes())
     if types.answer is not None and "texthash" not in types.answer:
         yield Objection("this Postfix has no texthash tables", "mailmend fix --remedy ipv4-client")
+    for service in case.services:
+        there = entry_of(probe, f"{clone_name(service)}/unix")
+        if there is not None and dict(there.overrides).get("inet_protocols") != "ipv4":
+            yield Objection(
+                f"master.cf has another {clone_name(service)}/unix, which does not speak IPv4 only",
+                "rename that service first, or choose ipv4-for-receiver",
+            )
+    yield from sender_dependent(probe)
     yield from ipv6_literals(probe)
     yield from ipv4_out(case, probe)

@@ -19,7 +19,9 @@ def choose(proposals: Sequence[Proposal], remedy: str | None) -> tuple[Proposal 
     """
     if remedy is not None:
         named = next(p for p in proposals if p.remedy == remedy)
-        return (None, named.objections[0].reason) if named.blocked else (named, "the operator's choice")
+        if named.forbidden:
+            return None, next(o.reason for o in named.objections if o.blocking and not o.overridable)
+        return named, "the operator's choice"
     by_id = {p.remedy: p for p in proposals}
     weighed = [by_id[name] for name in ORDER if name in by_id]
     for place, proposal in enumerate(weighed):
