@@ -40,6 +40,11 @@ class Catalogue:
         return receivers.load()
 
     @cached_property
+    def receiver_names(self) -> Mapping[str, str]:
+        """What people call a receiver, by its id."""
+        return {receiver.id: receiver.name for receiver in self.receivers}
+
+    @cached_property
     def checks(self) -> Mapping[str, ModuleType]:
         return _modules("checks", ("CAUSES", "check"))
 

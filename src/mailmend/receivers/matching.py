@@ -137,18 +137,23 @@ def match(delivery: Delivery, receivers: Sequence[Receiver]) -> Match | None:
     words tell whose the reply is, on any, if enough of their words agree. A refusal by the own server is read by
     software's and everybody's rules alone, whoever was refused.
     """
-    if delivery.reply is None:
-        return None
+    return read(delivery, receivers)[1]
+
+
+def read(delivery: Delivery, receivers: Sequence[Receiver]) -> tuple[Receiver | None, Match | None]:
+    """Who refused, as `of` says or the match, and the match."""
     book = _book(receivers)
-    words = squeeze(delivery.reply.text)
-    within = book.index.within(words)
+    words = squeeze(delivery.reply.text) if delivery.reply else ""
+    within = book.index.within(words) if words else []
     own = delivery.severity == "rejected-inbound"
     receiver = None if own else _of(delivery, book, within)
+    if delivery.reply is None:
+        return receiver, None
     anybody = receiver is None and not own and not (delivery.relay and delivery.relay.host)
     found = best(_candidates(book, within, receiver, anybody), receiver, delivery.reply, words)
-    if len({m.rule.cause for m in found}) != 1:
-        return None
-    return found[0]
+    if not found or (len(found) > 1 and len({m.rule.cause for m in found}) > 1):
+        return receiver, None
+    return receiver or found[0].receiver, found[0]
 
 
 def _candidates(

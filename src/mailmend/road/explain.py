@@ -46,12 +46,13 @@ def _explain(delivery: Delivery, catalogue: Catalogue) -> Refusal:
     settled = delivery.notice or _BY_SEVERITY.get(delivery.severity)
     own = delivery.severity == "rejected-inbound"
     # Why the own server refused is worth a word in the sentence, too.
-    found = receivers.match(_worded(delivery), catalogue.receivers) if own or not settled else None
-    who = (found and found.receiver) or receivers.of(delivery, catalogue.receivers)
+    who, found = receivers.read(_worded(delivery), catalogue.receivers)
+    if settled and not own:
+        found = None
     rule = found.rule if found and not own else None
     return Refusal(
         delivery=delivery,
-        receiver=who.id if who and not own else None,
+        receiver=who.id if who else None,
         cause=rule.cause if rule else settled or _unexplained(delivery),
         ambiguous=rule.ambiguous if rule else (),
         who=(),
@@ -131,20 +132,24 @@ def _finish(refusal: Refusal, catalogue: Catalogue) -> Refusal:
 
 def _summary(page: Cause, refusal: Refusal, catalogue: Catalogue) -> str:
     delivery = refusal.delivery
-    words = delivery.reply.text if delivery.reply else ""
-    sender = (delivery.sender or "").rpartition("@")[2]
-    return (page.summary or "{receiver}: " + page.title).format(
+    sentence = page.summary or "{receiver}: " + page.title
+    return sentence.format(
         receiver=_receiver(refusal, catalogue),
         source=delivery.source_ip or "this host's address",
-        domain=reply.domain(words) or sender or "the sender's domain",
+        domain=_domain(delivery) if "{domain}" in sentence else "",
         recipient=delivery.recipient or "the recipient",
     )
 
 
+def _domain(delivery: Delivery) -> str:
+    """The domain that the reply is about: as it says itself, or else the sender's."""
+    named = reply.domain(delivery.reply.text) if delivery.reply else None
+    return named or (delivery.sender or "").rpartition("@")[2] or "the sender's domain"
+
+
 def _receiver(refusal: Refusal, catalogue: Catalogue) -> str:
-    known = next((r.name for r in catalogue.receivers if r.id == refusal.receiver), None)
     relay = refusal.delivery.relay
-    return known or (relay.host if relay and relay.host else "the receiver")
+    return catalogue.receiver_names.get(refusal.receiver or "") or (relay.host if relay and relay.host else "the receiver")
 
 
 def _unknown(refusal: Refusal) -> str:
