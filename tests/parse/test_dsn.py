@@ -7,28 +7,28 @@ from pathlib import Path
 import pytest
 
 from mailmend.model import ParseError, Relay
-from mailmend.parse import dsn
+from mailmend.parse import bounce, dsn
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 REFUSED = (SAMPLES / "forward-refused.eml").read_text()
 
 
 def test_a_letter_that_quotes_a_bounce_is_no_bounce() -> None:
-    assert dsn.parse((SAMPLES / "letter-that-quotes-a-bounce.eml").read_text()) == ()
+    assert bounce.parse((SAMPLES / "letter-that-quotes-a-bounce.eml").read_text()) == ()
 
 
 def test_text_is_no_bounce() -> None:
-    assert dsn.parse("Final-Recipient is what I should look for, they said.") == ()
+    assert bounce.parse("Final-Recipient is what I should look for, they said.") == ()
 
 
 def test_a_bounce_within_the_returned_message_is_about_something_else() -> None:
     inner = REFUSED.replace("reader@example.com", "long-ago@example.com").replace("4F1A22B3C4D", "INNER")
     outer = REFUSED.replace("See you on Monday.", inner)
-    assert [d.recipient for d in dsn.parse(outer)] == ["reader@example.com", "other@example.com"]
+    assert [d.recipient for d in bounce.parse(outer)] == ["reader@example.com", "other@example.com"]
 
 
 def test_each_recipient_has_its_own_refusal() -> None:
-    first, second = dsn.parse(REFUSED)
+    first, second = bounce.parse(REFUSED)
     assert (first.severity, first.recipient, first.original_recipient) == (
         "bounced",
         "reader@example.com",
@@ -44,13 +44,13 @@ def test_each_recipient_has_its_own_refusal() -> None:
 
 
 def test_the_replys_own_status_wins_over_the_reports() -> None:
-    second = dsn.parse(REFUSED)[1]
+    second = bounce.parse(REFUSED)[1]
     assert second.reply is not None
     assert second.reply.status == "5.7.26"  # the report's Status is 5.0.0
 
 
 def test_a_null_sender_is_known_to_be_null() -> None:
-    [first, _] = dsn.parse(
+    [first, _] = bounce.parse(
         REFUSED.replace("X-Postfix-Sender: rfc822; anna@example.net", "X-Postfix-Sender: rfc822;")
     )
     assert first.sender == ""
@@ -62,7 +62,7 @@ def test_a_bounce_forwarded_as_an_attachment_is_found() -> None:
         'Content-Type: multipart/mixed; boundary="w"\n\n--w\nContent-Type: text/plain\n\nsee below\n'
         f"--w\nContent-Type: message/rfc822\n\n{REFUSED}\n--w--\n"
     )
-    assert len(dsn.parse(letter)) == 2
+    assert len(bounce.parse(letter)) == 2
 
 
 def test_an_internationalised_report_in_base64_is_read() -> None:
@@ -79,15 +79,15 @@ def test_an_internationalised_report_in_base64_is_read() -> None:
         "--b\nContent-Type: message/global-delivery-status\nContent-Transfer-Encoding: base64\n\n"
         f"{base64.encodebytes(report.encode()).decode()}\n--b--\n"
     )
-    [found] = dsn.parse(text)
+    [found] = bounce.parse(text)
     assert found.recipient == "jörg@example.com"
 
 
 def test_a_delay_is_deferred_and_a_success_is_delivered() -> None:
-    [delivered] = dsn.parse((SAMPLES / "delivered.eml").read_text())
+    [delivered] = bounce.parse((SAMPLES / "delivered.eml").read_text())
     assert delivered.severity == "delivered"
     delayed = REFUSED.replace("Action: failed", "Action: delayed")
-    assert {d.severity for d in dsn.parse(delayed)} == {"deferred"}
+    assert {d.severity for d in bounce.parse(delayed)} == {"deferred"}
 
 
 def test_parts_within_parts_without_end_are_refused_with_a_reason() -> None:
@@ -95,7 +95,7 @@ def test_parts_within_parts_without_end_are_refused_with_a_reason() -> None:
         f"Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n" for n in range(1000)
     )
     with pytest.raises(ParseError, match="nested more than 20 deep"):
-        dsn.parse(nested)
+        bounce.parse(nested)
 
 
 def test_a_report_on_thousands_of_recipients_is_refused_with_a_reason() -> None:
@@ -111,3 +111,12 @@ def test_a_status_that_is_none_is_not_taken_for_one() -> None:
     [right] = dsn.report(report.format("5.1.1 (bad destination mailbox)"))
     assert right.reply is not None
     assert right.reply.status == "5.1.1"
+
+
+def test_a_name_of_x400_gives_way_to_the_address_that_was_written_to() -> None:
+    [found] = dsn.report(
+        "Reporting-MTA: x400; mta relay in /PRMD=example/ADMD= /C=GB/\n\n"
+        "Original-Recipient: rfc822; reader@example.org\n"
+        "Final-Recipient: x400; /S=reader/O=example/PRMD=example/C=GB/\nAction: failed\nStatus: 4.4.7\n"
+    )
+    assert (found.recipient, found.original_recipient) == ("reader@example.org", None)

@@ -16,8 +16,9 @@ from mailmend.parse import message, reply
 if TYPE_CHECKING:
     from datetime import datetime
 
-REPORT_CAP = 512 * 1024  # characters: some thousand recipients
-WORDS_CAP = 512 * 1024
+REPORT_CAP = 512 * 1024  # characters
+RECIPIENTS_CAP = 2000
+WORDS_CAP = 256 * 1024
 
 _ACTIONS: dict[str, Severity] = {
     "failed": "bounced",
@@ -29,46 +30,29 @@ _ACTIONS: dict[str, Severity] = {
     "deliverable": "delivered",
 }
 _STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
-_ENCLOSED = ("message/rfc822", "message/global")
 _UNICODE = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?![\d.])")
+_X400 = re.compile(r"/[A-Za-z0-9-]{1,20}=")
 _ABOUT = re.compile(r"\s{0,80}<([^<>\s]{1,320})>")
 _EXPANDED = re.compile(r"\(expanded from <([^<>\s]{1,320})>\)")
 _AT_HOST = re.compile(r"\bhost ([^\s\[\]]{1,255}) ?\[([0-9A-Fa-f:.]{2,45})\]")
 
 
-def parse(text: str) -> tuple[Delivery, ...]:
-    """The deliveries that the message *text* reports; () where it is a message but no such report.
-
-    A report that somebody forwarded as an attachment is found; one inside the message that a report
-    returns is not: it is about something else. Raises ParseError beyond the caps of parse/message.py.
-    """
-    whole = message.read(text)
-    return of(whole) if whole else ()
-
-
-def of(whole: message.Part, depth: int = 0) -> tuple[Delivery, ...]:
-    """As `parse`, for a message already read."""
-    leaves = message.parts(whole)
+def of(leaves: tuple[message.Part, ...], said: str) -> tuple[Delivery, ...]:
+    """What the reports among the parts of a message tell; *said* is its text for people. () without any report."""
     statuses = [leaf for leaf in leaves if leaf.type in _STATUS_TYPES]
-    if statuses:
-        words = next((message.text(leaf) for leaf in leaves if leaf.type == "text/plain"), "")
-        return tuple(d for leaf in statuses for d in report(message.text(leaf), words))
-    if depth >= 2:  # a bounce forwarded as an attachment, perhaps once more
-        return ()
-    enclosed = [message.read(message.text(leaf)) for leaf in leaves if leaf.type in _ENCLOSED]
-    return tuple(d for inner in enclosed if inner for d in of(inner, depth + 1))
+    return tuple(d for leaf in statuses for d in report(message.text(leaf), said))
 
 
-def report(status: str, words: str = "") -> tuple[Delivery, ...]:
-    """The deliveries of a message/delivery-status body; *words* is the notification people read."""
+def report(status: str, said: str = "") -> tuple[Delivery, ...]:
+    """The deliveries of a message/delivery-status body; *said* is the notification people read."""
     if len(status) > REPORT_CAP:
         raise ParseError(f"a delivery report of more than {REPORT_CAP // 1024} KB")
     paragraphs = [message.fields(p) for p in re.split(r"\n[ \t]*\n", status) if p.strip()]
     about = next((p for p in paragraphs if "final-recipient" not in p), {})
     if paragraphs and "reporting-mta" in paragraphs[0]:
         about = paragraphs[0]
-    told = _sentences(words[:WORDS_CAP])
+    told = _sentences(said[:WORDS_CAP])
     return tuple(
         _delivery(fields, about, told)
         for fields in paragraphs
@@ -76,10 +60,10 @@ def report(status: str, words: str = "") -> tuple[Delivery, ...]:
     )
 
 
-def _sentences(words: str) -> dict[str, str]:
+def _sentences(said: str) -> dict[str, str]:
     """The paragraphs that begin with a recipient (`<user@example.org>: host ...`), by recipient."""
     found: dict[str, str] = {}
-    for paragraph in re.split(r"\n[ \t]*\n", words):
+    for paragraph in re.split(r"\n[ \t]*\n", said):
         begins = _ABOUT.match(paragraph)
         if begins:
             found.setdefault(begins[1], paragraph.strip("\n")[: reply.LONGEST])
@@ -89,6 +73,8 @@ def _sentences(words: str) -> dict[str, str]:
 def _delivery(fields: dict[str, str], about: dict[str, str], told: dict[str, str]) -> Delivery:
     recipient = _address(fields.get("final-recipient") or fields.get("original-recipient", ""))
     original = _address(fields.get("original-recipient", "")) or None
+    if original and _X400.match(recipient):  # a name that nobody wrote to, and no rule knows
+        recipient, original = original, None
     sentence = told.get(recipient, "")
     diagnostic = fields.get("diagnostic-code", "")
     kind, _, rest = diagnostic.partition(";")

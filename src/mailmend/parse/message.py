@@ -1,16 +1,17 @@
 """A mail message -> its headers and parts (RFC 5322, RFC 2045), within bounds that no sender can stretch.
 
 The standard library's reader is not used: a hostile message holds it for half a minute or runs it out of
-stack. This one knows what a bounce needs: unfolded headers, boundaries, base64 and quoted-printable.
+stack. This one knows what a bounce needs: unfolded headers, boundaries, transfer encodings, character sets.
+A message is a `str` whose bytes that are no UTF-8 are kept as surrogates until a part says what they are.
 """
 
 from __future__ import annotations
 
-import binascii
 import re
 from dataclasses import dataclass
 
 from mailmend.model import ParseError
+from mailmend.parse import words
 
 HEADERS_CAP = 64 * 1024
 HEADER_CAP = 8 * 1024
@@ -19,9 +20,8 @@ DEPTH_CAP = 20
 
 _HEADER = re.compile(r"([A-Za-z][A-Za-z0-9_-]{0,99}+)[ \t]*+:[ \t]*+(.*)", re.DOTALL)
 _FOLD = re.compile(r"\n[ \t]+")
+_UNFOLDED = re.compile(r"\n(?=(?:boundary|charset|name|filename) ?=)")  # seen where a gateway lost the blank
 _MBOX = re.compile(r"\n*>?From \S[^\n]*\n")
-_BOUNDARY = re.compile(r';\s*boundary\s*=\s*(?:"([^"]{1,200})"|([^\s;"]{1,200}))', re.IGNORECASE)
-_CHARSET = re.compile(r';\s*charset\s*=\s*"?([A-Za-z0-9._:-]{1,40})', re.IGNORECASE)
 _OF_A_MESSAGE = frozenset(
     ("received", "return-path", "delivered-to", "from", "to", "subject", "date", "message-id", "content-type")
 )
@@ -36,7 +36,7 @@ class Part:
 
     def header(self, name: str) -> str:
         """The first header of that name, unfolded; "" where there is none."""
-        return next((value for key, value in self.headers if key == name.lower()), "")
+        return next((value for key, value in self.headers if key == name), "")
 
     @property
     def type(self) -> str:
@@ -63,13 +63,14 @@ def _part(text: str) -> Part:
         if _HEADER.match(head[:HEADER_CAP]) is None:
             return Part((), text)
         raise ParseError(f"line 1: a header block of more than {HEADERS_CAP // 1024} KB")
-    headers = []
-    for row in _FOLD.sub(" ", head).split("\n"):
-        found = _HEADER.match(row[:HEADER_CAP])
-        if found is None:
-            return Part((), text)
-        headers.append((found[1].lower(), found[2].strip()))
-    return Part(tuple(headers), body)
+    head = head if is_clean(head) else words.decoded(_bytes(head), None)
+    rows = _UNFOLDED.sub(" ", _FOLD.sub(" ", head)).split("\n")
+    found = [_HEADER.match(row[:HEADER_CAP]) for row in rows]
+    broken = found.count(None)
+    # Gateways break a line of the headers now and then; a text has no such beginning, and more such lines.
+    if found[0] is None or 4 * broken > len(found):
+        return Part((), text)
+    return Part(tuple((row[1].lower(), row[2].strip()) for row in found if row), body)
 
 
 def fields(text: str) -> dict[str, str]:
@@ -101,29 +102,48 @@ def parts(whole: Part) -> tuple[Part, ...]:
 
 
 def _divide(part: Part) -> tuple[Part, ...]:
-    named = _BOUNDARY.search(part.header("content-type"))
-    if named is None:
+    boundary = words.parameter(part.header("content-type"), "boundary")
+    if boundary is None:
         return (Part((("content-type", "text/plain"),), part.body),)
-    boundary = re.escape((named[1] or named[2]).rstrip())
-    pieces = re.split(
-        rf"^--{boundary}(?:--)?[ \t]*$\n?", part.body, maxsplit=PARTS_CAP + 1, flags=re.MULTILINE
-    )
-    return tuple(_part(piece) for piece in pieces[1:] if piece.strip("\n"))
+    found = [piece for piece in _pieces(f"\n{part.body}", f"\n--{boundary.rstrip()}") if piece.strip("\n")]
+    # What has no such boundary in it was cut or rewritten on its way, and is still to be read.
+    return tuple(map(_part, found)) or (Part((("content-type", "text/plain"),), part.body),)
 
 
-def text(part: Part) -> str:
-    """The body with its transfer encoding and character set undone; what cannot be decoded is marked."""
+def _pieces(body: str, delimiter: str) -> list[str]:
+    """What stands between the delimiter lines of *body*; a line that only begins as one divides nothing."""
+    found: list[str] = []
+    for piece in body.split(delimiter, PARTS_CAP + 2)[1:]:
+        ends, newline, rest = piece.partition("\n")
+        if ends.rstrip(" \t") in ("", "--"):
+            found.append(rest)
+        elif found:
+            found[-1] += f"{delimiter}{ends}{newline}{rest}"
+    return found
+
+
+def text(part: Part, most: int | None = None) -> str:
+    """The body (its first *most* characters) with its encodings undone; what cannot be decoded is marked."""
     encoding = part.header("content-transfer-encoding").lower()
-    if encoding not in ("base64", "quoted-printable"):
-        return part.body
-    raw = part.body.encode("utf-8", "surrogateescape")
+    body = part.body if most is None else part.body[:most]
+    charset = words.parameter(part.header("content-type"), "charset")
+    coded = encoding in ("base64", "quoted-printable")
+    if not coded and body.isascii() and "\x1b" not in body:
+        return body
+    if not coded and (charset or "utf-8").lower() == "utf-8" and is_clean(body):
+        return body
+    decoded = words.decoded(words.untransferred(_bytes(body), encoding), charset)
+    return decoded.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def is_clean(body: str) -> bool:
+    """Whether *body* holds no byte that was not UTF-8."""
     try:
-        decoded = binascii.a2b_base64(raw) if encoding == "base64" else binascii.a2b_qp(raw)
-    except binascii.Error:
-        return part.body
-    charset = _CHARSET.search(part.header("content-type"))
-    try:
-        words = decoded.decode(charset[1] if charset else "utf-8", "replace")
-    except LookupError:
-        words = decoded.decode("utf-8", "replace")
-    return words.replace("\r\n", "\n").replace("\r", "\n")
+        body.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _bytes(body: str) -> bytes:
+    return body.encode("utf-8", "surrogateescape")

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mailmend.model import Delivery, ParseError
-from mailmend.parse import dsn, maillog, mailq, message, prose
+from mailmend.parse import bounce, dsn, html, maillog, mailq, message, prose, trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,11 +21,6 @@ LARGEST_PROSE = 256 * 1024  # characters of what is neither a message nor a log
 MOST = 20_000  # deliveries
 
 _QUOTED = re.compile(r"^[ \t]?(?:> ?)+", re.MULTILINE)
-_TAG = re.compile(
-    r"</?(?:p|br|div|span|b|i|u|pre|blockquote|html|head|body|a|td|tr|th|table|tbody|font|code|tt|strong|em|li|ul)"
-    r"(?:\s[^<>]{0,500})?/?>",
-    re.IGNORECASE,
-)
 _STATUS_FIELD = re.compile(
     r"^[ \t]*(?:Reporting-MTA|Final-Recipient): ?[A-Za-z0-9-]+;", re.MULTILINE | re.IGNORECASE
 )
@@ -33,14 +28,6 @@ _LOGGED = re.compile(
     r"^\s{0,8}(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d|[\w.-]{1,64} +\| )"
 )
 _TELLING = ("status=", "reject:", "from=<", " said: ", "refused to talk to me")
-_MAILER = re.compile(
-    r"mailer-?daemon|postmaster@|mail delivery (?:sub)?system|mail administrator", re.IGNORECASE
-)
-_RETURNED = re.compile(
-    r"undeliver|failure notice|delivery (?:status|failure|failed)|returned (?:mail|to sender)"
-    r"|could not be delivered",
-    re.IGNORECASE,
-)
 
 
 def deliveries(data: bytes) -> tuple[Delivery, ...]:
@@ -61,17 +48,19 @@ def deliveries(data: bytes) -> tuple[Delivery, ...]:
 def _deliveries(text: str) -> tuple[Delivery, ...]:
     whole = message.read(text)
     if whole:
-        return dsn.of(whole) or (_returned(whole) if _is_returned(whole) else ())
+        return bounce.of(whole)
+    if not message.is_clean(text):
+        text = text.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
     field = _STATUS_FIELD.search(text)
     if field:
         return dsn.report(_dedented(text[field.start() :]), text[: field.start()])
-    logged = mailq.deliveries(text) or _log(text)
+    logged = mailq.deliveries(text) or trace.deliveries(text) or _log(text)
     if not logged and len(text) > LARGEST_PROSE:
         raise ParseError(
             f"{len(text) // 1024} KB of text that is neither a message nor a log or queue with deliveries in it",
             "give the part that has the refusal",
         )
-    return logged or prose.deliveries(_untagged(text))
+    return logged or prose.deliveries(html.text(text) if html.looks_like(text) else text)
 
 
 def _text(data: bytes) -> str:
@@ -85,10 +74,8 @@ def _text(data: bytes) -> str:
         nul = data.find(b"\0")
         if data[:2] == b"\x1f\x8b" or nul >= 0:
             raise ParseError(f"byte {max(nul, 0)}: binary, not text", "give a message, log lines or a reply")
-        try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = data.decode("cp1252", "replace")
+        # Bytes that are no UTF-8 are kept until it is known which part of a message they belong to.
+        text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
     controls = _CONTROLS.search(text)
     if controls:
         raise ParseError(
@@ -109,37 +96,11 @@ def _unquoted(text: str) -> str:
     return _QUOTED.sub("", text) if 2 * quoted >= len(lines) else text
 
 
-def _untagged(text: str) -> str:
-    if _TAG.search(text) is None and "&" not in text:
-        return text
-    from html import unescape
-
-    return unescape(_TAG.sub("\n", text))
-
-
 def _dedented(text: str) -> str:
     """*text* without the indentation that its first line has in common with the others."""
     first = text.split("\n", 1)[0]
     margin = first[: len(first) - len(first.lstrip())]
     return text.replace(f"\n{margin}", "\n").lstrip() if margin else text
-
-
-def _is_returned(whole: message.Part) -> bool:
-    """Whether the headers say that a mail system wrote this message."""
-    if whole.header("x-failed-recipients"):
-        return True
-    by_a_mailer = _MAILER.search(whole.header("from")) or whole.header("return-path") == "<>"
-    return bool(by_a_mailer and _RETURNED.search(whole.header("subject")))
-
-
-def _returned(whole: message.Part) -> tuple[Delivery, ...]:
-    """A bounce that has no delivery status: what its first text says, up to the message returned."""
-    leaf = next((part for part in message.parts(whole) if part.type == "text/plain"), None)
-    found = prose.deliveries(message.text(leaf)) if leaf else ()
-    failed = whole.header("x-failed-recipients") or None
-    if failed and len(found) == 1 and found[0].recipient is None:
-        return (replace(found[0], recipient=failed),)
-    return found
 
 
 def _log(text: str) -> tuple[Delivery, ...]:
