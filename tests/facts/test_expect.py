@@ -13,7 +13,8 @@ from mailmend.model import CannotLook, Delivery, Expectation, Layer, Relay, Repl
 from mailmend.system.probe import Live
 
 NOW = datetime(2026, 1, 3, 12, 0, tzinfo=UTC)
-EARLIER, LATER = NOW - timedelta(minutes=1), NOW + timedelta(minutes=1)
+EARLIER, LATER = NOW - timedelta(minutes=1), NOW + timedelta(minutes=5)
+AT_ONCE = NOW + timedelta(seconds=3)
 
 
 def verdict(
@@ -117,6 +118,7 @@ CUT_OFF = Delivery(
             {q.Records: q.DnsAnswer((), True, False)},
             "pending",
         ),
+        ("delivered", GOOGLE, SINCE, log(count("bounced", "ipv6", AT_ONCE, "5.7.1", REFUSED)), "pending"),
         # What holds.
         ("setting-is", "smtp/unix/inet_protocols", "ipv4", {q.Setting: WRITTEN}, "holds"),
         ("setting-is", "x", "$y/z, b", {q.Setting: q.SettingValue("/y/z, b", "$y/z, b")}, "holds"),

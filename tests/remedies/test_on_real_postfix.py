@@ -113,6 +113,7 @@ def test_the_operators_own_filter_stays_behind_ours(lab: Any, relay: Any) -> Non
 def test_an_override_in_master_cf_does_not_win_in_silence(lab: Any, relay: Any) -> None:
     server = relay()
     server.run(["postconf", "-P", "smtp/unix/smtp_dns_reply_filter="])
+    server.run(["touch", "-d", "1 minute ago", "/etc/postfix/master.cf"])
     server.reload()
     fix(server, "--remedy", "ipv4-for-receiver")
     assert families(lab) == {("sent", "ipv4")}
@@ -223,3 +224,55 @@ def test_a_fix_that_does_not_prove_itself_is_taken_back_and_says_why(relay: Any)
     assert config(server) == before
     history = json.loads(server.mailmend("--json", "history").stdout)
     assert history["records"][0]["state"] == "rolled-back"
+
+
+def test_a_fix_holds_while_mail_is_pouring_through(lab: Any, relay: Any) -> None:
+    """What the old clients still bounce after the change is not the new ones' doing."""
+    server = relay()
+    lab.outcomes(lab.send(count=8))
+    poured = lab.send(count=40, gap=0)
+    fixed = fix(server)
+    assert fixed["state"] == "kept"
+    assert fixed["plan"]["remedy"] == "ipv4-for-receiver"
+    lab.outcomes(poured)
+    assert families(lab) == {("sent", "ipv4")}
+
+
+def test_an_unloaded_edit_of_somebody_else_is_not_brought_to_life(relay: Any) -> None:
+    server = relay()
+    server.write("/etc/postfix/main.cf", server.read("/etc/postfix/main.cf") + "message_size_limit = 1\n")
+    before = config(server)
+    refused = fix(server, "--remedy", "ipv4-for-receiver", code=4)
+    assert "mailmend apply" in refused["error"]["next_step"]
+    assert config(server) == before
+
+
+def test_a_destination_with_ipv6_alone_is_refused_to_every_ipv4_remedy(relay: Any) -> None:
+    server = relay()
+    before = config(server)
+    for remedy in ("ipv4-for-receiver", "ipv4-transport", "ipv4-client", "ipv4-only"):
+        refused = fix(server, "--remedy", remedy, "v6only.example", code=4)
+        assert "IPv4 address" in refused["error"]["reason"]
+    assert config(server) == before
+
+
+def test_a_sender_with_a_transport_of_its_own_is_looked_after(lab: Any, relay: Any) -> None:
+    by_sender = {"sender_dependent_default_transport_maps": "texthash:/etc/postfix/by_sender"}
+    server = relay(
+        main={**IPV6_FIRST, **by_sender},
+        files={"/etc/postfix/by_sender": "@sender.example out2:\n"},
+        master_extra="out2 unix - - n - - smtp\n  -o smtp_dns_reply_filter=\n",
+    )
+    lab.outcomes(lab.send(count=2))
+    fix(server)
+    assert families(lab) == {("sent", "ipv4")}
+
+
+def test_a_pattern_that_routes_addresses_is_followed(lab: Any, relay: Any) -> None:
+    server = relay(
+        main={**IPV6_FIRST, "transport_maps": "regexp:/etc/postfix/patterns"},
+        files={"/etc/postfix/patterns": "/@gmail\\.com$/ gmail:\n"},
+        master_extra="gmail unix - - n - - smtp\n  -o smtp_dns_reply_filter=\n",
+    )
+    fix(server, "--remedy", "ipv4-for-receiver")
+    assert families(lab) == {("sent", "ipv4")}

@@ -38,6 +38,8 @@ from mailmend.questions import (
     TrialResult,
 )
 
+# How long a client that was started before a change may still be at its delivery, by the old settings.
+_GRACE = timedelta(seconds=120)
 _DIED = re.compile(r"(?:fatal|panic): |warning: [^ ]+: bad command startup")
 _NOWHERE = re.compile(r"reply filter drops all results|unable to look up host|Host or domain name not found")
 _ADDRESS = re.compile(r"\[([0-9A-Fa-f.:]{3,45})\]")
@@ -246,7 +248,8 @@ def _client_family(expectation: Expectation, probe: Probe) -> Judgement:
 def _delivered(expectation: Expectation, probe: Probe) -> Judgement:
     """*subject* is `suffix,suffix family`; *wanted* the time since which deliveries count.
 
-    Only a refusal for who is sending fails it: spam and unknown users are another matter.
+    Only a refusal for who is sending fails it, and not by a client that was at work before the change: spam,
+    unknown users and the old settings are another matter.
     """
     seen = probe.ask(RecentDeliveries(1))
     if seen.answer is None:
@@ -259,7 +262,9 @@ def _delivered(expectation: Expectation, probe: Probe) -> Judgement:
         if count.last >= since and f".{count.relay_host or ''}".endswith(tuple(suffixes.split(",")))
     ]
     sent = sum(c.count for c in recent if c.status == "sent" and family in (c.family, "any"))
-    refused = [c for c in recent if c.status == "bounced" and refused_for_identity(c)]
+    refused = [
+        c for c in recent if c.last >= since + _GRACE and c.status == "bounced" and refused_for_identity(c)
+    ]
     if refused:
         return _judgement(expectation, "fails", f"refused since: {refused[0].text}", seen)
     if sent:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from mailmend.facts.case import Case
 from mailmend.facts.expect import prove, socket_name
 from mailmend.model import Activation, Expectation, Plan, Probe, Proof, family_of
 from mailmend.questions import Greeting, Listeners
-
-# How long a client that was started before the change may still be at its delivery, by the old settings.
-GRACE = timedelta(seconds=120)
 
 
 def running(activation: Activation, since: datetime, *, log: bool = True) -> tuple[Expectation, ...]:
@@ -61,10 +58,9 @@ def listeners_as_they_are(probe: Probe) -> tuple[Expectation, ...]:
 
 
 def delivered(case: Case, family: str, since: datetime) -> Expectation:
-    """Real mail to the receiver is accepted once the old clients are gone: pending until the log shows some."""
+    """Real mail to the receiver is accepted from now on: pending until the log shows some."""
     hosts = case.suffixes or tuple(f".{host}" for way in case.ways for host in way.hosts)
     subject = f"{','.join(dict.fromkeys(hosts))} {family}"
-    since += GRACE
     return Expectation(
         "delivery", "delivered", subject, since.isoformat(), f"mail to {case.name} is delivered"
     )
