@@ -10,7 +10,9 @@ from mailmend.parse import paste
 from mailmend.road import explain as road
 
 
-def explain(sources: Sequence[tuple[str, bytes]]) -> tuple[Refusal, ...]:
+def explain(
+    sources: Sequence[tuple[str, bytes]], progress: road.Progress | None = None
+) -> tuple[Refusal, ...]:
     """The refusals in *sources* (name, content), taken together: a bounce and its log lines are one.
 
     () where there is no refusal in any. Raises ParseError, naming the source, for what cannot be read.
@@ -22,4 +24,4 @@ def explain(sources: Sequence[tuple[str, bytes]]) -> tuple[Refusal, ...]:
         except ParseError as error:
             place = "standard input" if name == "-" else name
             raise ParseError(f"{place}: {error.reason}", error.next_step) from None
-    return road.explain(deliveries, catalogue.load())
+    return road.explain(deliveries, catalogue.load(), progress)

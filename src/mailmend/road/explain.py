@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
@@ -16,13 +16,19 @@ if TYPE_CHECKING:
 # Deliveries whose meaning is not in the reply: the page of that name says what there is to say.
 _BY_SEVERITY = {"delivered": "delivered-notice", "rejected-inbound": "rejected-inbound"}
 
+Progress = Callable[[int, int], None]
+_A_WHILE = 250  # deliveries between two calls of it
 
-def explain(deliveries: Iterable[Delivery], catalogue: Catalogue) -> tuple[Refusal, ...]:
+
+def explain(
+    deliveries: Iterable[Delivery], catalogue: Catalogue, progress: Progress | None = None
+) -> tuple[Refusal, ...]:
     """One Refusal for each thing that was refused, in the order of *deliveries*.
 
     What says the same thing about the same message and recipient (several attempts, a log line and its
     bounce) is one. What was delivered, and what a server said on the way to it, is told only where
-    nothing was refused. A reply that no rule explains is `unknown`, with what its codes alone say.
+    nothing was refused. A reply that no rule explains is `unknown`, with what its codes alone say. *progress* is
+    called with how many are done, of how many.
     """
     told = list(deliveries)
     over = {d.queue_id for d in told if d.severity != "notice" and d.queue_id}
@@ -30,6 +36,8 @@ def explain(deliveries: Iterable[Delivery], catalogue: Catalogue) -> tuple[Refus
         told = [d for d in told if _refused(d) or (d.severity == "notice" and d.queue_id not in over)]
     merged: dict[tuple[str | None, ...], Refusal] = {}
     for number, delivery in enumerate(told):
+        if progress and number % _A_WHILE == 0:
+            progress(number, len(told))
         refusal = _explain(delivery, catalogue)
         key = _same(refusal, number)
         before = merged.get(key)
@@ -149,7 +157,9 @@ def _domain(delivery: Delivery) -> str:
 
 def _receiver(refusal: Refusal, catalogue: Catalogue) -> str:
     relay = refusal.delivery.relay
-    return catalogue.receiver_names.get(refusal.receiver or "") or (relay.host if relay and relay.host else "the receiver")
+    return catalogue.receiver_names.get(refusal.receiver or "") or (
+        relay.host if relay and relay.host else "the receiver"
+    )
 
 
 def _unknown(refusal: Refusal) -> str:

@@ -7,12 +7,13 @@ found: bytes that are not UTF-8 are lone surrogates (surrogateescape).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mailmend.model import family_of
+from mailmend.road.group import grouped
 
 if TYPE_CHECKING:
     from mailmend.jobs.apply import Applied
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         Reply,
     )
     from mailmend.questions import Listener
+    from mailmend.road.group import Group
 
 Shape = dict[str, Any]
 
@@ -131,12 +133,26 @@ def refusal(told: Refusal) -> Shape:
     }
 
 
-def explanation(refusals: Iterable[Refusal], findings: Iterable[Finding] | None = None) -> Shape:
-    """explain/1; *findings* where the deciding checks were run as well."""
-    content: Shape = {"refusals": [refusal(r) for r in refusals]}
+def explanation(refusals: Sequence[Refusal], findings: Iterable[Finding] | None = None) -> Shape:
+    """explain/1; *findings* where the deciding checks were run as well. `groups` count what is alike."""
+    content: Shape = {
+        "refusals": [refusal(r) for r in refusals],
+        "groups": [group(each) for each in grouped(refusals)],
+    }
     if findings is not None:
         content["findings"] = [finding(f) for f in findings]
     return document("explain", content)
+
+
+def group(alike: Group) -> Shape:
+    """How many refusals one explanation holds for, and the reply of one of them."""
+    return {
+        "cause": alike.cause,
+        "receiver": alike.receiver,
+        "count": len(alike.refusals),
+        "who": list(alike.refusals[0].who),
+        "example": reply(alike.refusals[0].delivery.reply),
+    }
 
 
 def cause(known: Cause) -> Shape:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mailmend.ui import show
 from mailmend.ui.ending import EXIT_PROBLEMS, Outcome
 from mailmend.ui.given import given
-from mailmend.ui.progress import progress
+from mailmend.ui.progress import bar, progress
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,7 +23,8 @@ def explain(files: Sequence[str], host: Callable[[], Here] | None) -> Outcome:
     from mailmend.jobs.explain import explain as job
 
     sources = [(name, given(name)) for name in dict.fromkeys(files) or ("-",)]
-    refusals = job(sources)
+    with bar("explaining") as advance:
+        refusals = job(sources, advance)
     findings: tuple[Finding, ...] | None = None
     if host and refusals:
         from mailmend.jobs.check import decide

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from mailmend.road.group import grouped
 from mailmend.ui.encode import printable
 from mailmend.ui.screens.checking import findings_list
 from mailmend.ui.terminal import (
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mailmend.model import Cause, Finding, Refusal
+    from mailmend.road.group import Group
 
 # Whose move it is (taxonomy: who), as one says it to a person.
 WHO = {
@@ -46,22 +48,65 @@ WHO = {
 SEVERITY = {"bounced": BAD, "rejected-inbound": BAD, "deferred": WARN, "delivered": GOOD, "notice": FAINT}
 _QUOTED = 2000  # characters of a reply, as many as Postfix logs
 _NAMED = 3  # recipients named before the rest are counted
+_IN_FULL = 3  # kinds of refusals that a person reads to the end
+_EXAMPLES = 20  # kinds that are shown with an example
 
 
 def explained(
     target: Console, refusals: Sequence[Refusal], findings: Sequence[Finding] | None, again: str
 ) -> None:
-    """Refusals of one kind are told once; *again* is how the input is named for the next command."""
-    groups = _grouped(refusals)
-    for number, group in enumerate(groups):
-        if number:
-            target.print()
-            target.print(words("─" * min(target.width, 60), FAINT))
-        _group(target, group)
+    """Refusals of one kind are told once; *again* is how the input is named for the next command.
+
+    Few kinds are each explained in full; of many, counts first, then one example of each kind.
+    """
+    alike = _alike(refusals)
+    if len(alike) <= _IN_FULL:
+        for number, group in enumerate(alike):
+            if number:
+                _rule(target)
+            _group(target, group)
+    else:
+        _many(target, grouped(refusals), len(refusals))
     if findings is not None:
         heading(target, "What the checks say")
         findings_list(target, findings)
     _next(target, refusals, findings is not None, again)
+
+
+def _rule(target: Console) -> None:
+    target.print()
+    target.print(words("─" * min(target.width, 60), FAINT))
+
+
+def _many(target: Console, groups: Sequence[Group], total: int) -> None:
+    """The table of what was refused how often, then an example of each with its first step."""
+    causes = len({group.cause for group in groups if group.cause != "unknown"})
+    say(target, words(f"{total} refusals of {causes} causes", STRONG))
+    target.print()
+    rows = [
+        (str(len(group.refusals)).rjust(6), group.cause, group.receiver or "-", _first_who(group))
+        for group in groups
+    ]
+    columns(target, rows, head=("count".rjust(6), "cause", "receiver", "who must act"))
+    for group in groups[:_EXAMPLES]:
+        _rule(target)
+        _example(target, group)
+    if len(groups) > _EXAMPLES:
+        _rule(target)
+        left = groups[_EXAMPLES:]
+        count = sum(len(group.refusals) for group in left)
+        say(target, f"{count} more in {len(left)} kinds that are rarer; --json has them all.")
+
+
+def _example(target: Console, group: Group) -> None:
+    first = group.refusals[0]
+    say(target, words(first.summary or _plain_summary(first), STRONG), first=f"{len(group.refusals)} x  ")
+    for one in group.examples:
+        say(target, _attempt(one), indent=2)
+        if one.delivery.reply:
+            say(target, marked(one), indent=2, first=words("wrote: ", FAINT))
+    if first.steps:
+        numbered(target, first.steps[:1])
 
 
 def nothing(target: Console, names: Sequence[str]) -> None:
@@ -74,7 +119,7 @@ def nothing(target: Console, names: Sequence[str]) -> None:
     )
 
 
-def _grouped(refusals: Iterable[Refusal]) -> list[list[Refusal]]:
+def _alike(refusals: Iterable[Refusal]) -> list[list[Refusal]]:
     """Same receiver, cause, severity and family: one explanation holds for all of them."""
     groups: dict[tuple[object, ...], list[Refusal]] = {}
     for one in refusals:
@@ -103,7 +148,7 @@ def _group(target: Console, group: list[Refusal]) -> None:
     pairs(
         target,
         [
-            ("who must act", "; ".join(WHO.get(who, who) for who in first.who)),
+            ("who must act", _who(first)),
             ("cause", _cause(first)),
             ("decided by", ", ".join(first.checks)),
             ("source", first.source or ""),
@@ -112,6 +157,15 @@ def _group(target: Console, group: list[Refusal]) -> None:
     if first.steps:
         heading(target, "What to do")
         numbered(target, first.steps)
+
+
+def _who(one: Refusal) -> str:
+    return "; ".join(WHO.get(who, who) for who in one.who)
+
+
+def _first_who(group: Group) -> str:
+    who = group.refusals[0].who[:1]
+    return WHO.get(who[0], who[0]) if who else ""
 
 
 def _attempt(one: Refusal) -> Text:

@@ -1,0 +1,47 @@
+"""Refusals -> groups that one explanation holds for: by cause and receiver, the most frequent first, the unknown last."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mailmend.model import Refusal
+
+# What differs between two replies that say the same: addresses, numbers, ids of a message.
+_OWN = re.compile(r"\S*@\S+|\b[0-9A-Fa-f:.]*\d[\w:.-]*")
+
+
+_SHOWN = 3  # examples of what no rule explains: each may be something else
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Refusals of one cause by one receiver; *examples* are those of them that show what they are."""
+
+    cause: str
+    receiver: str | None
+    refusals: tuple[Refusal, ...]
+
+    @property
+    def examples(self) -> tuple[Refusal, ...]:
+        """The first; of what no rule explains a few that differ in more than addresses and numbers."""
+        if self.cause != "unknown":
+            return self.refusals[:1]
+        return tuple({_template(one): one for one in reversed(self.refusals)}.values())[: -_SHOWN - 1 : -1]
+
+
+def grouped(refusals: Iterable[Refusal]) -> tuple[Group, ...]:
+    """Each refusal in one group; forwarded mail apart where somebody else must act."""
+    found: dict[tuple[object, ...], list[Refusal]] = {}
+    for one in refusals:
+        found.setdefault((one.cause, one.receiver, one.who), []).append(one)
+    groups = [Group(each[0].cause, each[0].receiver, tuple(each)) for each in found.values()]
+    return tuple(
+        sorted(groups, key=lambda group: -len(group.refusals))
+    )  # of equals the first seen stays first
+
+
+def _template(one: Refusal) -> str:
+    reply = one.delivery.reply
+    return _OWN.sub("", reply.text) if reply else ""
