@@ -56,7 +56,5 @@ def test_a_cause_has_one_example() -> None:
 def test_the_unknown_shows_what_differs_in_more_than_names_and_numbers() -> None:
     words = ["we did not like 1a2b", "we did not like 3c4d", "come back on Tuesday"]
     [group] = grouped(told(*(refused(n, Reply(550, None, text), NOBODY) for n, text in enumerate(words))))
-    assert [one.delivery.reply.text for one in group.examples if one.delivery.reply] == [
-        words[2],
-        words[0],
-    ] or [one.delivery.reply.text for one in group.examples if one.delivery.reply] == [words[0], words[2]]
+    shown = [one.delivery.reply.text for one in group.examples if one.delivery.reply]
+    assert shown == [words[0], words[2]]

@@ -1,4 +1,4 @@
-"""Refusals -> groups that one explanation holds for: by cause and receiver, the most frequent first, the unknown last."""
+"""Refusals -> groups with one explanation: by cause and receiver, the most frequent first, the unknown last."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ class Group:
         """The first; of what no rule explains a few that differ in more than addresses and numbers."""
         if self.cause != "unknown":
             return self.refusals[:1]
-        return tuple({_template(one): one for one in reversed(self.refusals)}.values())[: -_SHOWN - 1 : -1]
+        differing: dict[str, Refusal] = {}
+        for one in self.refusals:
+            differing.setdefault(_template(one), one)
+        return tuple(differing.values())[:_SHOWN]
 
 
 def grouped(refusals: Iterable[Refusal]) -> tuple[Group, ...]:
@@ -37,9 +40,8 @@ def grouped(refusals: Iterable[Refusal]) -> tuple[Group, ...]:
     for one in refusals:
         found.setdefault((one.cause, one.receiver, one.who), []).append(one)
     groups = [Group(each[0].cause, each[0].receiver, tuple(each)) for each in found.values()]
-    return tuple(
-        sorted(groups, key=lambda group: -len(group.refusals))
-    )  # of equals the first seen stays first
+    # Of equals the first seen stays first.
+    return tuple(sorted(groups, key=lambda group: (group.cause == "unknown", -len(group.refusals))))
 
 
 def _template(one: Refusal) -> str:
