@@ -231,6 +231,14 @@ class Listeners(Question[tuple[Listener, ...]]):
 
 
 @dataclass(frozen=True, slots=True)
+class Bindable(Question[str]):
+    """"" where a socket could be bound to *address*:*port* now, else why not. It is closed again at once."""
+
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class SocketListing(Question[str]):
     """What `ss -lntp` prints: the evidence a person knows."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from mailmend.model import (
     Refused,
 )
 from mailmend.questions import Now
+from mailmend.system import transaction
 from mailmend.system.history import History
 
 AT = datetime(2026, 11, 22, 13, 5, 1, tzinfo=UTC)
@@ -109,3 +111,32 @@ def test_a_damaged_entry_is_named_and_the_others_are_read(history: History, cont
     assert "\n" not in line
     with pytest.raises(CannotLook):
         history.get("20261122-120000-bad")
+
+
+# ---- what is in force, what is only waited for ----------------------------------------------------
+
+PUBLISHED = (Expectation("dns", "record-seen", "192.0.2.10 PTR", "relay.example.org.", "a PTR is published"),)
+
+
+def test_what_is_watched_is_no_change_in_force(history: History) -> None:
+    watched = history.watch(PUBLISHED, "root", "asked for")
+    assert (history.in_force(), history.interrupted(), history.watched()) == ((), None, (watched,))
+    assert (watched.state, watched.remedy, watched.files) == ("kept", "dns-records", ())
+    assert watched.pending == PUBLISHED
+
+
+def test_the_same_records_are_watched_once_until_they_are_ended(history: History) -> None:
+    first = history.watch(PUBLISHED, "root", "asked for")
+    assert history.watch(PUBLISHED, "root", "again") == first
+    assert transaction.end(first, history=history).record.state == "undone"
+    assert history.watched() == ()
+    assert transaction.end(first, history=history).already
+    assert history.watch(PUBLISHED, "root", "anew").id != first.id
+
+
+def test_what_promised_nothing_of_postfix_is_no_change_in_force(history: History) -> None:
+    history.add(record("20261122-130501-a"))
+    history.add(replace(record("20261122-140501-b", AT + timedelta(hours=1)), expectations=()))
+    history.add(replace(record("20261122-150501-c", AT + timedelta(hours=2)), undoes="20261122-130501-x"))
+    history.add(replace(record("20261122-160501-d", AT + timedelta(hours=3)), state="undone"))
+    assert [entry.id for entry in history.in_force()] == ["20261122-130501-a"]

@@ -24,7 +24,7 @@ from mailmend.model import (
     Proposal,
     Refused,
 )
-from mailmend.system import swap, transaction
+from mailmend.system import activation, swap, transaction
 from mailmend.system.history import History
 from mailmend.system.probe import now
 
@@ -385,7 +385,18 @@ def test_where_the_old_state_is_not_proven_either_it_says_degraded_and_what_to_r
     with pytest.raises(transaction.Degraded) as told:
         server.apply(verdict="fails", old="fails")
     assert str(told.value).startswith("DEGRADED: ")
-    assert told.value.commands == ("postfix check", "mailmend apply")
+    assert told.value.commands == ("postfix check", "mailmend status")
+    assert server.main.read_text() == MAIN
+
+
+def test_a_server_that_stays_down_is_degraded_with_the_command_that_starts_it(server: Server) -> None:
+    def down(_: Activation) -> None:
+        raise activation.Stopped("fatal: bind 192.0.2.99 port 2525", "systemctl start postfix@-.service")
+
+    with pytest.raises(transaction.Degraded) as told:
+        server.apply(activate=down, old="fails")
+    assert told.value.commands == ("postfix check", "systemctl start postfix@-.service")
+    assert "192.0.2.99" in str(told.value), "the reason is what Postfix said, not what is missing without it"
     assert server.main.read_text() == MAIN
 
 
@@ -479,3 +490,92 @@ def test_a_change_that_died_half_way_is_taken_back_before_the_next(server: Serve
     server.undo(left)
     assert server.main.read_text() == MAIN
     assert server.apply().record.state == "kept"
+
+
+# ---- undone, and died in it ------------------------------------------------------------------
+
+
+FILTER = "smtp_dns_reply_filter = regexp:{}\n"
+
+
+@pytest.fixture
+def filtered(server: Server) -> Server:
+    """A server on which a table was made and main.cf names it."""
+    after = MAIN + FILTER.format(server.map)
+    edits = FileEdit(str(server.map), None, MAP), FileEdit(str(server.main), MAIN, after)
+    promised = tuple(judged.expectation for judged in proof().judgements)
+    server.apply(server.plan(*edits, activation="reload"), expectations=promised)
+    return server
+
+
+def dies_in_undo(server: Server, after: int) -> None:
+    """mailmend is killed when *after* files are in place."""
+    pid = os.fork()
+    if pid == 0:
+        really, done = swap._put, []
+
+        def put(target: swap.Target) -> None:
+            if len(done) == after:
+                os._exit(9)
+            really(target)
+            done.append(target)
+
+        swap._put = put
+        try:
+            server.undo(server.history.in_force()[0], activate=lambda _: os._exit(9))
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_at_no_moment_of_an_undo_is_a_table_named_that_is_gone(filtered: Server, after: int) -> None:
+    dies_in_undo(filtered, after)
+    assert filtered.map.exists() or filtered.map.name not in filtered.main.read_text()
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+@pytest.mark.parametrize("named", ["the change", "the undo"])
+def test_an_undo_that_died_is_finished_and_settled_by_either_name(
+    filtered: Server, after: int, named: str
+) -> None:
+    dies_in_undo(filtered, after)
+    left, change = filtered.history.interrupted(), filtered.history.in_force()[0]
+    assert left is not None and left.undoes == change.id
+    with pytest.raises(Refused, match=f"mailmend undo {change.id}"):
+        filtered.apply(filtered.plan(FileEdit(str(filtered.etc / "other"), None, "x\n")))
+    undone = filtered.undo(left if named == "the undo" else change)
+    assert undone.identical
+    assert (filtered.main.read_text(), filtered.names()) == (MAIN, ["main.cf", "master.cf"])
+    assert filtered.history.interrupted() is None
+    assert filtered.history.get(change.id).state == "undone"
+    again = filtered.undo(left)
+    assert again.already, "it is not applied anew"
+    assert filtered.main.read_text() == MAIN
+
+
+def test_an_undo_is_not_undone_by_its_own_name(filtered: Server) -> None:
+    filtered.undo(filtered.history.in_force()[0])
+    with pytest.raises(Refused, match="took back"):
+        filtered.undo(filtered.history.records()[0])
+    assert filtered.main.read_text() == MAIN
+
+
+@pytest.mark.parametrize(
+    "by", ["-o smtp_dns_reply_filter=regexp:{}", "-o x=regexp:$config_directory/{.name}"]
+)
+def test_a_table_that_another_service_names_stays_and_is_said_to(filtered: Server, by: str) -> None:
+    master = filtered.etc / "master.cf"
+    master.write_text(MASTER + f"  {by.format(filtered.map)}\n")
+    undone = filtered.undo(filtered.history.in_force()[0])
+    assert filtered.map.read_text() == MAP
+    assert filtered.main.read_text() == MAIN
+    assert undone.says == f"{filtered.map} is kept: {master} still names it"
+    assert not undone.identical
+
+
+def test_a_comment_names_no_table(filtered: Server) -> None:
+    master = filtered.etc / "master.cf"
+    master.write_text(MASTER + f"# {filtered.map}\n")
+    filtered.undo(filtered.history.in_force()[0])
+    assert not filtered.map.exists()

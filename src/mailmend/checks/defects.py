@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from mailmend.facts.looking import Seen, answer, each
-from mailmend.facts.settings import smtp_services, tables, value, words
+from mailmend.facts.named_tables import named
+from mailmend.facts.settings import smtp_services, value, words
 from mailmend.facts.source import families
 from mailmend.facts.versions import SINCE, dane_crash_fixed, version
 from mailmend.model import Finding, Probe, Scope, Standing, family_of
-from mailmend.questions import File, MapLookup, MapTypes, Services, Setting
+from mailmend.questions import File, Services, Setting
 
 CAUSES = (
     "dane-crash",
@@ -27,20 +28,6 @@ _NO_HASH = (
     "smtp_bind_address6", "smtp_tls_security_level", "smtp_helo_name", "transport_maps", "virtual_alias_maps",
     "message_size_limit", "smtp_dns_reply_filter", "recipient_delimiter", "compatibility_level",
 )  # fmt: skip
-# Settings that name tables which mail on its way out passes; a missing one defers all of it.
-_MAPS = (
-    "transport_maps", "virtual_alias_maps", "virtual_alias_domains", "virtual_mailbox_domains",
-    "virtual_mailbox_maps", "canonical_maps", "sender_canonical_maps", "recipient_canonical_maps", "alias_maps",
-    "relocated_maps", "relay_domains", "relay_recipient_maps", "local_recipient_maps",
-    "sender_dependent_relayhost_maps", "sender_dependent_default_transport_maps", "smtp_generic_maps",
-    "smtp_dns_reply_filter", "smtp_reply_filter", "smtp_delivery_status_filter", "smtp_tls_policy_maps",
-    "header_checks", "body_checks", "smtp_header_checks", "smtp_body_checks",
-    "sender_bcc_maps", "recipient_bcc_maps",
-)  # fmt: skip
-# Table types that live in a file of this host (DATABASE_README); the others are not opened by a check.
-_IN_FILES = ("hash", "btree", "lmdb", "cdb", "dbm", "sdbm", "texthash", "regexp", "pcre", "cidr")
-_NOBODY = "192.0.2.250"
-_MISSING = ("No such file", "unsupported dictionary type")
 
 
 def check(probe: Probe, scope: Scope) -> Iterator[Finding]:
@@ -131,37 +118,13 @@ def _comments(subject: str, seen: Seen) -> Iterable[Finding]:
 
 
 def _maps(subject: str, seen: Seen) -> Iterable[Finding]:
-    """`postfix check` and start pass a table that is not there; then all mail is deferred.
-
-    A table is opened by asking it for an address of nobody: its content is never read, as it may be secret.
-    """
-    types = answer(seen, MapTypes())
-    looked = 0
-    bad: list[Finding] = []
-    for name in _MAPS:
-        for table in tables(value(seen, name)):
-            looked += 1
-            bad += _table(name, table, types, seen)
-    yield from bad
-    if not bad:
-        yield _finding("map-missing", "main.cf", "cleared", f"all {looked} tables named are there", seen)
-
-
-def _table(name: str, table: str, types: tuple[str, ...], seen: Seen) -> Iterator[Finding]:
-    kind, _, path = table.removeprefix("proxy:").partition(":")
-    if kind not in types:
-        says = f"{name} names {table}, but this Postfix has no {kind} tables"
-        yield _finding("map-missing", name, "measured", says, seen)
-        return
-    if kind not in _IN_FILES or not path.startswith("/"):
-        return
-    error = seen.ask(MapLookup(f"{kind}:{path}", _NOBODY)).error
-    if error and any(sign in error for sign in _MISSING):
-        yield _finding("map-missing", name, "measured", f"{name} names {table}: {error}", seen)
-    elif error:
-        yield _finding(
-            "map-missing", name, "unknown", f"{table} of {name} could not be opened: {error}", seen
-        )
+    """`postfix check` and start pass a table that is not there; then all mail is deferred."""
+    found = named(seen)
+    for trouble in found.troubles:
+        standing: Standing = "measured" if trouble.missing else "unknown"
+        yield _finding("map-missing", trouble.setting, standing, trouble.says, seen)
+    if not found.troubles:
+        yield _finding("map-missing", "main.cf", "cleared", f"all {found.count} tables named are there", seen)
 
 
 def _settings(subject: str, seen: Seen) -> Iterable[Finding]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from mailmend.facts.looking import answer
-from mailmend.facts.settings import value, words
+from mailmend.facts.settings import services, value, words
 from mailmend.facts.source import families, interface_addresses
 from mailmend.model import CannotLook, Family, Probe
-from mailmend.questions import File, HostAddresses, Service, Services
+from mailmend.questions import File, HostAddresses, Service
 
 # The names that stand in master.cf nearly everywhere; any other is looked up in /etc/services.
 _PORTS = {"smtp": 25, "smtps": 465, "submissions": 465, "submission": 587, "qmqp": 628}
@@ -27,16 +27,21 @@ class Endpoint:
 
 def configured(probe: Probe) -> tuple[Endpoint, ...]:
     """Every socket that the saved configuration asks for. Raises CannotLook where it cannot be told."""
-    disabled = words(value(probe, "master_service_disable"))
     out: dict[tuple[str, int], Endpoint] = {}
-    for service in answer(probe, Services()):
-        if service.type != "inet" or _disabled(service, disabled):
+    for service in enabled(probe):
+        if service.type != "inet":
             continue
-        host, port = _split(service.name)
+        host, port = split(service.name)
         for address in _addresses(host, probe):
             endpoint = Endpoint(address, _port(port, probe), service.id)
             out.setdefault((endpoint.address, endpoint.port), endpoint)
     return tuple(out.values())
+
+
+def enabled(probe: Probe) -> tuple[Service, ...]:
+    """The services of master.cf that master_service_disable leaves on."""
+    off = words(value(probe, "master_service_disable"))
+    return tuple(s for s in answer(probe, Services()) if not _disabled(s, disabled))
 
 
 def canonical(address: str) -> str:
@@ -46,7 +51,7 @@ def canonical(address: str) -> str:
         return address
 
 
-def _split(name: str) -> tuple[str, str]:
+def split(name: str) -> tuple[str, str]:
     """`[::1]:587`, `127.0.0.1:10025`, `smtp` -> host ("" for inet_interfaces) and port."""
     if name.startswith("["):
         host, _, port = name[1:].partition("]")
@@ -83,8 +88,8 @@ def _port(name: str, probe: Probe) -> int:
     raise CannotLook(f"the port of master.cf's service {name} is not known", "see /etc/services")
 
 
-def _disabled(service: Service, patterns: tuple[str, ...]) -> bool:
-    """master_service_disable: `name/type`, `type`; `!` keeps one; the first that matches decides."""
+def disabled(service: Service, patterns: tuple[str, ...]) -> bool:
+    """Whether master_service_disable names it: `name/type`, `type`; `!` keeps one; the first that matches decides."""
     for pattern in patterns:
         bare = pattern.removeprefix("!").replace(".", "/")
         if bare in (service.id, service.type):

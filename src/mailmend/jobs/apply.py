@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from mailmend.jobs.here import Here, Progress, require_root, silent
 from mailmend.model import Activation, Finding, Proof, Refused, Scope
-from mailmend.questions import Now
+from mailmend.questions import Master, Now
 from mailmend.road import verify
 
 CHECKS = ("loaded", "listeners")
@@ -28,21 +28,24 @@ class Applied:
 
 
 def apply(here: Here, *, progress: Progress = silent) -> Applied:
-    """Validate what is saved, activate it, prove it. Raises Refused where it would not start."""
+    """Validate what is saved, activate it, prove it.
+
+    Raises Refused where it would not run, where a change of ours was interrupted (what is saved may be half
+    of it), and where Postfix does not run: whoever stopped it may have had a reason.
+    """
     from mailmend import catalogue
+    from mailmend.jobs.validate import validate
     from mailmend.model import ACTIVATIONS
     from mailmend.road.check import check
-    from mailmend.system.activation import validate
 
     require_root("activating Postfix")
     here.require_postfix()
+    _require_whole(here)
     modules = {name: module for name, module in catalogue.load().checks.items() if name in CHECKS}
     findings = check(here.probe, Scope(), modules)
     measured = tuple(f for f in findings if f.standing == "measured")
     if any(f.cause == "postfix-not-running" for f in measured):
-        raise Refused(
-            "Postfix is not running", "start it the way this host starts it, then run mailmend apply"
-        )
+        raise Refused("Postfix is not running", f"{_start(here)} starts it with what is saved")
     needed = [NEEDS[f.cause] for f in measured if f.cause in NEEDS]
     activation: Activation = max(needed, key=ACTIVATIONS.index, default="none")
     if activation == "none":
@@ -60,3 +63,25 @@ def apply(here: Here, *, progress: Progress = silent) -> Applied:
             f"{failed.expectation.says}: not so ({failed.says})", "postfix check, and the log, say more"
         )
     return Applied(activation, measured, proof)
+
+
+def _require_whole(here: Here) -> None:
+    """Raise Refused, with the commands, where a change was begun and neither kept nor taken back."""
+    from mailmend.system.history import History, interruption, way_out
+
+    interrupted = History(here.state).interrupted()
+    if interrupted is None:
+        return
+    running = here.probe.ask(Master()).answer
+    stopped = running is not None and running.pid is None
+    raise Refused(
+        interruption(interrupted) + (", and Postfix is not running" if stopped else ""),
+        f"{way_out(interrupted)} puts it right" + (f", then {_start(here)}" if stopped else ""),
+    )
+
+
+def _start(here: Here) -> str:
+    """The command that starts Postfix on this host."""
+    from mailmend.system.activation import detect
+
+    return " ".join(detect(here.probe).start)

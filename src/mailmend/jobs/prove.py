@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from mailmend.facts.expect import socket_name
 from mailmend.jobs.here import Here, Progress, silent
 from mailmend.model import Delivery, Expectation, Proof, Record
-from mailmend.questions import Listeners
+from mailmend.questions import Listeners, Now
 from mailmend.road.verify import verify
+
+RUNNING = Expectation("running", "running-since", "master", None, "Postfix is running")
+_LATELY = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ def prove(here: Here, *, to: str | None = None, progress: Progress = silent) -> 
     from mailmend.system.history import History
 
     here.require_postfix()
-    record = next((r for r in History(here.state).records() if r.state == "kept" and r.undoes is None), None)
+    record = next(iter(History(here.state).in_force()), None)
     deliveries: tuple[Delivery, ...] = ()
     if to is not None:
         from mailmend.system.message import send_and_follow
@@ -40,12 +44,30 @@ def prove(here: Here, *, to: str | None = None, progress: Progress = silent) -> 
         deliveries = send_and_follow(to, here.log(), here.config_directory)
     progress("looking afresh")
     here.probe.begin("proof")
-    expectations = record.expectations if record else _now_open(here)
+    expectations = _as_of_now(record.expectations, here) if record else _now_open(here)
     return Proven(record, verify(expectations, here.probe), deliveries)
 
 
+def _as_of_now(expectations: tuple[Expectation, ...], here: Here) -> tuple[Expectation, ...]:
+    """What held at the change, as it can be asked later: that Postfix runs, that no daemon dies these minutes.
+
+    Since the change it was stopped and started for many reasons, and may have died of others.
+    """
+    moment = here.probe.ask(Now()).at - _LATELY
+    return tuple(dict.fromkeys(_later(e, moment) for e in expectations))
+
+
+def _later(expectation: Expectation, moment: datetime) -> Expectation:
+    if expectation.kind == "running-since":
+        return RUNNING
+    if expectation.kind == "no-fatal" and expectation.wanted:
+        since = max(moment, datetime.fromisoformat(expectation.wanted))
+        return replace(expectation, wanted=since.isoformat())
+    return expectation
+
+
 def _now_open(here: Here) -> tuple[Expectation, ...]:
-    out = [Expectation("running", "running-since", "master", None, "Postfix is running")]
+    out = [RUNNING]
     for listener in here.probe.ask(Listeners()).answer or ():
         name = socket_name(listener.address, listener.port)
         if listener.port == 25:

@@ -3,38 +3,50 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mailmend.jobs.here import Here, Progress, operator, require_root, silent
 from mailmend.model import Expectation, Proof, Record, Refused
 from mailmend.questions import Listeners
 from mailmend.road.verify import verify
 
+if TYPE_CHECKING:
+    from mailmend.system import transaction
+    from mailmend.system.history import History
+
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """*record* is what was taken back; *identical*: the files are byte for byte what they were before it."""
+    """*record* is what was taken back; *identical*: the files are byte for byte what they were before it.
+
+    *says* is what a person should know besides: a table that stays because others name it.
+    """
 
     record: Record
     proof: Proof | None
     identical: bool
     already: bool
+    says: str = ""
 
 
 def undo(here: Here, record_id: str | None = None, *, progress: Progress = silent) -> Undone:
-    """Take back *record_id*, or the newest change in force.
+    """Take back *record_id*; without one, what was interrupted, else the newest change in force.
 
     Raises Refused where there is nothing to undo, where somebody else changed the same lines since
     (CONFLICT), or where not even the old state could be proven (DEGRADED).
     """
-    from mailmend.system import transaction
+    from mailmend.system import history as entries
+    from mailmend.system import transaction, webmin
     from mailmend.system.history import History
 
     require_root("undoing a change")
-    here.require_postfix()
     history = History(here.state)
-    record = history.get(record_id) if record_id else _newest(history.records())
-    if record.state in ("undone", "rolled-back"):
-        return Undone(record, None, True, already=True)
+    record = _meant(history, record_id)
+    if entries.is_watch(record):
+        return _told(transaction.end(record, history=history))
+    if webmin.is_ours(record):
+        return _told(webmin.take_back(record, history, operator()))
+    here.require_postfix()
     progress(f"taking back {record.id}")
     undone = transaction.undo(
         record,
@@ -43,14 +55,31 @@ def undo(here: Here, record_id: str | None = None, *, progress: Progress = silen
         history=history,
         by=operator(),
     )
-    return Undone(undone.record, undone.proof, undone.identical, already=False)
+    return _told(undone)
 
 
-def _newest(records: tuple[Record, ...]) -> Record:
-    for record in records:
-        if record.state == "kept" and record.undoes is None:
-            return record
+def _meant(history: History, record_id: str | None) -> Record:
+    """The change to take back; of an undo that was interrupted, the change that it was taking back."""
+    record = history.get(record_id) if record_id else history.interrupted() or _newest(history)
+    if record.undoes is not None and record.state == "intent":
+        return history.get(record.undoes)
+    return record
+
+
+def _newest(history: History) -> Record:
+    if in_force := history.in_force():
+        return in_force[0]
     raise Refused("there is nothing to undo", "mailmend history shows what was changed")
+
+
+def _told(undone: transaction.Undone) -> Undone:
+    return Undone(
+        undone.record,
+        undone.proof,
+        undone.identical,
+        undone.already,
+        "" if undone.already else undone.says,
+    )
 
 
 def _proof(here: Here, record: Record) -> Proof:

@@ -46,6 +46,14 @@ class Ran:
 Run = Callable[[tuple[str, ...]], Ran]
 
 
+class Stopped(Refused):
+    """The server did not follow, and no master runs now; *start* is the command that starts it on this host."""
+
+    def __init__(self, reason: str, start: str) -> None:
+        super().__init__(reason, f"{start} starts it, once that is put right")
+        self.start = start
+
+
 @dataclass(frozen=True, slots=True)
 class Activator:
     """How this host activates: *way* in words, and the commands. *look* sees master afresh each time.
@@ -68,7 +76,8 @@ class Activator:
         """Do *kind* and see it happen. Where no master runs, a reload and a restart both start it.
 
         `none` and `map` do nothing: Postfix's daemons notice a changed table by themselves.
-        Raises Refused, with what Postfix said, where the server did not follow within *deadline* seconds.
+        Raises Refused, with what Postfix said, where the server did not follow within *deadline* seconds;
+        Stopped where it does not run now.
         """
         if kind in ("none", "map"):
             return
@@ -130,9 +139,10 @@ class Activator:
         said += [line for line in self.complaints(since) if _GRAVE.search(line)]
         said = said or ran.output.splitlines()[-1:]
         unique = tuple(dict.fromkeys(line.strip() for line in said))
-        return Refused(
-            f"{what}: {'; '.join(unique[:3])}" if unique else what, "postfix check, and the log, say more"
-        )
+        reason = f"{what}: {'; '.join(unique[:3])}" if unique else what
+        if self.look().pid is None:
+            return Stopped(reason, " ".join(self.start))
+        return Refused(reason, "postfix check, and the log, say more")
 
 
 def detect(probe: Probe, *, run: Run | None = None, deadline: float = 30.0) -> Activator:

@@ -9,9 +9,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from mailmend.model import CannotLook, Record, Refused
+from mailmend.model import CannotLook, Expectation, Record, Refused
+from mailmend.system.probe import now
 
 _ID = re.compile(r"\d{8}-\d{6}-[a-z0-9-]+\Z")
+_WATCHED = "dns-records"
+
+
+def is_watch(record: Record) -> bool:
+    """Whether *record* is an entry of `History.watch`: nothing was changed, something is waited for."""
+    return not record.files and record.undoes is None and record.remedy == _WATCHED
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,42 @@ class History:
         """A change that was begun and neither kept nor taken back: mailmend or the machine died in it."""
         return next((record for record in self.records() if record.state == "intent"), None)
 
+    def in_force(self) -> tuple[Record, ...]:
+        """The changes to Postfix that were kept and not taken back, newest first.
+
+        What promised nothing of Postfix (Webmin's button, records that are only watched) is none of them.
+        """
+        kept = (r for r in self.records() if r.state == "kept" and r.undoes is None)
+        return tuple(r for r in kept if r.files and r.expectations)
+
+    def watched(self) -> tuple[Record, ...]:
+        """The entries of `watch` that were not ended yet, newest first."""
+        return tuple(r for r in self.records() if r.state == "kept" and is_watch(r))
+
+    def watch(self, expectations: tuple[Expectation, ...], by: str, reason: str) -> Record:
+        """Keep *expectations*, which others have to fulfil, for `status` to look at until the entry is undone.
+
+        No file changes, so it is no change in force. What is watched already is not written twice.
+        """
+        if known := next((r for r in self.watched() if r.pending == expectations), None):
+            return known
+        at = now()
+        record = Record(
+            id=self.new_id(at, _WATCHED),
+            at=at,
+            by=by,
+            remedy=_WATCHED,
+            reason=reason,
+            state="kept",
+            files=(),
+            activation="none",
+            diff="",
+            digest="",
+            pending=expectations,
+        )
+        self.add(record)
+        return record
+
     def _sorted(self) -> tuple[tuple[Record, ...], tuple[str, ...]]:
         good: list[Record] = []
         bad: list[str] = []
@@ -115,6 +158,20 @@ class History:
             new.unlink(missing_ok=True)
             raise
         _sync(self.folder)
+
+
+def way_out(record: Record) -> str:
+    """The command that takes an interrupted change back; an undo that was interrupted is finished by it."""
+    return f"mailmend undo {record.undoes or record.id}"
+
+
+def interruption(record: Record) -> str:
+    """An interrupted change in words."""
+    return (
+        f"the undo of {record.undoes} was interrupted"
+        if record.undoes
+        else f"the change {record.id} was interrupted"
+    )
 
 
 def _read(path: Path) -> Record:

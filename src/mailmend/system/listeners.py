@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailmend.model import CannotLook
-from mailmend.questions import Greeting, Listener, Running
+from mailmend.questions import Bindable, Greeting, Listener, Running
 from mailmend.system import host
 
 if TYPE_CHECKING:
@@ -211,6 +211,28 @@ def _address(digits: str) -> str:
     words = [bytes.fromhex(digits[at : at + 8]) for at in range(0, len(digits), 8)]
     packed = b"".join(word[::-1] if sys.byteorder == "little" else word for word in words)
     return str(ip_address(packed))
+
+
+def bindable(question: Bindable) -> str:
+    """ "" where a socket binds there as master(8) binds its own, else the kernel's reason.
+
+    It never listens, so nobody can connect to it. A port that only root may bind is CannotLook for others.
+    """
+    family = socket.AF_INET6 if ":" in question.address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as sock:
+            # As inet_listen() of Postfix does: what lies in TIME_WAIT is no obstacle, [::] is IPv6 alone.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.bind((question.address, question.port))
+    except PermissionError:
+        raise CannotLook(
+            f"port {question.port} may not be bound by {host.user()}", "run it as root"
+        ) from None
+    except (OSError, OverflowError) as failure:
+        return str(getattr(failure, "strerror", None) or failure)
+    return ""
 
 
 def socket_listing() -> str:

@@ -45,6 +45,7 @@ def live(config_directory: str | None = None) -> Live:
             ask.MapLookup: configuration.map_lookup,
             ask.Master: lambda _: listeners.master(configuration),
             ask.Listeners: lambda _: listeners.listeners(configuration),
+            ask.Bindable: listeners.bindable,
             ask.SocketListing: lambda _: listeners.socket_listing(),
             ask.Greeting: listeners.greeting,
             ask.RecentDeliveries: lambda question: deliveries.recent(question, place()),

@@ -19,7 +19,7 @@ from pathlib import Path
 from mailmend.model import FileEdit, Refused
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_CONFIGURATION = ("main.cf", "master.cf")
+CONFIGURATION = ("main.cf", "master.cf")
 _PAST_THE_NAP = 3.0  # seconds
 _FORBIDDEN = {errno.EACCES, errno.EPERM}
 
@@ -101,6 +101,14 @@ def settle(ready: Staged) -> None:
     for target in ready.targets:
         target.kept.unlink(missing_ok=True)
     _sync(ready)
+
+
+def tidy(paths: Iterable[str]) -> None:
+    """Remove what a change that died has left beside *paths*: second names, and successors that nobody locks."""
+    for path in paths:
+        target = Target(FileEdit(path, None, None), Path(path).resolve())
+        with suppress(Refused, OSError), _locked(target, 0.0):
+            target.kept.unlink(missing_ok=True)
 
 
 def read(path: str | Path) -> str | None:
@@ -242,7 +250,7 @@ def _stage(target: Target, fd: int) -> None:
         os.fchmod(fd, stat.S_IMODE(old.st_mode))
         for name in _xattrs(target.path):
             os.setxattr(fd, name, os.getxattr(target.path, name))
-    if target.path.name in _CONFIGURATION:
+    if target.path.name in CONFIGURATION:
         # Every process of Postfix naps until these files are 2 s old, for fear of reading half of one. Ours is
         # whole, and without the nap a restart keeps the port closed for less long.
         os.utime(fd, (time.time() - _PAST_THE_NAP,) * 2)

@@ -8,9 +8,11 @@ takes back.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 
 from mailmend.model import (
     Activation,
@@ -24,7 +26,8 @@ from mailmend.model import (
 )
 from mailmend.system import merge as merging
 from mailmend.system import swap
-from mailmend.system.history import History
+from mailmend.system.activation import Stopped
+from mailmend.system.history import History, interruption, way_out
 from mailmend.system.probe import now
 
 Activate = Callable[[Activation], None]
@@ -46,7 +49,10 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """*record* is what was taken back. *identical*: its files are byte for byte what they were before it."""
+    """*record* is what was taken back. *identical*: its files are byte for byte what they were before it.
+
+    *says* what a person should know besides: a table that had to stay.
+    """
 
     record: Record
     proof: Proof | None
@@ -122,7 +128,7 @@ def apply(
     )
     with _alone(history, instance, wait):
         if interrupted := history.interrupted():
-            raise Refused(f"the change {interrupted.id} was interrupted", f"mailmend undo {interrupted.id}")
+            raise Refused(interruption(interrupted), way_out(interrupted))
         return _carry_out(intent, _Means(activate, prove, prove_old, history, wait))
 
 
@@ -141,17 +147,23 @@ def undo(
 ) -> Undone:
     """Take *record* back: its files as they were before it, activated as it was applied, and proven by *prove*.
 
+    An undo that was interrupted is finished: it is never taken for a change of its own.
     Where others changed the file since, *merge* takes back only our part of it. Already taken back: says so.
     Raises Conflict, with nothing touched, where our part itself was changed; Refused where the undoing could
-    not be proven and the change is in force again; Degraded as `apply` does.
+    not be proven and the change is in force again, or for an entry that is an undo; Degraded as `apply` does.
     """
     with _alone(history, instance, wait):
         record = history.get(record.id)
+        if record.undoes is not None and record.state == "intent":
+            record = history.get(record.undoes)
         if record.state in ("undone", "rolled-back"):
+            _settle(record, history)
             return Undone(
                 record, None, _identical(record), already=True, says=f"{record.id} is {record.state}"
             )
-        edits = tuple(e for e in (_backwards(edit, merge) for edit in record.files) if e.before != e.after)
+        if record.undoes is not None:
+            raise Refused(f"{record.id} took back {record.undoes}", "mailmend fix makes a change anew")
+        edits, says = _all_backwards(record, merge)
         at = now()
         intent = Record(
             id=history.new_id(at, f"undo-{record.id.split('-', 2)[-1]}"),
@@ -168,15 +180,36 @@ def undo(
         )
         applied = _carry_out(intent, _Means(activate, prove, prove_old, history, wait))
         if applied.rolled_back:
+            _settle(record, history)
             raise Refused(f"{record.id} could not be undone and is in force again: {applied.says}")
         record = replace(record, state="undone")
         history.replace(record)
-    return Undone(record, applied.proof, _identical(record))
+        _settle(record, history)
+        swap.tidy(edit.path for edit in record.files)
+    return Undone(record, applied.proof, _identical(record), says=says)
+
+
+def end(record: Record, *, history: History, instance: str = "-", wait: float = _WAIT) -> Undone:
+    """End an entry that changed no file: nothing is activated, nothing is proven."""
+    with _alone(history, instance, wait):
+        record = history.get(record.id)
+        if record.state == "undone":
+            return Undone(record, None, True, already=True, says=f"{record.id} is undone")
+        record = replace(record, state="undone")
+        history.replace(record)
+    return Undone(record, None, True)
+
+
+def _settle(record: Record, history: History) -> None:
+    """An undo of *record* that was interrupted is over: another one has finished its work, or taken it back."""
+    for other in history.records():
+        if other.state == "intent" and other.undoes == record.id:
+            history.replace(replace(other, state="rolled-back", reason=f"{other.reason}, interrupted"))
 
 
 def _carry_out(intent: Record, means: _Means) -> Applied:
     history = means.history
-    with swap.staged(intent.files, means.wait) as ready:
+    with swap.staged(_in_order(intent.files), means.wait) as ready:
         with swap.refusing(history.folder):
             history.add(intent)
         try:
@@ -217,21 +250,24 @@ def _take_back(record: Record, ready: swap.Staged, failure: str, means: _Means) 
     # Where even this cannot be written, the entry stays an intent, and the next change asks for its undo.
     with suppress(OSError):
         means.history.replace(record)
-    trouble = None
+    trouble, remains = None, "mailmend status"
     try:
         means.activate(record.activation)
+    except Stopped as stopped:
+        trouble, remains = stopped.reason, stopped.start
     except MailmendError as error:
         trouble = str(error)
     if means.prove_old is not None:
         # Whether an activation's trouble matters is for the proof to say: what never ran need not run now.
         try:
-            trouble = _failure(means.prove_old())
+            failed = _failure(means.prove_old())
         except MailmendError as error:
-            trouble = str(error)
+            failed = str(error)
+        trouble = failed and (trouble or failed)
     if trouble is not None:
         raise Degraded(
             f"{failure}; the old files are in place again, but Postfix did not come back with them: {trouble}",
-            ("postfix check", "mailmend apply"),
+            ("postfix check", remains),
         )
     return record
 
@@ -242,6 +278,38 @@ def _failure(proof: Proof | None) -> str | None:
     if not failed:
         return None
     return "; ".join(f"not so: {j.expectation.says}" + (f" ({j.says})" if j.says else "") for j in failed)
+
+
+def _all_backwards(record: Record, merge: Merge) -> tuple[tuple[FileEdit, ...], str]:
+    """What takes *record* back, and what stays all the same: a table that is named by others too."""
+    edits = tuple(e for e in (_backwards(edit, merge) for edit in record.files) if e.before != e.after)
+    kept = {e.path: by for e in edits if e.after is None and (by := _named_in(e.path, record.files, edits))}
+    says = "; ".join(f"{path} is kept: {by} still names it" for path, by in kept.items())
+    return tuple(e for e in edits if e.path not in kept), says
+
+
+def _named_in(table: str, files: Iterable[FileEdit], edits: Iterable[FileEdit]) -> str | None:
+    """The configuration file that, after *edits*, still names *table*; None where none does."""
+    after = {edit.path: edit.after for edit in edits}
+    folders = dict.fromkeys(PurePath(p).parent for p in (*(f.path for f in files), table))
+    # `$config_directory/NAME` is the same file: a name that is found once too often keeps a table, no more.
+    word = re.compile(rf"(?<![\w.-]){re.escape(PurePath(table).name)}(?![\w.-])")
+    for path in (str(folder / name) for folder in folders for name in swap.CONFIGURATION):
+        text = after[path] if path in after else swap.read(path)
+        if any(word.search(line) for line in (text or "").split("\n") if not line.lstrip().startswith("#")):
+            return path
+    return None
+
+
+def _in_order(edits: Iterable[FileEdit]) -> tuple[FileEdit, ...]:
+    """New tables first, then what names them, and last what is removed: a crash leaves nothing named and missing."""
+
+    def stage(edit: FileEdit) -> int:
+        if edit.after is None:
+            return 2
+        return 1 if PurePath(edit.path).name in swap.CONFIGURATION else 0
+
+    return tuple(sorted(edits, key=stage))
 
 
 def _backwards(edit: FileEdit, merge: Merge) -> FileEdit:

@@ -44,18 +44,26 @@ def restore(path: str, state: Path, by: str | None = None) -> tuple[str | None, 
     """
     ours = _value(_text(path))
     history = History(state)
-    record = next((r for r in history.records() if _is_point(r, path)), None)
+    records = history.records()
+    record = next((r for r in records if r.state in ("kept", "intent") and _changed(r, path)), None)
     if record is None:
         raise Refused("mailmend has not changed Webmin's reload command", "nothing was changed")
-    transaction.undo(
-        record, activate=_nothing, prove=_proof, history=history, by=by or getpass.getuser(), merge=_merged
-    )
+    take_back(record, history, by or getpass.getuser())
     return ours, _value(_text(path)) or ""
 
 
-def _is_point(record: Record, path: str) -> bool:
-    files = [edit.path for edit in record.files]
-    return record.state in ("kept", "intent") and record.undoes is None and files == [path]
+def take_back(record: Record, history: History, by: str) -> transaction.Undone:
+    """Undo one entry of `point`. Raises as transaction.undo does."""
+    return transaction.undo(record, activate=_nothing, prove=_proof, history=history, by=by, merge=_merged)
+
+
+def is_ours(record: Record) -> bool:
+    """Whether *record* is an entry of `point`: Webmin's configuration was changed, nothing of Postfix."""
+    return record.reason == _REASON and record.undoes is None
+
+
+def _changed(record: Record, path: str) -> bool:
+    return is_ours(record) and [edit.path for edit in record.files] == [path]
 
 
 def _apply(path: str, before: str, after: str, state: Path, by: str | None) -> None:
