@@ -43,7 +43,7 @@ class Match:
 
 
 @dataclass(slots=True, eq=False)
-class _Book:
+class Book:
     """The receivers by what a delivery shows of them."""
 
     receivers: Sequence[Receiver]
@@ -73,12 +73,12 @@ def gates_of(receiver: Receiver) -> Iterable[tuple[int, tuple[str, ...]]]:
     return enumerate(rule.gates for rule in receiver.rules)
 
 
-_books: list[_Book] = []  # the newest; receivers are loaded once, only tests have others
+_books: list[Book] = []  # the newest; receivers are loaded once, only tests have others
 
 
-def _book(receivers: Sequence[Receiver]) -> _Book:
+def book_of(receivers: Sequence[Receiver]) -> Book:
     if not _books or _books[-1].receivers is not receivers:
-        _books[:] = [_Book(receivers)]
+        _books[:] = [Book(receivers)]
     return _books[-1]
 
 
@@ -87,12 +87,12 @@ def of(delivery: Delivery, receivers: Sequence[Receiver]) -> Receiver | None:
 
     A known host that is nobody's rules out everything but a token: a relayhost may quote the receiver.
     """
-    book = _book(receivers)
+    book = book_of(receivers)
     words = squeeze(delivery.reply.text) if delivery.reply else ""
     return _of(delivery, book, book.index.within(words) if words else [])
 
 
-def _of(delivery: Delivery, book: _Book, within: Sequence[str]) -> Receiver | None:
+def _of(delivery: Delivery, book: Book, within: Sequence[str]) -> Receiver | None:
     host = delivery.relay.host if delivery.relay else None
     if host and (named := _owner(host, book)):
         return named
@@ -107,7 +107,7 @@ def _of(delivery: Delivery, book: _Book, within: Sequence[str]) -> Receiver | No
     )
 
 
-def _owner(host: str, book: _Book) -> Receiver | None:
+def _owner(host: str, book: Book) -> Receiver | None:
     """Whose *host* is, compared label by label; of several suffixes the longest tells."""
     rest = f".{host.lower().strip('.')}"
     while rest:
@@ -126,7 +126,7 @@ def _longest(within: Sequence[str], named: dict[str, Receiver]) -> Receiver | No
 @lru_cache(maxsize=4096)
 def of_host(host: str) -> str | None:
     """The id of the receiver that *host* belongs to; None for a host of nobody that we know."""
-    owner = _owner(host, _book(load()))
+    owner = _owner(host, book_of(load()))
     return owner.id if owner else None
 
 
@@ -142,7 +142,7 @@ def match(delivery: Delivery, receivers: Sequence[Receiver]) -> Match | None:
 
 def read(delivery: Delivery, receivers: Sequence[Receiver]) -> tuple[Receiver | None, Match | None]:
     """Who refused, as `of` says or the match, and the match."""
-    book = _book(receivers)
+    book = book_of(receivers)
     words = squeeze(delivery.reply.text) if delivery.reply else ""
     within = book.index.within(words) if words else []
     own = delivery.severity == "rejected-inbound"
@@ -150,14 +150,14 @@ def read(delivery: Delivery, receivers: Sequence[Receiver]) -> tuple[Receiver | 
     if delivery.reply is None:
         return receiver, None
     anybody = receiver is None and not own and not (delivery.relay and delivery.relay.host)
-    found = best(_candidates(book, within, receiver, anybody), receiver, delivery.reply, words)
+    found = best(candidates(book, within, receiver, anybody), receiver, delivery.reply, words)
     if not found or (len(found) > 1 and len({m.rule.cause for m in found}) > 1):
         return receiver, None
     return receiver or found[0].receiver, found[0]
 
 
-def _candidates(
-    book: _Book, within: Iterable[str], receiver: Receiver | None, anybody: bool
+def candidates(
+    book: Book, within: Iterable[str], receiver: Receiver | None, anybody: bool
 ) -> list[tuple[Receiver, Rule]]:
     """The rules that may fire by the words that are there, each once."""
     places: dict[tuple[str, int], Receiver] = {}
@@ -169,10 +169,10 @@ def _candidates(
 
 
 def best(
-    candidates: Iterable[tuple[Receiver, Rule]], receiver: Receiver | None, said: Reply, words: str
+    tried: Iterable[tuple[Receiver, Rule]], receiver: Receiver | None, said: Reply, words: str
 ) -> list[Match]:
     """The matches of the highest score, by the id of their rules: more than one is a tie."""
-    matches = [m for of_whom, rule in candidates if (m := _match(rule, of_whom, receiver, said, words))]
+    matches = [m for of_whom, rule in tried if (m := _match(rule, of_whom, receiver, said, words))]
     top = max((m.score for m in matches), default=None)
     gave_up = any(m.rule.cause == GAVE_UP for m in matches)
     found = [m for m in matches if m.score == top]

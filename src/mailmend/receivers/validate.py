@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from mailmend.parse import reply
 from mailmend.receivers.files import distinct, whole
-from mailmend.receivers.matching import best
+from mailmend.receivers.matching import Book, best, candidates
 from mailmend.receivers.rules import Receiver, Rule, RuleError, squeeze
+
+_TOLD = 40  # faults that somebody reads at once
 
 
 def validate(receivers: Sequence[Receiver]) -> None:
-    """Every example is explained by its own rule and by no other equally well. Raises RuleError.
+    """Every example is explained by its own rule and by no other equally well. Raises RuleError with every fault.
 
     A receiver's examples are held against its own rules, software's and everybody's; those of software and of
     everybody against all that is tried on every reply.
@@ -20,12 +22,17 @@ def validate(receivers: Sequence[Receiver]) -> None:
     for receiver in receivers:
         whole(receiver)
         distinct(receiver)
-    everywhere = [(r, rule) for r in receivers if r.scope != "receiver" for rule in r.rules]
-    for receiver in receivers:
-        own = [(receiver, rule) for rule in receiver.rules] if receiver.scope == "receiver" else []
-        for rule in receiver.rules:
-            for example in rule.examples:
-                _validate(example, rule, receiver, own + everywhere)
+    book = Book(receivers)
+    faults = [
+        fault
+        for receiver in receivers
+        for rule in receiver.rules
+        for example in rule.examples
+        if (fault := _fault(example, rule, receiver, book))
+    ]
+    if faults:
+        more = f"\nand {len(faults) - _TOLD} more" if len(faults) > _TOLD else ""
+        raise RuleError("\n".join(faults[:_TOLD]) + more)
 
 
 def _one_owner(receivers: Sequence[Receiver]) -> None:
@@ -47,17 +54,21 @@ def _one_owner(receivers: Sequence[Receiver]) -> None:
                     )
 
 
-def _validate(example: str, rule: Rule, receiver: Receiver, tried: list[tuple[Receiver, Rule]]) -> None:
+def _fault(example: str, rule: Rule, receiver: Receiver, book: Book) -> str | None:
     place = f"receivers: {receiver.id}: rule {rule.id}: the example {example[:60]!r}"
     said = reply.parse(example)
+    if said is None:
+        return f"{place} is no reply"
+    words = squeeze(said.text)
     asked = receiver if receiver.scope == "receiver" else None
-    found = best(tried, asked, said, squeeze(said.text)) if said else []
+    found = best(candidates(book, book.index.within(words), asked, False), asked, said, words)
     names = [
         m.rule.id if m.rule.receiver == receiver.id else f"{m.rule.receiver}: {m.rule.id}" for m in found
     ]
     if not found:
-        raise RuleError(f"{place} is not matched")
+        return f"{place} is not matched"
     if len(found) > 1:
-        raise RuleError(f"{place} is matched equally well by {' and '.join(names)}")
+        return f"{place} is matched equally well by {' and '.join(names)}"
     if found[0].rule is not rule:
-        raise RuleError(f"{place} is matched by {names[0]}")
+        return f"{place} is matched by {names[0]}"
+    return None
