@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from mailmend.facts.looking import answer
-from mailmend.facts.settings import value, words
+from mailmend.facts.settings import file_words, value, words
 from mailmend.model import Probe
 from mailmend.questions import File, MapLookup
 
@@ -43,7 +43,7 @@ def _matches(domain: str, patterns: tuple[str, ...], probe: Probe, parents: bool
         bare = pattern.removeprefix("!")
         if bare.startswith("/"):
             text = answer(probe, File(bare)).text
-            hit = _matches(domain, words(text)[:_FILE_CAP], probe, parents, below)
+            hit = _matches(domain, file_words(text)[:_FILE_CAP], probe, parents, below)
         elif ":" in bare and not bare.startswith("["):
             keys = (domain, *_parents(domain, parents)) if below else (domain,)
             hit = any(answer(probe, MapLookup(bare, key)) for key in keys)

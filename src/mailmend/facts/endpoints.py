@@ -41,7 +41,7 @@ def configured(probe: Probe) -> tuple[Endpoint, ...]:
 def enabled(probe: Probe) -> tuple[Service, ...]:
     """The services of master.cf that master_service_disable leaves on."""
     off = words(value(probe, "master_service_disable"))
-    return tuple(s for s in answer(probe, Services()) if not _disabled(s, disabled))
+    return tuple(entry for entry in services(probe) if not _disabled(entry, off))
 
 
 def canonical(address: str) -> str:
@@ -88,8 +88,8 @@ def _port(name: str, probe: Probe) -> int:
     raise CannotLook(f"the port of master.cf's service {name} is not known", "see /etc/services")
 
 
-def disabled(service: Service, patterns: tuple[str, ...]) -> bool:
-    """Whether master_service_disable names it: `name/type`, `type`; `!` keeps one; the first that matches decides."""
+def _disabled(service: Service, patterns: tuple[str, ...]) -> bool:
+    """master_service_disable: `name/type`, `type`; `!` keeps one; the first that matches decides."""
     for pattern in patterns:
         bare = pattern.removeprefix("!").replace(".", "/")
         if bare in (service.id, service.type):

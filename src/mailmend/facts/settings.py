@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mailmend.facts.looking import answer
 from mailmend.model import Probe
-from mailmend.questions import MapLookup, Services, Setting
+from mailmend.parse.listing import words
+from mailmend.questions import MapLookup, Service, Services, Setting
 
 # Tables of patterns see whole addresses only, never a bare domain, `.parent` or `*` (DICT_FLAG_FIXED).
 _PATTERN_TYPES = ("regexp", "pcre", "tcp")
@@ -15,21 +16,10 @@ def value(probe: Probe, name: str, service: str | None = None) -> str:
     return answer(probe, Setting(name, service)).value or ""
 
 
-def words(text: str) -> tuple[str, ...]:
-    """A list value split at commas and white space; `{ ... }` stays one word."""
-    out: list[str] = []
-    word, depth = "", 0
-    for char in text + " ":
-        depth += (char == "{") - (char == "}")
-        if depth <= 0 and (char.isspace() or char == ","):
-            if word:
-                out.append(word)
-            word = ""
-        else:
-            word += char
-    if word.strip():
-        out.append(word.strip())
-    return tuple(out)
+def file_words(text: str) -> tuple[str, ...]:
+    """The words of a list that stands in a file: a line that begins with `#` is a comment."""
+    lines = text.splitlines()
+    return words("\n".join(line for line in lines if not line.lstrip().startswith("#")))
 
 
 def tables(text: str) -> tuple[str, ...]:
@@ -53,12 +43,15 @@ def lookup(probe: Probe, maps: str, key: str, *, whole: bool) -> str:
     return ""
 
 
+def services(probe: Probe) -> tuple[Service, ...]:
+    """master.cf, one entry a `name/type`: of several the last, which master(8) and postconf(1) take too."""
+    return tuple({entry.id: entry for entry in answer(probe, Services())}.values())
+
+
 def smtp_services(probe: Probe) -> tuple[str, ...]:
     """The ids of the master.cf services that run smtp(8): `smtp/unix`, `relay/unix` and clones."""
     return tuple(
-        service.id
-        for service in answer(probe, Services())
-        if service.type == "unix" and program(service.command) == "smtp"
+        entry.id for entry in services(probe) if entry.type == "unix" and program(entry.command) == "smtp"
     )
 
 
