@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +25,30 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for mark, run in wanted.items():
             if not run and item.get_closest_marker(mark):
                 item.add_marker(pytest.mark.skip(reason=f"marked {mark}: run with --{mark}"))
+
+
+def _host() -> dict[str, tuple[int, int, int]]:
+    """The host's programs and its mail configuration, by size, inode and time of change."""
+    folders = ("/usr/bin", "/usr/sbin", "/etc", "/etc/postfix", "/etc/default", "/etc/systemd/system")
+    entries = (entry for folder in folders if Path(folder).is_dir() for entry in os.scandir(folder))
+    stats = ((entry.path, entry.stat(follow_symlinks=False)) for entry in entries)
+    return {
+        path: (seen.st_size, seen.st_ino, seen.st_mtime_ns) for path, seen in stats if path not in _ITS_OWN
+    }
+
+
+# What a running machine changes by itself.
+_ITS_OWN = {"/etc/mtab", "/etc/resolv.conf", "/etc/ld.so.cache", "/etc/.pwd.lock"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def host_is_left_alone() -> Iterator[None]:
+    """No test writes to the machine it runs on, not even through a link."""
+    before = _host()
+    yield
+    after = _host()
+    changed = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+    assert not changed, f"the tests changed this machine: {changed}"
 
 
 @pytest.fixture(scope="session")

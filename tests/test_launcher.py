@@ -24,7 +24,8 @@ def clone(tmp_path: Path) -> Path:
     for name in ESSENTIAL:
         found = shutil.which(name)
         assert found
-        (tmp_path / "bin" / name).symlink_to(found)
+        # A copy of the program, never a link to it: a test that writes here must not reach the host's own.
+        shutil.copy2(found, tmp_path / "bin" / name)
     return place
 
 
@@ -41,6 +42,7 @@ def launch(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def tool(clone: Path, name: str, script: str) -> None:
     path = clone.parent / "bin" / name
+    path.unlink(missing_ok=True)
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
 
