@@ -38,7 +38,6 @@ class Match:
     receiver: Receiver | None
     rule: Rule
     marks: tuple[str, ...]
-    score: Score
     gave_up: bool = False
 
 
@@ -172,49 +171,84 @@ def best(
     tried: Iterable[tuple[Receiver, Rule]], receiver: Receiver | None, said: Reply, words: str
 ) -> list[Match]:
     """The matches of the highest score, by the id of their rules: more than one is a tie."""
-    matches = [m for of_whom, rule in tried if (m := _match(rule, of_whom, receiver, said, words))]
-    top = max((m.score for m in matches), default=None)
-    gave_up = any(m.rule.cause == GAVE_UP for m in matches)
-    found = [m for m in matches if m.score == top]
-    if gave_up:
-        found = [Match(m.receiver, m.rule, m.marks, m.score, True) for m in found]
-    return sorted(found, key=lambda m: (m.rule.receiver, m.rule.id))
+    top: Score | None = None
+    found: list[tuple[Receiver, Rule, tuple[Phrase, ...]]] = []
+    gave_up = False
+    for of_whom, rule in tried:
+        marks = _marks(rule, said, words)
+        if marks is None:
+            continue
+        score = _score(rule, of_whom, receiver, marks)
+        if score is None:
+            continue
+        gave_up = gave_up or rule.cause == GAVE_UP
+        if top is None or score > top:
+            top, found = score, []
+        if score == top:
+            found.append((of_whom, rule, marks))
+    if len(found) > 1:
+        found.sort(key=lambda match: (match[1].receiver, match[1].id))
+    return [
+        Match(
+            of_whom if of_whom.scope == "receiver" else receiver,
+            rule,
+            tuple(phrase.words for phrase in marks),
+            gave_up,
+        )
+        for of_whom, rule, marks in found
+    ]
 
 
-def _match(rule: Rule, of_whom: Receiver, receiver: Receiver | None, said: Reply, words: str) -> Match | None:
-    token, one = _first(rule.token, words), _first(rule.any, words)
-    if (
-        (rule.token and not token)
-        or (rule.any and not one)
-        or (rule.code and said.code not in rule.code)
-        or (rule.status and not any(_agrees(wanted, said.status) for wanted in rule.status))
-        or any(phrase.squeezed not in words for phrase in rule.all)
-        or any(phrase.squeezed in words for phrase in rule.none)
-    ):
+def _marks(rule: Rule, said: Reply, words: str) -> tuple[Phrase, ...] | None:
+    """The words of the reply that decide, where every condition of the rule holds; None where one does not."""
+    if rule.code and said.code not in rule.code:
         return None
-    marks = [phrase for phrase in (token, one, *rule.all) if phrase]
-    letters = sum(len(phrase.squeezed) for phrase in marks)
-    scope = SCOPES.index(of_whom.scope)
-    if of_whom.scope == "receiver":
-        if of_whom is not receiver:
-            if letters < _ENOUGH and not token:
+    if rule.status and not any(_agrees(wanted, said.status) for wanted in rule.status):
+        return None
+    marks = rule.all
+    for phrase in rule.all:
+        if phrase.squeezed not in words:
+            return None
+    for phrase in rule.none:
+        if phrase.squeezed in words:
+            return None
+    for given in (rule.any, rule.token):
+        if given:
+            longest = _longest_within(given, words)
+            if longest is None:
                 return None
-            scope = _FOREIGN
-        receiver = of_whom
-    score = (
+            marks = (longest, *marks)
+    return marks
+
+
+def _longest_within(given: Sequence[Phrase], words: str) -> Phrase | None:
+    longest, letters = None, 0
+    for phrase in given:
+        if len(phrase.squeezed) > letters and phrase.squeezed in words:
+            longest, letters = phrase, len(phrase.squeezed)
+    return longest
+
+
+def _score(
+    rule: Rule, of_whom: Receiver, receiver: Receiver | None, marks: tuple[Phrase, ...]
+) -> Score | None:
+    """How well a rule agrees; None for another receiver's whose words are too few to tell that they are its."""
+    letters = 0
+    for phrase in marks:
+        letters += len(phrase.squeezed)
+    scope = SCOPES.index(of_whom.scope)
+    if of_whom.scope == "receiver" and of_whom is not receiver:
+        if letters < _ENOUGH and not rule.token:
+            return None
+        scope = _FOREIGN
+    return (
         not rule.weak and rule.cause not in _SAY_LITTLE,
         scope,
-        bool(token),
-        bool(one or rule.all),
+        bool(rule.token),
+        bool(rule.any or rule.all),
         bool(rule.code or rule.status),
         letters,
     )
-    return Match(receiver, rule, tuple(phrase.words for phrase in marks), score)
-
-
-def _first(given: Sequence[Phrase], words: str) -> Phrase | None:
-    """The longest of the phrases *given* that *words* contain."""
-    return max((p for p in given if p.squeezed in words), key=lambda p: len(p.squeezed), default=None)
 
 
 def _agrees(wanted: str, status: str | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from mailmend import receivers
@@ -34,44 +34,53 @@ def explain(
     over = {d.queue_id for d in told if d.severity != "notice" and d.queue_id}
     if any(_refused(d) for d in told):
         told = [d for d in told if _refused(d) or (d.severity == "notice" and d.queue_id not in over)]
-    merged: dict[tuple[str | None, ...], Refusal] = {}
+    merged: dict[tuple[str | None, ...], _Verdict] = {}
     for number, delivery in enumerate(told):
         if progress and number % _A_WHILE == 0:
             progress(number, len(told))
-        refusal = _explain(delivery, catalogue)
-        key = _same(refusal, number)
-        before = merged.get(key)
-        merged[key] = replace(refusal, delivery=_join(before.delivery, delivery)) if before else refusal
-    return tuple(_finish(refusal, catalogue) for refusal in merged.values())
+        verdict = _judge(delivery, catalogue)
+        key = _same(verdict, number)
+        if key in merged:
+            verdict.delivery = _join(merged[key].delivery, delivery)
+        merged[key] = verdict
+    return tuple(_told(verdict, catalogue) for verdict in merged.values())
+
+
+@dataclass(slots=True)
+class _Verdict:
+    """What the words of a delivery mean, before the page of its cause says what follows.
+
+    *rule* explains it; *marks* are the words that decided, *aside* the cause for which the own server refused.
+    """
+
+    delivery: Delivery
+    receiver: str | None
+    cause: str
+    rule: receivers.Rule | None
+    marks: tuple[str, ...]
+    gave_up: bool
+    aside: str | None
 
 
 def _refused(delivery: Delivery) -> bool:
     return delivery.severity not in ("delivered", "notice")
 
 
-def _explain(delivery: Delivery, catalogue: Catalogue) -> Refusal:
-    """The refusal with its cause; the page's part comes when all that is known of it is joined."""
+def _judge(delivery: Delivery, catalogue: Catalogue) -> _Verdict:
     settled = delivery.notice or _BY_SEVERITY.get(delivery.severity)
     own = delivery.severity == "rejected-inbound"
-    # Why the own server refused is worth a word in the sentence, too.
     who, found = receivers.read(_worded(delivery), catalogue.receivers)
     if settled and not own:
         found = None
     rule = found.rule if found and not own else None
-    return Refusal(
+    return _Verdict(
         delivery=delivery,
         receiver=who.id if who else None,
         cause=rule.cause if rule else settled or _unexplained(delivery),
-        ambiguous=rule.ambiguous if rule else (),
-        who=(),
-        steps=(),
-        remedies=(),
-        checks=rule.checks if rule else (),
-        source=rule.source if rule else None,
-        standing="reported",
+        rule=rule,
         marks=found.marks if found else (),
-        summary=found.rule.cause if found and own else "",
         gave_up=_gave_up(delivery, found),
+        aside=found.rule.cause if found and own else None,
     )
 
 
@@ -99,12 +108,12 @@ def _gave_up(delivery: Delivery, found: receivers.Match | None) -> bool:
     return bool(found and found.gave_up) or (first.startswith("4") and bool(delivery.reporting_mta))
 
 
-def _same(refusal: Refusal, number: int) -> tuple[str | None, ...]:
+def _same(verdict: _Verdict, number: int) -> tuple[str | None, ...]:
     """What two refusals have in common that are one: the message (or the very words), recipient and cause."""
-    delivery = refusal.delivery
+    delivery = verdict.delivery
     words = delivery.reply.text if delivery.reply else ""
     message = delivery.queue_id or words or str(number)
-    return (message, (delivery.recipient or "").lower(), refusal.cause, "" if delivery.queue_id else words)
+    return (message, (delivery.recipient or "").lower(), verdict.cause, "" if delivery.queue_id else words)
 
 
 def _join(before: Delivery, after: Delivery) -> Delivery:
@@ -117,32 +126,42 @@ def _join(before: Delivery, after: Delivery) -> Delivery:
     return replace(after, **gaps)
 
 
-def _finish(refusal: Refusal, catalogue: Catalogue) -> Refusal:
-    page = catalogue.causes[refusal.cause]
-    delivery = refusal.delivery
-    summary = _unknown(refusal) if refusal.cause == "unknown" else _summary(page, refusal, catalogue)
-    if refusal.summary:  # the own server's reason
-        title = catalogue.causes[refusal.summary].title
-        summary += f": {title[:1].lower()}{title[1:]}"
-    if refusal.gave_up and refusal.cause != "queue-expired":
-        summary += "; the queue tried until it gave up, and this is its last reason"
+def _told(verdict: _Verdict, catalogue: Catalogue) -> Refusal:
+    page = catalogue.causes[verdict.cause]
+    rule, delivery = verdict.rule, verdict.delivery
     moved = delivery.forwarded is True
-    return replace(
-        refusal,
+    return Refusal(
+        delivery=delivery,
+        receiver=verdict.receiver,
+        cause=verdict.cause,
+        ambiguous=rule.ambiguous if rule else (),
         who=(moved and page.forwarded_who) or page.who,
         steps=(moved and page.forwarded_steps) or page.steps,
         remedies=(moved and page.forwarded_remedies) or page.remedies,
-        checks=refusal.checks or page.checks,
-        source=refusal.source or next(iter(page.sources), None),
-        summary=summary,
+        checks=(rule and rule.checks) or page.checks,
+        source=rule.source if rule else next(iter(page.sources), None),
+        standing="reported",
+        marks=verdict.marks,
+        summary=_sentence(verdict, page, catalogue),
+        gave_up=verdict.gave_up,
     )
 
 
-def _summary(page: Cause, refusal: Refusal, catalogue: Catalogue) -> str:
-    delivery = refusal.delivery
+def _sentence(verdict: _Verdict, page: Cause, catalogue: Catalogue) -> str:
+    told = _unknown(verdict) if verdict.cause == "unknown" else _summary(verdict, page, catalogue)
+    if verdict.aside:
+        title = catalogue.causes[verdict.aside].title
+        told += f": {title[:1].lower()}{title[1:]}"
+    if verdict.gave_up and verdict.cause != "queue-expired":
+        told += "; the queue tried until it gave up, and this is its last reason"
+    return told
+
+
+def _summary(verdict: _Verdict, page: Cause, catalogue: Catalogue) -> str:
+    delivery = verdict.delivery
     sentence = page.summary or "{receiver}: " + page.title
     return sentence.format(
-        receiver=_receiver(refusal, catalogue),
+        receiver=_receiver(verdict, catalogue),
         source=delivery.source_ip or "this host's address",
         domain=_domain(delivery) if "{domain}" in sentence else "",
         recipient=delivery.recipient or "the recipient",
@@ -155,16 +174,16 @@ def _domain(delivery: Delivery) -> str:
     return named or (delivery.sender or "").rpartition("@")[2] or "the sender's domain"
 
 
-def _receiver(refusal: Refusal, catalogue: Catalogue) -> str:
-    relay = refusal.delivery.relay
-    return catalogue.receiver_names.get(refusal.receiver or "") or (
+def _receiver(verdict: _Verdict, catalogue: Catalogue) -> str:
+    relay = verdict.delivery.relay
+    return catalogue.receiver_names.get(verdict.receiver or "") or (
         relay.host if relay and relay.host else "the receiver"
     )
 
 
-def _unknown(refusal: Refusal) -> str:
+def _unknown(verdict: _Verdict) -> str:
     """Nothing is guessed: what no rule explains is told as the codes tell it."""
-    said = refusal.delivery.reply
-    host = refusal.delivery.relay.host if refusal.delivery.relay else None
+    said, relay = verdict.delivery.reply, verdict.delivery.relay
+    host = relay.host if relay else None
     code, enhanced = (said.code, said.status) if said else (None, None)
     return f"no rule explains what {host or 'the receiver'} said; {status.says(code, enhanced)}"
