@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 
 from mailmend.facts.looking import Seen, answer, each
 from mailmend.facts.named_tables import named
-from mailmend.facts.settings import smtp_services, value, words
+from mailmend.facts.settings import services, smtp_services, value
 from mailmend.facts.source import families
 from mailmend.facts.versions import SINCE, dane_crash_fixed, version
 from mailmend.model import Finding, Probe, Scope, Standing, family_of
-from mailmend.questions import File, Services, Setting
+from mailmend.parse.listing import words
+from mailmend.questions import File, Setting
 
 CAUSES = (
     "dane-crash",
@@ -55,7 +56,7 @@ def _dane(subject: str, seen: Seen) -> Iterable[Finding]:
 
 def _chroot(subject: str, seen: Seen) -> Iterable[Finding]:
     """A chrooted client reads the copy below the queue directory, which `postfix start` does not renew."""
-    clients = [s for s in answer(seen, Services()) if s.id in smtp_services(seen) and s.chroot == "y"]
+    clients = [s for s in services(seen) if s.id in smtp_services(seen) and s.chroot == "y"]
     if not clients:
         return
     path = f"{value(seen, 'queue_directory')}/etc/resolv.conf"
@@ -81,7 +82,7 @@ def _literals(subject: str, seen: Seen) -> Iterable[Finding]:
     literals = [w for w in words_ if family_of(w) == "ipv6"]
     names = [
         s.name
-        for s in answer(seen, Services())
+        for s in services(seen)
         if s.type == "inet" and family_of(s.name.rpartition(":")[0].strip("[]")) == "ipv6"
     ]
     if "ipv6" not in families(None, seen):

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from mailmend.facts.looking import Seen, answer, unknown
-from mailmend.facts.settings import value, words
+from mailmend.facts.relaying import RECIPIENT, RELAY, entrances, walk, will_serve
+from mailmend.facts.settings import file_words, value
 from mailmend.facts.source import families
-from mailmend.model import CannotLook, Finding, Probe, Scope
-from mailmend.questions import File, Host, MapLookup
+from mailmend.model import CannotLook, Finding, Probe, Scope, Standing
+from mailmend.parse.listing import words
+from mailmend.questions import File, Host, MapLookup, Service
 
 CAUSES = ("open-relay", "mynetworks-gateway", "mynetworks-misses-loopback")
 
@@ -20,22 +22,81 @@ _ENTRIES = 2000
 
 
 def check(probe: Probe, scope: Scope) -> Iterator[Finding]:
-    """Too wide a network, a container's gateway inside it, and ::1 left out where IPv6 is served."""
+    """Whether strangers may relay, a container's gateway among the trusted, and ::1 left out of them."""
     seen = Seen(probe)
     try:
         networks, others = _networks(value(seen, "mynetworks"), seen)
     except CannotLook as gap:
         yield unknown("open-relay", "mynetworks", gap, seen)
         return
-    wide = [n for n in networks if n.prefixlen < _WIDEST[n.version]]
-    if wide:
-        says = f"mynetworks holds {', '.join(map(str, wide))}: strangers may relay through this host"
-        yield Finding("open-relay", "mynetworks", "measured", says, seen.evidence)
-    else:
-        says = f"mynetworks trusts {len(networks)} networks, none wider than a /8 (IPv4) or /16 (IPv6)"
-        yield Finding("open-relay", "mynetworks", "cleared", says, seen.evidence)
+    yield from _relay(networks, probe)
     yield from _gateway(networks, probe)
     yield from _loopback(networks, others, probe)
+
+
+def _relay(networks: tuple[_Network, ...], probe: Probe) -> Iterator[Finding]:
+    """What is measured, else why strangers are stopped; each smtpd with its own `-o` is looked at."""
+    seen = Seen(probe)
+    found: list[Finding] = []
+    try:
+        for entry in entrances(seen):
+            found.append(_entrance(entry, networks, seen))
+    except CannotLook as gap:
+        yield unknown("open-relay", "mynetworks", gap, seen)
+        return
+    if not found:
+        says = "no smtpd that a stranger could reach stands in master.cf"
+        yield Finding("open-relay", "mynetworks", "cleared", says, seen.evidence)
+        return
+    open_to = {f.subject: f for f in reversed(found) if f.standing == "measured"}
+    yield from list(open_to.values())[::-1] or found[:1]
+
+
+def _entrance(entry: Service, networks: tuple[_Network, ...], seen: Seen) -> Finding:
+    own = value(seen, "mynetworks", entry.id) != value(seen, "mynetworks")
+    if own:
+        networks = _networks(value(seen, "mynetworks", entry.id), seen)[0]
+    wide = [n for n in networks if n.prefixlen < _WIDEST[n.version]]
+    stranger = walk(entry.id, seen, trusted=False)
+    if not will_serve(entry.id, seen):
+        return _finding(_named(RELAY, entry), "measured", _dead(entry), seen)
+    if stranger.stopped is None:
+        let_in = [pair for pair in stranger.let_in if pair[1]] or stranger.let_in[:1]
+        terms = " and ".join(f"`{term or 'the end'}` of {name}" for name, term in let_in)
+        says = f"{terms} lets strangers relay through {entry.id}"
+        return _finding(_named(let_in[0][0], entry), "measured", says, seen)
+    trusted = walk(entry.id, seen, trusted=True)
+    names = ", ".join(map(str, wide))
+    if wide and trusted.stopped is None:
+        says = f"mynetworks holds {names} and is permitted: strangers may relay through {entry.id}"
+        return _finding(_named("mynetworks", entry), "measured", says, seen)
+    setting, term = stranger.stopped
+    if wide:
+        says = f"mynetworks holds {names}, but nothing permits it to relay: `{term}` of {setting} stops strangers"
+    else:
+        says = (
+            f"`{term}` of {setting} stops strangers; mynetworks trusts {len(networks)} networks, "
+            "none wider than a /8 (IPv4) or /16 (IPv6)"
+        )
+    if stranger.unasked:
+        says += f"; what {', '.join(stranger.unasked)} may add was not asked"
+    return _finding("mynetworks", "cleared", says, seen)
+
+
+def _dead(entry: Service) -> str:
+    return (
+        f"{RELAY} and {RECIPIENT} of {entry.id} hold nothing that stops strangers before a `permit`: "
+        "smtpd does not start so, and takes no mail at all; reject_unauth_destination belongs there"
+    )
+
+
+def _named(name: str, entry: Service) -> str:
+    """The setting; `service/setting` where a `-o` of that service says it."""
+    return name if name not in dict(entry.overrides) else f"{entry.id}/{name}"
+
+
+def _finding(subject: str, standing: Standing, says: str, seen: Seen) -> Finding:
+    return Finding("open-relay", subject, standing, says, seen.evidence)
 
 
 def _gateway(networks: tuple[_Network, ...], probe: Probe) -> Iterator[Finding]:
@@ -92,7 +153,7 @@ def _networks(text: str, probe: Probe) -> tuple[tuple[_Network, ...], bool]:
         if word.startswith("!"):
             continue
         if word.startswith("/"):
-            inner, more = _networks(answer(probe, File(word)).text, probe)
+            inner, more = _networks(" ".join(file_words(answer(probe, File(word)).text)), probe)
             networks += inner
             others |= more
             continue

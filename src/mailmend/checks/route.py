@@ -9,8 +9,9 @@ from mailmend.facts.destinations import affected
 from mailmend.facts.looking import Seen, answer, each
 from mailmend.facts.mx import bare_host, direct
 from mailmend.facts.route import Route, routes
+from mailmend.facts.settings import services as entries
 from mailmend.model import Finding, Probe, Scope
-from mailmend.questions import RecentDeliveries, Services, Setting
+from mailmend.questions import RecentDeliveries, Setting
 
 CAUSES = ("relayhost-in-between", "override-in-force")
 
@@ -60,7 +61,7 @@ def _finding(way: Route, seen: Seen) -> Finding:
 
 
 def _overrides(service: str, seen: Seen) -> Iterable[Finding]:
-    entry = next(s for s in answer(seen, Services()) if s.id == service)
+    entry = next(s for s in entries(seen) if s.id == service)
     for name, text in dict(entry.overrides).items():
         if name not in _REMEDIAL:
             continue

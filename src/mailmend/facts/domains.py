@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from mailmend.facts.looking import answer
-from mailmend.facts.settings import file_words, value, words
+from mailmend.facts.settings import file_words, value
 from mailmend.model import Probe
+from mailmend.parse.listing import words
 from mailmend.questions import File, MapLookup
 
 AddressClass = Literal["local", "alias", "mailbox", "relay", "default"]

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from mailmend.facts.looking import answer
-from mailmend.facts.settings import services, value, words
+from mailmend.facts.settings import services, value
 from mailmend.facts.source import families, interface_addresses
 from mailmend.model import CannotLook, Family, Probe
+from mailmend.parse.listing import words
 from mailmend.questions import File, HostAddresses, Service
 
 # The names that stand in master.cf nearly everywhere; any other is looked up in /etc/services.

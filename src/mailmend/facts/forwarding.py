@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from mailmend.facts.looking import Unknown, answer
 from mailmend.facts.route import routes
 from mailmend.facts.senders import domain_of, rewritten, senders
-from mailmend.facts.settings import tables, value, words
+from mailmend.facts.settings import tables, value
 from mailmend.model import Probe, Scope
+from mailmend.parse.listing import words
 from mailmend.questions import File, RecentDeliveries
 
 # Tables of patterns that act on a message's header or body (header_checks(5)).

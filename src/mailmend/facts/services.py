@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from mailmend.facts.looking import answer
-from mailmend.facts.settings import smtp_services
+from mailmend.facts import settings
 from mailmend.model import Probe
-from mailmend.questions import Service, Services
+from mailmend.questions import Service
 
 
 def services(probe: Probe) -> tuple[Service, ...]:
-    """All of master.cf; Unknown where it could not be read."""
-    return answer(probe, Services())
+    """master.cf, of several entries for a service the last alone; Unknown where it could not be read."""
+    return settings.services(probe)
 
 
 def service(probe: Probe, service_id: str) -> Service | None:
-    """The entry `name/type`, of several the last, as for master(8); None where there is none."""
-    return next((entry for entry in reversed(services(probe)) if entry.id == service_id), None)
+    """The entry `name/type`; None where there is none."""
+    return next((entry for entry in services(probe) if entry.id == service_id), None)
 
 
 def overrides(probe: Probe, service_id: str) -> dict[str, str]:
@@ -26,5 +25,5 @@ def overrides(probe: Probe, service_id: str) -> dict[str, str]:
 
 def smtp_clients(probe: Probe) -> tuple[Service, ...]:
     """Every service that delivers by the smtp client: smtp, relay and the operator's own clones."""
-    names = smtp_services(probe)
+    names = settings.smtp_services(probe)
     return tuple(entry for entry in services(probe) if entry.id in names)

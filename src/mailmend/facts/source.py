@@ -15,8 +15,9 @@ from mailmend.facts.destinations import affected
 from mailmend.facts.looking import Unknown, answer
 from mailmend.facts.mx import destination, direct, same_address
 from mailmend.facts.route import route
-from mailmend.facts.settings import value, words
+from mailmend.facts.settings import value
 from mailmend.model import Family, Probe, Scope, family_of
+from mailmend.parse.listing import words
 from mailmend.questions import HostAddress, HostAddresses, RecentDeliveries, Records, SourceAddress
 
 _FAMILIES: tuple[Family, ...] = ("ipv4", "ipv6")
