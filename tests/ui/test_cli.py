@@ -30,6 +30,7 @@ COMMANDS = (
     "prove",
     "list",
     "webmin",
+    "bench",
     "demo",
 )
 LATER = ("set", "confirm", "hold", "rehearse", "report", "trace", "web")
@@ -115,7 +116,7 @@ def test_explaining_imports_no_network_and_no_check() -> None:
         pytest.param(["explain", "--chek"], "--check", id="misspelt option"),
         pytest.param(["list", "cause"], "causes", id="misspelt list"),
         pytest.param(["explain", "/nowhere/x.eml"], "/nowhere/x.eml: no such file", id="no such file"),
-        pytest.param(["explain", "/tmp"], "/tmp is a directory", id="a directory"),  # noqa: S108
+        pytest.param(["explain", "/usr"], "/usr is a directory", id="a directory"),
         pytest.param(["explain", "--cause", "ptr-mising"], "did you mean ptr-missing?", id="misspelt cause"),
         pytest.param(["explain", "--cause", "zzz"], "mailmend list causes", id="no cause at all"),
         pytest.param(
@@ -308,9 +309,9 @@ def test_list_names_what_is_known(what: str, entry: str) -> None:
 
 def test_help_names_every_command_in_the_order_of_the_road() -> None:
     lines = mailmend("--help").stdout.split("Commands:")[1].splitlines()
-    assert [line.split()[0] for line in lines if line.startswith("  ") and line[2] != " "][:11] == list(
-        COMMANDS
-    )
+    assert [line.split()[0] for line in lines if line.startswith("  ") and line[2] != " "][
+        : len(COMMANDS)
+    ] == list(COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -359,3 +360,48 @@ def test_a_terminal_without_unicode_gets_an_answer_too(locale: str) -> None:
     done = process("explain", str(BOUNCE), env=environment)
     assert done.returncode == 0, done.stderr
     assert done.stdout.isascii()
+
+
+def test_bench_without_a_labelled_row_is_a_usage_error(tmp_path: Path) -> None:
+    (tmp_path / "rows").write_text('{"text": "550 no"}')
+    result = mailmend("bench", "explain", str(tmp_path / "rows"))
+    assert result.exit_code == 2
+    assert "no row has a `cause`" in result.stderr
+
+
+def test_bench_says_how_often_explain_is_right(tmp_path: Path) -> None:
+    rows = (
+        '{"text": "550 5.7.25 does not have a PTR record - gsmtp", "cause": "ptr_missing"}\n'
+        '{"text": "550 we did not like it today, refused", "cause": "virus"}\n'
+    )
+    document = told(mailmend("--json", "bench", "explain", "-", stdin=rows))
+    assert document["schema"] == "mailmend.bench/1"
+    assert document["fine"] == {"share": 0.5, "right": 1, "of": 2}
+    assert document["confusion"] == [{"labelled": "virus", "given": "unknown", "count": 1}]
+    (tmp_path / "rows").write_text(rows)
+    screen = mailmend("bench", "explain", str(tmp_path / "rows")).stdout
+    assert "fine         50.0 %        1/2" in screen
+    assert "virus     unknown" in screen
+
+
+def test_many_bounces_are_counted_first_and_shown_by_one_example_each() -> None:
+    said = {
+        "does not have a PTR record": 4,
+        "This message does not meet IPv6 sending guidelines": 3,
+        "The MAIL FROM domain has an SPF record with a hard fail policy (-all)": 2,
+        "we did not like it today": 1,
+    }
+    log = "".join(
+        f"Nov 22 09:00:01 relay postfix/smtp[11]: 4F1A22B{n}{place}: to=<reader{n}@example.com>,"
+        " relay=gmail-smtp-in.l.google.com[2001:db8:2::1a]:25, delay=1, delays=0/0/0/1, dsn=5.7.1,"
+        f" status=bounced (host gmail-smtp-in.l.google.com[2001:db8:2::1a] said: 550 5.7.1 {text})\n"
+        for place, (text, count) in enumerate(said.items())
+        for n in range(count)
+    )
+    screen = mailmend("explain", stdin=log).stdout.splitlines()
+    assert screen[0] == "10 refusals of 3 causes"
+    assert [line.split()[:2] for line in screen[3:5]] == [["4", "ptr-missing"], ["3", "ipv6-ptr-or-auth"]]
+    assert sum("reader0@example.com bounced" in line for line in screen) == 4
+    assert not any("reader1@" in line for line in screen)
+    groups = told(mailmend("--json", "explain", stdin=log))["groups"]
+    assert [group["count"] for group in groups] == [4, 3, 2, 1]

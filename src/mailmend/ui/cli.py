@@ -235,7 +235,10 @@ def webmin(back: bool) -> Outcome:
 
 @mailmend.group()
 def bench() -> None:
-    """Measure mailmend, on material of your own."""
+    """Measure mailmend, on material of your own.
+
+    What a figure is worth depends on what it is taken on: give refusals that nobody wrote rules for.
+    """
 
 
 @bench.command(name="explain")

@@ -107,6 +107,7 @@ def delivery(attempt: Delivery) -> Shape:
         "source_ip": attempt.source_ip,
         "reply": reply(attempt.reply),
         "severity": attempt.severity,
+        "notice": attempt.notice,
         "forwarded": attempt.forwarded,
         "reporting_mta": attempt.reporting_mta,
         "queue_id": attempt.queue_id,
@@ -161,6 +162,7 @@ def cause(known: Cause) -> Shape:
         "title": known.title,
         "who": list(known.who),
         "kind": known.kind,
+        "coarse": known.coarse,
         "steps": list(known.steps),
         "checks": list(known.checks),
         "remedies": list(known.remedies),
@@ -330,8 +332,17 @@ def status(seen: Status) -> Shape:
             "findings": [finding(f) for f in seen.findings],
             "deliveries": value(seen.deliveries),
             "changes": [record(r) for r in seen.records],
-            "pending": [{"id": r.id, "proof": proof(p)} for r, p in seen.pending],
+            "pending": [
+                {
+                    "id": way.record.id,
+                    "watched_only": not way.record.files,
+                    "proof": proof(way.proof),
+                    "still": [finding(f) for f in way.still],
+                }
+                for way in seen.ways_back
+            ],
             "held": [r.id for r in seen.held],
+            "interrupted": record(seen.interrupted) if seen.interrupted else None,
             "errors": list(seen.errors),
         },
     )
@@ -372,6 +383,7 @@ def undone(done: Undone) -> Shape:
             "change": record(done.record),
             "identical": done.identical,
             "already": done.already,
+            "says": done.says or None,
             "proof": proof(done.proof),
         },
     )

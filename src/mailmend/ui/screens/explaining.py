@@ -45,6 +45,19 @@ WHO = {
     "nobody": "nobody, it passes by itself",
     "unknown": "not known yet",
 }
+# The same in a table's cell.
+WHO_IN_SHORT = {
+    "sender-dns": "your DNS",
+    "own-mta": "you",
+    "sender-domain-owner": "From:'s owner",
+    "receiver-admin": "their postmaster",
+    "recipient": "the recipient",
+    "content": "the author",
+    "list-operator": "the list",
+    "sender-volume": "who sends",
+    "nobody": "nobody",
+    "unknown": "-",
+}
 SEVERITY = {"bounced": BAD, "rejected-inbound": BAD, "deferred": WARN, "delivered": GOOD, "notice": FAINT}
 _QUOTED = 2000  # characters of a reply, as many as Postfix logs
 _NAMED = 3  # recipients named before the rest are counted
@@ -165,7 +178,7 @@ def _who(one: Refusal) -> str:
 
 def _first_who(group: Group) -> str:
     who = group.refusals[0].who[:1]
-    return WHO.get(who[0], who[0]) if who else ""
+    return WHO_IN_SHORT.get(who[0], who[0]) if who else ""
 
 
 def _attempt(one: Refusal) -> Text:
