@@ -36,7 +36,8 @@ def test_every_document_is_json_under_its_schema(name: str) -> None:
 def test_nothing_is_left_out_silently() -> None:
     """A field that the nouns gain is either shown or named here with the reason why not."""
     hidden = {
-        "Delivery": {"excerpt"},  # the reply has its words; the paste itself may be long and private
+        # The reply has the words of the excerpt, the paste may be long and private; a notice is the refusal's cause.
+        "Delivery": {"excerpt", "notice"},
         "Refusal": {"delivery"},  # its keys stand beside the others
         "Judgement": {"expectation", "says"},  # the same; `says` is shown as `saw`
         "FileEdit": {"before", "after"},  # the difference shows them

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 
 from mailmend import catalogue
 from mailmend.model import Delivery, ParseError, Refusal
@@ -11,11 +11,14 @@ from mailmend.road import explain as road
 
 
 def explain(
-    sources: Sequence[tuple[str, bytes]], progress: road.Progress | None = None
+    sources: Iterable[tuple[str, bytes]],
+    progress: road.Progress | None = None,
+    left_out: Callable[[str], None] | None = None,
 ) -> tuple[Refusal, ...]:
     """The refusals in *sources* (name, content), taken together: a bounce and its log lines are one.
 
-    () where there is no refusal in any. Raises ParseError, naming the source, for what cannot be read.
+    () where there is no refusal in any. Raises ParseError, naming the source, for what cannot be read;
+    where *left_out* is given it is told instead, and the others are read.
     """
     deliveries: list[Delivery] = []
     for name, data in sources:
@@ -23,5 +26,7 @@ def explain(
             deliveries += paste.deliveries(data)
         except ParseError as error:
             place = "standard input" if name == "-" else name
-            raise ParseError(f"{place}: {error.reason}", error.next_step) from None
+            if left_out is None:
+                raise ParseError(f"{place}: {error.reason}", error.next_step) from None
+            left_out(f"{place} is left out: {error.reason}")
     return road.explain(deliveries, catalogue.load(), progress)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 REPORT_CAP = 512 * 1024  # characters
 RECIPIENTS_CAP = 2000
+DIAGNOSTIC_CAP = 4096
 WORDS_CAP = 256 * 1024
 
 _ACTIONS: dict[str, Severity] = {
@@ -48,6 +49,8 @@ def report(status: str, said: str = "") -> tuple[Delivery, ...]:
     """The deliveries of a message/delivery-status body; *said* is the notification people read."""
     if len(status) > REPORT_CAP:
         raise ParseError(f"a delivery report of more than {REPORT_CAP // 1024} KB")
+    if status.count("\n\n") > RECIPIENTS_CAP + 1:
+        raise ParseError(f"a delivery report on more than {RECIPIENTS_CAP} recipients")
     paragraphs = [message.fields(p) for p in re.split(r"\n[ \t]*\n", status) if p.strip()]
     about = next((p for p in paragraphs if "final-recipient" not in p), {})
     if paragraphs and "reporting-mta" in paragraphs[0]:
@@ -101,7 +104,7 @@ def _delivery(fields: dict[str, str], about: dict[str, str], told: dict[str, str
 def _reply(diagnostic: str, fields: dict[str, str]) -> Reply | None:
     stated = _STATUS.match(fields.get("status", ""))
     status = stated[0] if stated else None
-    said = reply.parse(diagnostic)
+    said = reply.parse(diagnostic[:DIAGNOSTIC_CAP])
     if said is None:
         return Reply(None, status, "") if status else None
     return said if said.status else replace(said, status=status)

@@ -105,7 +105,9 @@ def _divide(part: Part) -> tuple[Part, ...]:
     boundary = words.parameter(part.header("content-type"), "boundary")
     if boundary is None:
         return (Part((("content-type", "text/plain"),), part.body),)
-    found = [piece for piece in _pieces(f"\n{part.body}", f"\n--{boundary.rstrip()}") if piece.strip("\n")]
+    found = [
+        piece for piece in _pieces(part.body, f"\n--{boundary.rstrip()}") if piece and not piece.isspace()
+    ]
     # What has no such boundary in it was cut or rewritten on its way, and is still to be read.
     return tuple(map(_part, found)) or (Part((("content-type", "text/plain"),), part.body),)
 
@@ -113,7 +115,9 @@ def _divide(part: Part) -> tuple[Part, ...]:
 def _pieces(body: str, delimiter: str) -> list[str]:
     """What stands between the delimiter lines of *body*; a line that only begins as one divides nothing."""
     found: list[str] = []
-    for piece in body.split(delimiter, PARTS_CAP + 2)[1:]:
+    pieces = body.split(delimiter, PARTS_CAP + 2)
+    pieces[0] = pieces[0][len(delimiter) - 1 :] if body.startswith(delimiter[1:]) else ""
+    for piece in pieces if pieces[0] else pieces[1:]:
         ends, newline, rest = piece.partition("\n")
         if ends.rstrip(" \t") in ("", "--"):
             found.append(rest)

@@ -1,48 +1,60 @@
 """Whatever a person has of a refusal -> Deliveries: a bounce, log lines, a reply, quoted or wrapped text.
 
-The shapes are told apart here and read in a file each: a message (dsn.py, message.py), the queue (mailq.py),
-a log (maillog.py), other text (prose.py). A shape more is a file more, and a line in `deliveries`.
+The shapes are told apart here and read in a file each: a message (bounce.py), the queue (mailq.py), a service's
+JSON (trace.py), a log (logged.py), other text (prose.py). A shape more is a file more, and a line in `_deliveries`.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from mailmend.model import Delivery, ParseError
-from mailmend.parse import bounce, dsn, html, maillog, mailq, message, prose, trace
+from mailmend.parse import bounce, dsn, html, logged, mailq, mbox, message, prose, trace
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-LARGEST = 5 * 1024 * 1024  # bytes
-LARGEST_PROSE = 256 * 1024  # characters of what is neither a message nor a log
+MESSAGE_CAP = 1024 * 1024  # of a message; what a bounce says stands in its beginning
+LARGEST = 5 * 1024 * 1024  # bytes of anything else
+LARGEST_PROSE = 64 * 1024  # characters of what is neither a message nor a log
+_START = 2 * 64 * 1024  # bytes in which the headers of a message have ended
 MOST = 20_000  # deliveries
 
 _QUOTED = re.compile(r"^[ \t]?(?:> ?)+", re.MULTILINE)
 _STATUS_FIELD = re.compile(
     r"^[ \t]*(?:Reporting-MTA|Final-Recipient): ?[A-Za-z0-9-]+;", re.MULTILINE | re.IGNORECASE
 )
-_LOGGED = re.compile(
-    r"^\s{0,8}(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d|[\w.-]{1,64} +\| )"
-)
-_TELLING = ("status=", "reject:", "from=<", " said: ", "refused to talk to me")
 
 
 def deliveries(data: bytes) -> tuple[Delivery, ...]:
     """The delivery attempts that *data* speaks of, in their order; () where there is no refusal in it.
 
-    An ordinary mail is not a bounce, even where it quotes one. Raises ParseError for what is empty, larger
-    than 5 MB, or no text; the reason names the place.
+    An ordinary mail is not a bounce, even where it quotes one. Of a message larger than 1 MB the first 1 MB is read.
+    Raises ParseError for anything else that is larger than 5 MB, for what is empty or no text; the reason names the
+    place.
     """
-    found = _deliveries(_unquoted(_text(data)))
+    if mbox.begins(data):
+        each = list(mbox.messages(data[:LARGEST].splitlines(keepends=True), MESSAGE_CAP))
+        found = tuple(d for one, _ in each for d in _read(one))
+    else:
+        found = _read(data)
     if len(found) > MOST:
         raise ParseError(
             f"{len(found)} deliveries are too many to be explained one by one",
             "give the lines concerned alone",
         )
     return found
+
+
+def is_message(data: bytes) -> bool:
+    """Whether *data* begins as a mail message does."""
+    start = _one_line_end(data[:_START].decode("utf-8", "surrogateescape")).lstrip("\n")
+    head = start.partition("\n\n")[0]
+    return len(head) <= message.HEADERS_CAP and message.read(head) is not None
+
+
+def _read(data: bytes) -> tuple[Delivery, ...]:
+    if is_message(data):
+        text = data[:MESSAGE_CAP].replace(b"\0", b"").decode("utf-8", "surrogateescape")
+        return _deliveries(_unquoted(_one_line_end(text)))
+    return _deliveries(_unquoted(_text(data)))
 
 
 def _deliveries(text: str) -> tuple[Delivery, ...]:
@@ -54,13 +66,16 @@ def _deliveries(text: str) -> tuple[Delivery, ...]:
     field = _STATUS_FIELD.search(text)
     if field:
         return dsn.report(_dedented(text[field.start() :]), text[: field.start()])
-    logged = mailq.deliveries(text) or trace.deliveries(text) or _log(text)
-    if not logged and len(text) > LARGEST_PROSE:
+    told = mailq.deliveries(text) or trace.deliveries(text) or logged.deliveries(text)
+    if told:
+        return told
+    seen = html.text(text) if html.looks_like(text) else text
+    if len(seen) > LARGEST_PROSE:
         raise ParseError(
             f"{len(text) // 1024} KB of text that is neither a message nor a log or queue with deliveries in it",
             "give the part that has the refusal",
         )
-    return logged or prose.deliveries(html.text(text) if html.looks_like(text) else text)
+    return prose.deliveries(seen)
 
 
 def _text(data: bytes) -> str:
@@ -72,8 +87,12 @@ def _text(data: bytes) -> str:
         text = data.decode("utf-16", "replace")
     else:
         nul = data.find(b"\0")
-        if data[:2] == b"\x1f\x8b" or nul >= 0:
-            raise ParseError(f"byte {max(nul, 0)}: binary, not text", "give a message, log lines or a reply")
+        if data[:2] == b"\x1f\x8b":
+            raise ParseError(
+                "byte 0: binary, packed by gzip", "unpack it first: zcat FILE | mailmend explain -"
+            )
+        if nul >= 0:
+            raise ParseError(f"byte {nul}: binary, not text", "give a message, log lines or a reply")
         # Bytes that are no UTF-8 are kept until it is known which part of a message they belong to.
         text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
     controls = _CONTROLS.search(text)
@@ -83,6 +102,12 @@ def _text(data: bytes) -> str:
         )
     if not text.strip():
         raise ParseError("the input is empty", "give a bounce, log lines or a reply, as a file or on stdin")
+    return _one_line_end(text)
+
+
+def _one_line_end(text: str) -> str:
+    if "\r" not in text:
+        return text
     return text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -101,39 +126,3 @@ def _dedented(text: str) -> str:
     first = text.split("\n", 1)[0]
     margin = first[: len(first) - len(first.lstrip())]
     return text.replace(f"\n{margin}", "\n").lstrip() if margin else text
-
-
-def _log(text: str) -> tuple[Delivery, ...]:
-    """The attempts of log lines; a line that a terminal or a mail client wrapped is put together again."""
-    if not any(word in text for word in _TELLING):
-        return ()
-    senders: dict[str, str] = {}
-    found: list[Delivery] = []
-    for line in _unwrapped(text):
-        if not any(word in line for word in _TELLING) or (entry := maillog.line(line)) is None:
-            continue
-        sender = maillog.sender(entry)
-        if sender is not None and entry.queue_id:
-            senders[entry.queue_id] = sender
-        told = maillog.delivery(entry)
-        if told:
-            found.append(told)
-    return tuple(
-        replace(d, sender=senders.get(d.queue_id)) if d.queue_id and d.sender is None else d for d in found
-    )
-
-
-def _unwrapped(text: str) -> Iterator[str]:
-    """The lines of *text*, with those that do not begin as a log's line do joined to the one before."""
-    pieces: list[str] = []
-    for line in text.split("\n"):
-        if not line:
-            continue
-        if _LOGGED.match(line) or "]: " in line[:120]:
-            if pieces:
-                yield " ".join(pieces)
-            pieces = [line]
-        elif pieces and len(pieces) < 100:  # what is longer was no log line
-            pieces.append(line.strip())
-    if pieces:
-        yield " ".join(pieces)

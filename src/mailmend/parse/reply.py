@@ -83,6 +83,9 @@ def _coded(line: str) -> tuple[int | None, str | None, str, str]:
         status = inside[inside.re.groups] if inside else None
         return int(bare[1]), status, line[: bare.start(1)].rstrip(), line[bare.end(1) + 1 :]
     alone = _STATUS_FIRST.search(line)
+    behind = _STATUS_ANYWHERE.search(line)
+    if behind and (alone is None or alone.start(1) == behind.start(1)):  # qmail: `no such mailbox. (#5.1.1)`
+        return None, behind[1], "", f"{line[: behind.start()].rstrip()} {line[behind.end() :].lstrip()}"
     if alone:
         return None, alone[1], line[: alone.start(1)].rstrip(), line[alone.end(1) :]
     return None, None, "", line

@@ -13,6 +13,7 @@ from mailmend.model import Delivery, Relay, Reply, Severity, family_of
 from mailmend.parse import prose, reply, transcript
 
 WORDS_CAP = 64 * 1024  # characters before the returned message; a bounce says its piece in one tenth
+ROWS_CAP = 3000
 RECIPIENTS_CAP = 500
 _ROW_CAP = 2000
 _REASON_CAP = 2000
@@ -113,7 +114,7 @@ def deliveries(text: str, subject: str = "") -> tuple[Delivery, ...]:
 def _told(text: str) -> list[str]:
     """The rows that the mail system wrote: up to the message that it returns."""
     rows: list[str] = []
-    for row in text[:WORDS_CAP].split("\n"):
+    for row in text[:WORDS_CAP].split("\n", ROWS_CAP)[:ROWS_CAP]:
         if (_RETURNED.match(row) or _HEADERS.match(row)) and (rows or row[:1] not in "- "):
             break
         rows.append(row[:_ROW_CAP].rstrip())

@@ -6,9 +6,8 @@ import shlex
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from mailmend.ui import show
+from mailmend.ui import given, show
 from mailmend.ui.ending import EXIT_PROBLEMS, Outcome
-from mailmend.ui.given import given
 from mailmend.ui.progress import bar, progress
 
 if TYPE_CHECKING:
@@ -22,9 +21,9 @@ def explain(files: Sequence[str], host: Callable[[], Here] | None) -> Outcome:
     """Explain *files* (`-`, or none: standard input); *host* is given where checks shall decide."""
     from mailmend.jobs.explain import explain as job
 
-    sources = [(name, given(name)) for name in dict.fromkeys(files) or ("-",)]
+    named = tuple(dict.fromkeys(files)) or ("-",)
     with bar("explaining") as advance:
-        refusals = job(sources, advance)
+        refusals = job(given.every(named), advance, given.say if given.several(named) else None)
     findings: tuple[Finding, ...] | None = None
     if host and refusals:
         from mailmend.jobs.check import decide
@@ -32,7 +31,7 @@ def explain(files: Sequence[str], host: Callable[[], Here] | None) -> Outcome:
         with progress() as step:
             refusals, findings = decide(host(), refusals, progress=step)
     again = " ".join(shlex.quote(name) for name in files)
-    names = ["standard input" if name == "-" else name for name, _ in sources]
+    names = ["standard input" if name == "-" else name for name in named]
     return Outcome(
         exit=0 if any(one.cause != "unknown" for one in refusals) else EXIT_PROBLEMS,
         document=show.explanation(refusals, findings),
