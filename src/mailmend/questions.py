@@ -91,6 +91,18 @@ class Stat(Question[FileState]):
     path: str
 
 
+@dataclass(frozen=True, slots=True)
+class Resolve(Question[tuple[str, ...]]):
+    """The addresses that this host itself gives a name: /etc/hosts, DNS, whatever nsswitch.conf(5) says.
+
+    So Postfix reads the names in inet_interfaces and master.cf. *family* None asks for both at once, which
+    is not the same as twice for one. A name that nobody knows is (); no answer is an error.
+    """
+
+    name: str
+    family: Family | None = None
+
+
 # ---- DNS ----------------------------------------------------------------------------------
 
 
@@ -232,7 +244,7 @@ class Listeners(Question[tuple[Listener, ...]]):
 
 @dataclass(frozen=True, slots=True)
 class Bindable(Question[str]):
-    """"" where a socket could be bound to *address*:*port* now, else why not. It is closed again at once."""
+    """ "" where a socket could be bound to *address*:*port* now, else why not. It is closed again at once."""
 
     address: str
     port: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from typing import Any
 
@@ -70,3 +71,106 @@ def test_the_kludge_saved_and_only_reloaded(lab: Lab) -> None:
     assert {"loaded-not-restarted inet_protocols", "listener-left-open [::]:25"} <= told["measured"]
     lab.relay.stop()
     assert "postfix-not-running postfix" in checked(lab)["measured"]
+
+
+def test_a_name_that_only_etc_hosts_knows_asks_for_no_restart(lab: Lab) -> None:
+    lab.reset(main={"inet_interfaces": "localhost, inside"})
+    hosts = lab.relay.read("/etc/hosts")
+    lab.relay.write("/etc/hosts", hosts + "\n192.0.2.10 inside\n")
+    try:
+        lab.relay.start()
+        told = checked(lab, "loaded", "listeners")
+        assert "loaded-not-restarted inet_protocols" in told["cleared"]
+        assert "listener-missing 192.0.2.10:25" in told["cleared"]
+        master = lab.relay.read("/var/spool/postfix/pid/master.pid")
+        for _ in range(2):
+            done = lab.relay.mailmend("--json", "apply")
+            assert json.loads(done.stdout)["activation"] == "none", done.stdout + done.stderr
+        assert lab.relay.read("/var/spool/postfix/pid/master.pid") == master
+    finally:
+        lab.relay.write("/etc/hosts", hosts)
+
+
+TALK = """
+import socket
+stream = socket.create_connection(("192.0.2.10", 25), 5).makefile("rw", newline="\\r\\n")
+
+def said():
+    while (line := stream.readline())[3:4] == "-":
+        pass
+    return line[:3]
+
+said()
+for command in ("EHLO x.example", "MAIL FROM:<a@stranger.example>", "RCPT TO:<b@foreign.example>"):
+    stream.write(command + "\\r\\n")
+    stream.flush()
+    reply = said()
+print(reply)
+"""
+OURS = "127.0.0.0/8 [::1]/128"
+
+
+@pytest.mark.parametrize(
+    ("main", "reply", "told"),
+    [
+        ({"mynetworks": OURS}, "454", "cleared mynetworks"),
+        (
+            {"mynetworks": "0.0.0.0/0", "smtpd_relay_restrictions": "reject_unauth_destination"},
+            "554",
+            "cleared mynetworks",
+        ),
+        ({"mynetworks": "0.0.0.0/0"}, "250", "measured mynetworks"),
+        (
+            {
+                "mynetworks": OURS,
+                "smtpd_relay_restrictions": "check_client_access static:OK, reject_unauth_destination",
+            },
+            "250",
+            "measured smtpd_relay_restrictions",
+        ),
+        (
+            {
+                "mynetworks": OURS,
+                "smtpd_relay_restrictions": "open, reject_unauth_destination",
+                "smtpd_restriction_classes": "open",
+                "open": "permit",
+            },
+            "250",
+            "measured smtpd_relay_restrictions",
+        ),
+        ({"mynetworks": OURS, "smtpd_relay_restrictions": "permit"}, "", "measured smtpd_relay_restrictions"),
+    ],
+    ids=[
+        "only-ours",
+        "wide-networks-without-a-right",
+        "wide-networks",
+        "a-table-says-OK",
+        "a-class-permits",
+        "permit-alone-and-smtpd-dies",
+    ],
+)
+def test_an_open_relay_is_told_as_postfix_treats_a_stranger(
+    lab: Lab, main: dict[str, str], reply: str, told: str
+) -> None:
+    lab.reset(main=main)
+    lab.relay.start()
+    found = checked(lab, "mynetworks")
+    standing, _, subject = told.partition(" ")
+    assert f"open-relay {subject}" in found[standing], found
+    if reply:
+        assert lab.relay.run([sys.executable, "-c", TALK], timeout=20).stdout.strip() == reply
+    else:
+        lab.relay.run(
+            [sys.executable, "-c", "import socket; socket.create_connection(('192.0.2.10', 25), 5)"]
+        )
+        assert "specify at least one working instance of" in wait_for(lab, "fatal: in parameter")
+
+
+def wait_for(lab: Lab, words: str) -> str:
+    """The log's first line with *words*, for which up to 5 s are waited."""
+    for _ in range(50):
+        for line in lab.relay.log().splitlines():
+            if words in line:
+                return line
+        time.sleep(0.1)
+    return ""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from mailmend.model import CannotLook
-from mailmend.questions import File, SourceAddress
+from mailmend.questions import File, Resolve, SourceAddress
 from mailmend.system import host
 
 # ---- addresses ----------------------------------------------------------------------------
@@ -118,3 +120,33 @@ def test_a_program_gets_our_environment_and_nothing_else(monkeypatch: pytest.Mon
     monkeypatch.setenv("LANG", "de_DE.UTF-8")
     names = {line.partition("=")[0] for line in host.command(["env"]).stdout.splitlines()}
     assert names == {"LC_ALL", "PATH"}
+
+
+def test_a_name_is_resolved_as_the_host_does() -> None:
+    assert host.resolve(Resolve("localhost", "ipv4")) == ("127.0.0.1",)
+    assert "127.0.0.1" in host.resolve(Resolve("localhost"))
+
+
+def test_a_resolver_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "RESOLVE_TIMEOUT", 0.05)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: time.sleep(0.2) or [])
+    with pytest.raises(CannotLook, match=r"no answer within 0\.05 s"):
+        host.resolve(Resolve("inside"))
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(socket.EAI_NONAME, "nobody"), (socket.EAI_AGAIN, "not told"), (socket.EAI_FAIL, "not told")],
+)
+def test_a_name_of_nobody_is_an_answer_and_no_answer_is_none(
+    monkeypatch: pytest.MonkeyPatch, error: int, told: str
+) -> None:
+    def fails(*_: object) -> None:
+        raise socket.gaierror(error, "as the library says")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fails)
+    if told == "nobody":
+        assert host.resolve(Resolve("inside")) == ()
+    else:
+        with pytest.raises(CannotLook, match="as the library says"):
+            host.resolve(Resolve("inside"))

@@ -1,7 +1,8 @@
 """A folder of data -> a probe that answers as that host would, and what its operator should be told.
 
 `world.toml` is laid over base.toml. `[settings]` are main.cf's lines, `[defaults]` Postfix's own,
-`[dns]` maps `name TYPE` to records or to `error: ...`, `[fails]` maps a question to the look's error.
+`[dns]` maps `name TYPE` to records or to `error: ...`, `[hosts]` is /etc/hosts, `[fails]` maps a question to
+the look's error.
 """
 
 from __future__ import annotations
@@ -26,9 +27,8 @@ class World:
 
     def __init__(self, data: dict[str, Any]) -> None:
         self.data = data
-        self.scope = Scope(
-            **{k: tuple(v) if isinstance(v, list) else v for k, v in data.get("scope", {}).items()}
-        )
+        scope: dict[str, Any] = data.get("scope", {})
+        self.scope = Scope(**{k: tuple(v) if isinstance(v, list) else v for k, v in scope.items()})
 
     def probe(self) -> Remembering:
         lookers: dict[type[Question[Any]], Callable[[Any], Any]] = {
@@ -39,6 +39,7 @@ class World:
             q.File: self._file,
             q.Stat: self._file,
             q.Records: self._records,
+            q.Resolve: self._resolve,
             q.Setting: self._setting,
             q.Services: lambda _: tuple(self._service(k, v) for k, v in self.data["services"].items()),
             q.MapTypes: lambda _: ("hash", "regexp", "pcre", "tcp", "unix", "inline", "static", "texthash"),
@@ -80,6 +81,14 @@ class World:
             key.split()[0] == asked.name or key.split()[0].endswith(f".{asked.name}") for key in zone
         )
         return q.DnsAnswer(tuple(found), exists, False)
+
+    def _resolve(self, asked: q.Resolve) -> tuple[str, ...]:
+        """`[hosts]` is /etc/hosts; what it does not know is asked of DNS."""
+        families = (asked.family,) if asked.family else ("ipv4", "ipv6")
+        found = [ip for ip in self.data.get("hosts", {}).get(asked.name, []) if family_of(ip) in families]
+        for family in () if found else families:
+            found += self._records(q.Records(asked.name, "A" if family == "ipv4" else "AAAA")).records
+        return tuple(found)
 
     def _setting(self, asked: q.Setting) -> q.SettingValue:
         written = self.data["settings"].get(asked.name)

@@ -16,9 +16,9 @@ from mailmend.facts.looking import Unknown, answer
 from mailmend.facts.mx import destination, direct, same_address
 from mailmend.facts.route import route
 from mailmend.facts.settings import value
-from mailmend.model import Family, Probe, Scope, family_of
+from mailmend.model import CannotLook, Family, Probe, Scope, family_of
 from mailmend.parse.listing import words
-from mailmend.questions import HostAddress, HostAddresses, RecentDeliveries, Records, SourceAddress
+from mailmend.questions import HostAddress, HostAddresses, RecentDeliveries, Resolve, SourceAddress
 
 _FAMILIES: tuple[Family, ...] = ("ipv4", "ipv6")
 # Addresses that no receiver ever sees: RFC 1918, 6598, 3927, 4193, 4291.
@@ -144,13 +144,21 @@ def _listed(family: Family, service: str, probe: Probe) -> tuple[str, ...]:
 
 
 def interface_addresses(word: str, family: Family, probe: Probe) -> tuple[str, ...]:
-    """The addresses of *family* behind one word of inet_interfaces: an address, a name, `loopback-only`."""
+    """The addresses of *family* behind one word of inet_interfaces: an address, a name, `loopback-only`.
+
+    A name is asked as Postfix asks it: natively, and for both families at once where both are in use.
+    Raises CannotLook where it has no address at all: Postfix does not start with such a name.
+    """
     bare = word.strip("[]").removeprefix("IPv6:")
     if family_of(bare):
         return (bare,) if family_of(bare) == family else ()
-    if bare.lower() in ("loopback-only", "localhost"):
+    if bare.lower() == "loopback-only":
         return ("127.0.0.1",) if family == "ipv4" else ("::1",)
-    return answer(probe, Records(bare.lower(), "A" if family == "ipv4" else "AAAA")).records
+    wanted = families(None, probe)
+    found = answer(probe, Resolve(bare.lower(), wanted[0] if len(wanted) == 1 else None))
+    if not found:
+        raise CannotLook(f"{bare} has no address on this host", "see /etc/hosts and inet_interfaces")
+    return tuple(ip for ip in found if family_of(ip) == family)
 
 
 def host_address(ip: str, probe: Probe) -> HostAddress | None:

@@ -11,19 +11,21 @@ import socket
 import stat
 import struct
 import subprocess
+import threading
 from array import array
 from datetime import UTC, datetime
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mailmend.model import CannotLook
-from mailmend.questions import File, FileState, HostAddress, SourceAddress, Stat
+from mailmend.model import CannotLook, Refused
+from mailmend.questions import File, FileState, HostAddress, Resolve, SourceAddress, Stat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FILE_CAP = 16 * 1024 * 1024
+RESOLVE_TIMEOUT = 4.0  # seconds
 
 _SIOCGIFCONF = 0x8912
 _LOOPBACK = ip_address("127.0.0.0").packed[:1]
@@ -57,10 +59,34 @@ def command(argv: Sequence[str], *, timeout: float = 10, stdin: str = "") -> sub
 def environment() -> dict[str, str]:
     """The whole environment that a program of ours gets.
 
-    Postfix's programs and ss(8) live where an ordinary user's PATH does not reach.
+    Postfix's programs and ss(8) live where an ordinary user's PATH does not reach. As root nobody's PATH is
+    followed but the system's.
     """
+    if os.geteuid() == 0:
+        return {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"}
     ours = os.environ.get("PATH") or "/usr/bin:/bin"
     return {"LC_ALL": "C", "PATH": os.pathsep.join((ours, "/usr/sbin", "/sbin", "/usr/local/sbin"))}
+
+
+def require_roots_own(path: str, why: str) -> None:
+    """Raise Refused where others than root may put something else in the place of *path*, a link followed.
+
+    The file itself and every folder above it count, of the link's way too; in a folder with the sticky bit
+    nobody else may rename what is root's.
+    """
+    given = Path(path).absolute()
+    for place in dict.fromkeys(p for start in (given, given.resolve()) for p in (start, *start.parents)):
+        try:
+            state = place.stat()
+        except OSError as failure:
+            raise CannotLook(f"{place}: {failure.strerror}") from None
+        sticky = stat.S_ISDIR(state.st_mode) and state.st_mode & stat.S_ISVTX
+        open_to_others = state.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not sticky
+        if open_to_others or state.st_uid not in (0, os.geteuid()):
+            raise Refused(
+                f"{place} may be written by others than root, and {why}",
+                f"chown root {place} && chmod go-w {place}, or install mailmend where only root may write",
+            )
 
 
 def has_command(name: str) -> bool:
@@ -172,6 +198,34 @@ def source_address(question: SourceAddress) -> str:
             return str(sock.getsockname()[0])
     except OSError as failure:
         raise CannotLook(f"no route to {question.destination}: {failure.strerror}") from None
+
+
+def resolve(question: Resolve) -> tuple[str, ...]:
+    """getaddrinfo(3), without its habit of waiting for a dead resolver for as long as resolv.conf says."""
+    found: list[tuple[str, ...] | CannotLook] = []
+    looking = threading.Thread(target=lambda: found.append(_resolved(question)), daemon=True)
+    looking.start()
+    looking.join(RESOLVE_TIMEOUT)
+    if not found:
+        raise CannotLook(f"{question.name}: no answer within {RESOLVE_TIMEOUT:g} s")
+    if isinstance(found[0], CannotLook):
+        raise found[0]
+    return found[0]
+
+
+def _resolved(question: Resolve) -> tuple[str, ...] | CannotLook:
+    kinds = {None: socket.AF_UNSPEC, "ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
+    try:
+        # Bytes: the name goes to the C library as it stands, with no IDNA made of it.
+        name = question.name.encode("utf-8", "surrogateescape")
+        hits = socket.getaddrinfo(name, None, kinds[question.family], socket.SOCK_STREAM)
+    except socket.gaierror as failure:
+        if failure.errno in (socket.EAI_NONAME, socket.EAI_NODATA):
+            return ()
+        return CannotLook(f"{question.name}: {failure.strerror}")
+    except (ValueError, OSError) as failure:
+        return CannotLook(f"{question.name}: {failure}")
+    return tuple(dict.fromkeys(str(hit[4][0]) for hit in hits))
 
 
 def file(question: File) -> FileState:

@@ -34,6 +34,7 @@ def live(config_directory: str | None = None) -> Live:
             ask.Host: lambda _: host_facts(configuration),
             ask.HostAddresses: lambda _: host.addresses(),
             ask.SourceAddress: host.source_address,
+            ask.Resolve: host.resolve,
             ask.File: host.file,
             ask.Stat: host.file_stat,
             ask.Records: dns.resolver(),
