@@ -36,6 +36,7 @@ from mailmend.questions import (
     Running,
     SettingValue,
 )
+from mailmend.road.way_back import WayBack
 
 AT = datetime(2026, 11, 22, 13, 5, 1, tzinfo=UTC)
 SIX = "2001:db8:1::10"
@@ -228,14 +229,17 @@ CASE = Case(
     suffixes=(".google.com",),
     ways=(
         Way(
-            "postmaster@gmail.com",
-            "gmail.com",
-            "smtp/unix",
-            "gmail.com",
-            False,
-            ("gmail-smtp-in.l.google.com",),
+            recipient="postmaster@gmail.com",
+            sender=None,
+            domain="gmail.com",
+            service="smtp/unix",
+            nexthop="gmail.com",
+            relayed=False,
+            hosts=("gmail-smtp-in.l.google.com",),
+            ipv4_hosts=("gmail-smtp-in.l.google.com",),
         ),
     ),
+    services=("smtp/unix",),
     findings=FINDINGS,
     ipv4=Fare(20, 0),
     ipv6=Fare(20, 20),
@@ -245,6 +249,11 @@ ROLLED_BACK = replace(FIXED, state="rolled-back", proof=FAILED, record=replace(R
 
 COUNT = DeliveryCount("gmail-smtp-in.l.google.com", "ipv6", "bounced", 550, "5.7.1", "no", "gmail.com", "smtp",
                       20, 20, ("alice@example.com",), AT)  # fmt: skip
+STILL = (
+    Finding(
+        "ptr-missing", SIX, "measured", f"{SIX} has no PTR record", check="ptr", family="ipv6", address=SIX
+    ),
+)
 STATUS = Status(
     host=HostFacts("mail.example.org", "debian", "12", "systemd", "postfix@-.service", "/var/log/mail.log", False,
                    False, None, "root", True),
@@ -261,6 +270,6 @@ STATUS = Status(
     findings=FINDINGS[4:],
     deliveries=LogCounts("/var/log/mail.log", 99, 0, AT, AT, (COUNT, replace(COUNT, family="ipv4", status="sent"))),
     records=(RECORD,),
-    pending=((RECORD, Proof((Judgement(RECORD.pending[0], "pending"),), AT)),),
+    ways_back=(WayBack(RECORD, Proof((Judgement(RECORD.pending[0], "pending"),), AT), STILL),),
     errors=(),
 )  # fmt: skip

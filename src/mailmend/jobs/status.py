@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mailmend.facts.expect import prove
 from mailmend.jobs.here import Here
-from mailmend.model import Finding, Proof, Record, Scope
+from mailmend.model import CannotLook, Finding, Proof, Record, Scope
 from mailmend.questions import (
     Host,
     HostFacts,
@@ -20,6 +19,7 @@ from mailmend.questions import (
     SettingValue,
     SocketListing,
 )
+from mailmend.road.way_back import WayBack, way_back
 
 SHOWN = ("inet_protocols", "inet_interfaces", "mynetworks", "myhostname", "relayhost", "transport_maps",
          "smtp_address_preference", "smtp_dns_reply_filter", "smtp_bind_address", "smtp_bind_address6")  # fmt: skip
@@ -30,7 +30,8 @@ CHECKS = ("loaded", "listeners", "mynetworks")
 class Status:
     """None stands for what could not be looked at; *errors* says why.
 
-    *held* are changes of mailmend in force whose DNS records are now all there: the way back is offered.
+    *records* are the changes in force, *ways_back* what they, and what is only watched, wait for.
+    *interrupted* is a change that mailmend or the machine died in.
     """
 
     host: HostFacts | None
@@ -42,16 +43,19 @@ class Status:
     findings: tuple[Finding, ...]
     deliveries: LogCounts | None
     records: tuple[Record, ...]
-    pending: tuple[tuple[Record, Proof], ...]
+    ways_back: tuple[WayBack, ...]
     errors: tuple[str, ...]
+    interrupted: Record | None = None
+
+    @property
+    def pending(self) -> tuple[tuple[Record, Proof], ...]:
+        """What others have to publish, as it is seen now."""
+        return tuple((way.record, way.proof) for way in self.ways_back)
 
     @property
     def held(self) -> tuple[Record, ...]:
-        return tuple(
-            record
-            for record, proof in self.pending
-            if proof.judgements and all(j.verdict == "holds" for j in proof.judgements)
-        )
+        """Those whose way back is open: it is offered, and never taken by itself."""
+        return tuple(way.record for way in self.ways_back if way.open)
 
 
 def status(here: Here) -> Status:
@@ -64,9 +68,18 @@ def status(here: Here) -> Status:
     ask = here.probe.ask
     looks = (ask(Host()), ask(Master()), ask(Listeners()), ask(SocketListing()), ask(RecentDeliveries(1)))
     host, running, listeners, sockets, deliveries = looks
-    modules = {name: module for name, module in catalogue.load().checks.items() if name in CHECKS}
+    known = catalogue.load().checks
+    modules = {name: module for name, module in known.items() if name in CHECKS}
     version = ask(Setting("mail_version")).answer
-    records = tuple(r for r in History(here.state).records() if r.state == "kept" and r.undoes is None)
+    errors = [look.error for look in looks if look.error]
+    records: tuple[Record, ...] = ()
+    watched: tuple[Record, ...] = ()
+    interrupted: Record | None = None
+    try:
+        history = History(here.state)
+        records, watched, interrupted = history.in_force(), history.watched(), history.interrupted()
+    except CannotLook as gap:
+        errors.append(str(gap))
     return Status(
         host=host.answer,
         version=version.value if version else None,
@@ -77,6 +90,7 @@ def status(here: Here) -> Status:
         findings=check(here.probe, Scope(), modules),
         deliveries=deliveries.answer,
         records=records,
-        pending=tuple((record, prove(record.pending, here.probe)) for record in records if record.pending),
-        errors=tuple(look.error for look in looks if look.error),
+        ways_back=tuple(way_back(r, here.probe, known) for r in (*records, *watched) if r.pending),
+        errors=tuple(errors),
+        interrupted=interrupted,
     )

@@ -19,7 +19,7 @@ EXIT_CANNOT_LOOK = 3
 
 
 def check(domains: Sequence[str], here: Here, message: str | None = None) -> Outcome:
-    """1 where anything measured is a problem; 3 where nothing at all could be looked at.
+    """1 where anything measured is a problem; 3 where nothing is, but not all could be looked at.
 
     *message* names the file of a message to look at as well.
     """
@@ -36,7 +36,7 @@ def check(domains: Sequence[str], here: Here, message: str | None = None) -> Out
 
         checking.checked(target, report.findings, cause_pages(), host)
 
-    looked = any(f.standing != "unknown" for f in report.findings)
+    looked = not report.unknown
     return Outcome(
         exit=EXIT_PROBLEMS if report.measured else 0 if looked else EXIT_CANNOT_LOOK,
         document=show.document(
@@ -53,7 +53,7 @@ def check(domains: Sequence[str], here: Here, message: str | None = None) -> Out
 
 
 def status(here: Here) -> Outcome:
-    """1 where the running server is not what is saved, or a check finds a problem."""
+    """1 where the running server is not what is saved, a check finds a problem, or a change was interrupted."""
     from mailmend.jobs.status import status as job
 
     with progress() as step:
@@ -65,7 +65,7 @@ def status(here: Here) -> Outcome:
 
         standing.status(target, seen)
 
-    problems = any(f.standing == "measured" for f in seen.findings)
+    problems = seen.interrupted is not None or any(f.standing == "measured" for f in seen.findings)
     return Outcome(EXIT_PROBLEMS if problems else 0, show.status(seen), screen)
 
 

@@ -11,6 +11,7 @@ from mailmend.ui.terminal import (
     FAINT,
     GOOD,
     STRONG,
+    WARN,
     columns,
     command,
     heading,
@@ -109,8 +110,13 @@ def undone(target: Console, result: Undone) -> None:
     if result.already:
         say(target, f"{name} was taken back before; nothing was changed.")
         return
+    if not record.files:
+        say(target, words(f"{name} is no longer watched.", STRONG))
+        return
     same = "byte for byte what they were before it" if result.identical else "without what it changed"
     say(target, joined(words(f"{name} is taken back. ", STRONG), f"The files are {same}."))
+    if result.says:
+        say(target, words(f"{result.says}.", WARN))
     if result.proof:
         heading(target, "Proof, by fresh looks")
         proof_table(target, result.proof)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mailmend.model import Family, family_of
+from mailmend.system.history import interruption, way_out
 from mailmend.ui.screens.checking import STANDS, findings_list
 from mailmend.ui.terminal import (
     BAD,
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 
     from mailmend.jobs.status import Status
     from mailmend.model import Record
+    from mailmend.road.way_back import WayBack
 
 FAMILIES: tuple[tuple[Family, str], ...] = (("ipv4", "IPv4"), ("ipv6", "IPv6"))
+ALL_CLEARED = "Its DNS records are seen, SPF passes and forwarded mail is rewritten"
 STATE = {"kept": GOOD, "undone": FAINT, "rolled-back": BAD, "intent": WARN}
 
 
@@ -134,19 +137,34 @@ def _setting(value: str | None, written: str | None) -> Text:
 
 
 def _changes(target: Console, seen: Status) -> None:
+    if seen.interrupted:
+        said = interruption(seen.interrupted)
+        say(target, words(f"{said[0].upper()}{said[1:]}. This puts it right:", WARN), indent=2)
+        say(target, command(way_out(seen.interrupted)), indent=4)
     if seen.records:
         heading(target, "Changes in force")
         columns(target, [(r.id, f"{r.remedy or ''} by {r.by}") for r in seen.records])
-    held = {r.id for r in seen.held}
-    for record, proof in seen.pending:
-        if record.id in held:
-            say(target, joined("All its DNS records are seen: ", command(f"mailmend undo {record.id}"),
-                               " goes back to IPv6."), indent=2)  # fmt: skip
-        else:
-            missing = [j.expectation.subject for j in proof.judgements if j.verdict != "holds"]
-            say(target, words("DNS records still to be published:", WARN), indent=2)
-            for name in missing:
-                say(target, name, indent=4)
+    for way in seen.ways_back:
+        if not way.record.files:
+            heading(target, f"Watched: {way.record.id}")
+        _way_back(target, way)
+
+
+def _way_back(target: Console, way: WayBack) -> None:
+    missing = [j.expectation.subject for j in way.proof.judgements if j.verdict != "holds"]
+    if way.open:
+        ends = "The way back to IPv6:" if way.record.files else "To end the watch:"
+        say(target, f"{ALL_CLEARED}. {ends}", indent=2)
+        say(target, command(f"mailmend undo {way.record.id}"), indent=4)
+    elif missing:
+        say(target, words("DNS records still to be published:", WARN), indent=2)
+        for name in missing:
+            say(target, name, indent=4)
+    others = [f for f in way.still if not missing or f.check == "forwarding"]
+    if others:
+        say(target, words("Mail over IPv6 would still be refused:", WARN), indent=2)
+        for found in others:
+            say(target, f"{found.check}: {found.summary}", indent=4)
 
 
 def history(target: Console, records: Sequence[Record]) -> None:
@@ -165,6 +183,6 @@ def history(target: Console, records: Sequence[Record]) -> None:
     )
     heading(target, "Why")
     pairs(target, [(r.id, r.reason + (f", takes back {r.undoes}" if r.undoes else "")) for r in records])
-    if any(r.state == "kept" and r.undoes is None for r in records):
+    if any(r.state in ("kept", "intent") and r.undoes is None for r in records):
         target.print()
         say(target, joined("To take one back: ", command("mailmend undo ID")))
