@@ -83,9 +83,10 @@ def require_roots_own(path: str, why: str) -> None:
         sticky = stat.S_ISDIR(state.st_mode) and state.st_mode & stat.S_ISVTX
         open_to_others = state.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not sticky
         if open_to_others or state.st_uid not in (0, os.geteuid()):
+            real = place.resolve()
             raise Refused(
-                f"{place} may be written by others than root, and {why}",
-                f"chown root {place} && chmod go-w {place}, or install mailmend where only root may write",
+                f"{real} may be written by others than root, and {why}",
+                f"chown root {real} && chmod go-w {real}, or install mailmend where only root may write",
             )
 
 

@@ -10,9 +10,10 @@ import difflib
 import getpass
 from pathlib import Path
 
+from mailmend import __version__
 from mailmend.model import Activation, CannotLook, FileEdit, Plan, Proof, Record, Refused
 from mailmend.parse.logical import control_character
-from mailmend.system import swap, transaction
+from mailmend.system import host, swap, transaction
 from mailmend.system.history import History
 from mailmend.system.probe import now
 
@@ -64,6 +65,16 @@ def is_ours(record: Record) -> bool:
 
 def _changed(record: Record, path: str) -> bool:
     return is_ours(record) and [edit.path for edit in record.files] == [path]
+
+
+def answers(argv: tuple[str, ...]) -> bool:
+    """Whether *argv* is our command line: `--version` as Webmin runs it, with nothing of this session about it."""
+    try:
+        # A launcher may have to finish its set-up first.
+        done = host.command((*argv, "--version"), timeout=120)
+    except (CannotLook, OSError):
+        return False
+    return done.returncode == 0 and done.stdout.strip() == f"mailmend {__version__}"
 
 
 def _apply(path: str, before: str, after: str, state: Path, by: str | None) -> None:
