@@ -7,7 +7,7 @@ import time
 import pytest
 
 from mailmend.ui import progress as module
-from mailmend.ui.progress import progress
+from mailmend.ui.progress import bar, progress
 
 
 @pytest.fixture(autouse=True)
@@ -47,3 +47,24 @@ def test_an_error_leaves_no_spinner(capsys: pytest.CaptureFixture[str]) -> None:
         raise RuntimeError
     time.sleep(0.2)
     assert capsys.readouterr().err == ""
+
+
+def test_a_short_input_draws_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    with bar("explaining") as advance:
+        advance(1, 2)
+    time.sleep(0.1)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_long_input_says_how_far_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LINE", 0.0)
+    with bar("explaining") as advance:
+        advance(7, 0)
+        time.sleep(0.2)
+        advance(50, 200)
+    reading, explaining = capsys.readouterr().err.splitlines()
+    assert reading == "mailmend: reading, 7 read"
+    assert explaining.startswith("mailmend: explaining [######..................] 50 of 200, ")
+    assert explaining.endswith(" s left")

@@ -18,10 +18,13 @@ def explain(
     """The refusals in *sources* (name, content), taken together: a bounce and its log lines are one.
 
     () where there is no refusal in any. Raises ParseError, naming the source, for what cannot be read;
-    where *left_out* is given it is told instead, and the others are read.
+    where *left_out* is given it is told instead, and the others are read. *progress* is called with how many
+    sources are read, of how many it cannot say (0), then with how many refusals are explained, of how many.
     """
     deliveries: list[Delivery] = []
-    for name, data in sources:
+    for number, (name, data) in enumerate(sources):
+        if progress and number:
+            progress(number, 0)
         try:
             deliveries += paste.deliveries(data)
         except ParseError as error:

@@ -89,7 +89,10 @@ def progress() -> Iterator[Progress]:
 
 @contextmanager
 def bar(doing: str) -> Iterator[Callable[[int, int], None]]:
-    """Called with (done, of how many): a bar on a terminal once it takes longer, a line now and then elsewhere."""
+    """Called with (done, of how many): a bar on a terminal once it takes longer, a line now and then elsewhere.
+
+    Of 0 says that nobody knows of how many.
+    """
     begun = told = time.monotonic()
     with progress() as step:
 
@@ -99,6 +102,9 @@ def bar(doing: str) -> Iterator[Callable[[int, int], None]]:
             if now - told < (_REDRAW if sys.stderr.isatty() else _LINE):
                 return
             told = now
+            if not total:
+                step(f"reading, {done} read")
+                return
             left = (now - begun) / done * (total - done)
             step(f"{doing} {_drawn(done, total)} {done} of {total}, {left:.0f} s left")
 
