@@ -37,7 +37,7 @@ FILTER = parse(
 )
 SOFTWARE = parse(
     "software.toml",
-    'id = "software"\nname = "Software"\nscope = "software"\n'
+    'id = "software"\nname = "Software"\nscope = "software"\nhosts = ["software.example"]\n'
     + SOURCE
     + rule("full", "receiver-storage", 'any = ["is full"]', "452 disk is full")
     + rule("old", "queue-expired", 'any = ["retry timeout exceeded"]', "550 retry timeout exceeded"),
@@ -118,6 +118,10 @@ TOLD = {
     "the reason why the queue gave up": (
         said("550 retry timeout exceeded: connection timed out", "mx.example.net"),
         (None, "generic timeout"),
+    ),
+    "software that is also sold as a service, on its own hosts": (
+        said("452 disk is full", "mx.software.example"),
+        ("software", "software full"),
     ),
     "that the queue gave up, where nothing else is said": (
         said("550 retry timeout exceeded", "mx.example.net"),

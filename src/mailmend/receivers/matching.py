@@ -236,7 +236,7 @@ def _score(
     letters = 0
     for phrase in marks:
         letters += len(phrase.squeezed)
-    scope = SCOPES.index(of_whom.scope)
+    scope = SCOPES.index("receiver" if of_whom is receiver else of_whom.scope)
     if of_whom.scope == "receiver" and of_whom is not receiver:
         if letters < _ENOUGH and not rule.token:
             return None
