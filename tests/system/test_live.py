@@ -77,40 +77,47 @@ def test_every_question_has_a_looker() -> None:
     assert {k.__module__ for k in recording.kinds()} == {questions.__name__}
 
 
-DEBIAN_12 = {
-    "postfix.service": "[Service]\nType=oneshot\nExecStart=/bin/true\nExecReload=/bin/true\n",
-    "postfix@.service": "[Service]\nType=forking\nExecStart=/usr/sbin/postmulti -i %i -p start\n",
-}
-DEBIAN_13 = {
-    "postfix.service": "[Service]\nType=forking\nExecStart=/usr/sbin/postfix start\n",
-    "postfix@.service": "[Unit]\nPartOf=postfix.service\n",
-}
-FEDORA = {"postfix.service": "[Service]\nType=forking\nExecStart=/usr/sbin/postfix start\n"}
+# How distributions start Postfix: their unit files, folder by folder.
+UNITS = Path(__file__).with_name("units")
 
 
 @pytest.mark.parametrize(
-    ("files", "directory", "unit"),
+    ("distribution", "directory", "unit"),
     [
-        pytest.param({}, "postfix", None, id="no-units"),
-        pytest.param(FEDORA, "postfix-out", None, id="fedora-knows-no-instances"),
-        pytest.param(FEDORA, "postfix", "postfix.service", id="fedora"),
-        pytest.param(DEBIAN_13, "postfix", "postfix.service", id="debian-13"),
-        pytest.param(DEBIAN_13, "postfix-out", "postfix@out.service", id="debian-13-instance"),
-        pytest.param(DEBIAN_12, "postfix", "postfix@-.service", id="debian-12-plain-unit-runs-bin-true"),
-        pytest.param(DEBIAN_12, "postfix-out", "postfix@postfix-out.service", id="debian-12-instance"),
+        ("none", "postfix", None),
+        ("fedora", "postfix-out", None),
+        ("rhel-9", "postfix-out", None),
+        ("fedora", "postfix", "postfix.service"),
+        ("rhel-9", "postfix", "postfix.service"),
+        ("debian-13", "postfix", "postfix.service"),
+        ("debian-13", "postfix-out", "postfix@out.service"),
+        # The plain unit of these two runs /bin/true.
+        ("debian-12", "postfix", "postfix@-.service"),
+        ("debian-12", "postfix-out", "postfix@postfix-out.service"),
+        ("ubuntu-24.04", "postfix", "postfix@-.service"),
+        ("ubuntu-24.04", "postfix-out", "postfix@postfix-out.service"),
     ],
 )
 def test_the_unit_that_would_start_a_stopped_postfix(
-    files: dict[str, str], directory: str, unit: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    distribution: str, directory: str, unit: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Stopped(Configuration):
         def value(self, name: str) -> str:
             return {"queue_directory": str(tmp_path / "queue")}.get(name, "")
 
-    for name, text in files.items():
-        (tmp_path / name).write_text(text)
-    monkeypatch.setattr(system_live, "_UNIT_FOLDERS", (str(tmp_path),))
+    monkeypatch.setattr(system_live, "_UNIT_FOLDERS", (str(UNITS / distribution),))
     assert system_live._unit(Stopped(str(tmp_path / directory))) == unit
+
+
+def test_a_unit_of_the_operator_s_own_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "postfix.service").write_text((UNITS / "fedora/postfix.service").read_text())
+    monkeypatch.setattr(system_live, "_UNIT_FOLDERS", (str(tmp_path), str(UNITS / "debian-12")))
+
+    class Stopped(Configuration):
+        def value(self, name: str) -> str:
+            return {"queue_directory": str(tmp_path / "queue")}.get(name, "")
+
+    assert system_live._unit(Stopped(str(tmp_path / "postfix"))) == "postfix.service"
 
 
 # ---- what cannot be looked at -----------------------------------------------------------------

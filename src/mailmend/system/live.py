@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from mailmend.system.postfix import Configuration
 from mailmend.system.probe import Live, now
 
 WEBMIN = Path("/etc/webmin/postfix/config")
+_RUNS_NOTHING = re.compile(r"^ExecStart=(?:/usr)?/bin/true\s*$", re.MULTILINE)
 _UNIT_FOLDERS = (
     "/etc/systemd/system",
     "/run/systemd/system",
@@ -93,7 +95,7 @@ def _unit(configuration: Configuration) -> str | None:
     # Debian up to 12 starts every instance, the main one (`-`) too, through a template; its plain
     # postfix.service runs /bin/true. Elsewhere the plain unit is the real one, and Debian 13's
     # postfix@INST stands for /etc/postfix-INST.
-    shell = plain is not None and "ExecStart=/bin/true" in plain
+    shell = plain is not None and _RUNS_NOTHING.search(plain) is not None
     if directory == "postfix":
         return None if plain is None else "postfix@-.service" if shell and template else "postfix.service"
     if template is None:
