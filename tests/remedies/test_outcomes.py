@@ -34,6 +34,24 @@ MESSAGES = 2
 
 Outcome = tuple[str, str | None]
 
+# Servers that already have something in the way, and the destination that it concerns.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "relay-client": {"main": {"relay_domains": "workspace.example"}},
+    "own-filter": {
+        "main": {"smtp_dns_reply_filter": "regexp:/etc/postfix/own_filter"},
+        "files": {"/etc/postfix/own_filter": "/^mx\\.elsewhere\\.example\\. [^ ]+ IN AAAA / IGNORE\n"},
+    },
+    "override": {
+        "main": {"transport_maps": "inline:{gmail.com=out2:}"},
+        "master_extra": "out2 unix - - n - - smtp\n  -o smtp_dns_reply_filter=\n",
+    },
+    "by-sender": {
+        "main": {"sender_dependent_default_transport_maps": "inline:{@sender.example=out2:}"},
+        "master_extra": "out2 unix - - n - - smtp\n  -o smtp_dns_reply_filter=\n",
+    },
+}
+CONCERNED = {"relay-client": "workspace"}
+
 
 def expected(remedy: str | None, world: str, destination: str, signed: bool) -> Outcome:
     """What facts about Postfix and Google say must happen: (status, family)."""
@@ -53,12 +71,15 @@ def expected(remedy: str | None, world: str, destination: str, signed: bool) -> 
     return ("bounced", "ipv6")
 
 
-def remedied(lab: Any, remedy: str | None, world: str) -> dict[tuple[str, bool], list[Outcome]]:
+def remedied(
+    lab: Any, remedy: str | None, world: str, variant: str | None = None
+) -> dict[tuple[str, bool], list[Outcome]]:
     """One relay with the remedy applied by mailmend itself, and what became of every kind of message."""
     lab.dns.reset()
     lab.receiver.world(world)
+    already = VARIANTS[variant] if variant else {}
     # IPv6 first makes the fault certain; the default `any` leaves it to chance (tests/lab).
-    lab.relay.reset(main={"smtp_address_preference": "ipv6"})
+    lab.relay.reset(**{**already, "main": {"smtp_address_preference": "ipv6", **already.get("main", {})}})
     lab.relay.start()
     if remedy:
         done = lab.relay.mailmend("--json", "fix", "--remedy", remedy, "--yes")
@@ -101,4 +122,28 @@ def test_what_becomes_of_mail(
     world_of: Any, remedy: str | None, world: str, destination: str, signed: bool
 ) -> None:
     seen = world_of(remedy, world)[destination, signed]
+    assert seen == [expected(remedy, world, destination, signed)] * MESSAGES
+
+
+@pytest.fixture(scope="module")
+def variant_of(lab: Any) -> Any:
+    seen: dict[tuple[str, str, str], dict[tuple[str, bool], list[Outcome]]] = {}
+
+    def look(remedy: str, world: str, variant: str) -> dict[tuple[str, bool], list[Outcome]]:
+        if (remedy, world, variant) not in seen:
+            seen[remedy, world, variant] = remedied(lab, remedy, world, variant)
+        return seen[remedy, world, variant]
+
+    return look
+
+
+@pytest.mark.parametrize("signed", [False, True], ids=["unsigned", "signed"])
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("remedy", ["ipv4-for-receiver", "ipv4-client", "ipv4-only"])
+def test_what_stands_in_the_way_already_changes_nothing(
+    variant_of: Any, remedy: str, world: str, variant: str, signed: bool
+) -> None:
+    destination = CONCERNED.get(variant, "gmail")
+    seen = variant_of(remedy, world, variant)[destination, signed]
     assert seen == [expected(remedy, world, destination, signed)] * MESSAGES

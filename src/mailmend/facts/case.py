@@ -10,7 +10,7 @@ from mailmend.facts import mx
 from mailmend.facts.looking import answer
 from mailmend.facts.receiver_log import cause_of, taken_since, tally
 from mailmend.facts.route import Route, routes
-from mailmend.facts.settings import value
+from mailmend.facts.settings import smtp_services, value
 from mailmend.model import Family, Finding, Probe, Refused, Scope
 from mailmend.questions import DeliveryCount, RecentDeliveries, Setting
 from mailmend.receivers import load, of_host
@@ -51,21 +51,18 @@ class Way:
 class Case:
     """*receiver* is a receiver's id, *name* what people call it, *suffixes* its hosts (`.google.com`).
 
-    *ipv4* and *ipv6* are what the log shows.
+    *services* are the smtp clients by which the affected mail leaves, or may leave: each once. *ipv4* and *ipv6*
+    are what the log shows.
     """
 
     receiver: str
     name: str
     suffixes: tuple[str, ...]
     ways: tuple[Way, ...]
+    services: tuple[str, ...]
     findings: tuple[Finding, ...]
     ipv4: Fare
     ipv6: Fare
-
-    @property
-    def services(self) -> tuple[str, ...]:
-        """The smtp client services by which the affected mail leaves, each once."""
-        return tuple(dict.fromkeys(way.service for way in self.ways))
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -120,6 +117,7 @@ def gather(findings: tuple[Finding, ...], probe: Probe, scope: Scope) -> Case:
         name=known.name if known else ways[0].domain,
         suffixes=known.hosts if known else (),
         ways=ways,
+        services=_services(ways, probe),
         findings=findings,
         ipv4=_fare(ours, "ipv4"),
         ipv6=_fare(ours, "ipv6"),
@@ -187,8 +185,18 @@ def _ways(recipients: Iterable[str], counts: Iterable[DeliveryCount], probe: Pro
     return tuple(found)
 
 
+def _services(ways: tuple[Way, ...], probe: Probe) -> tuple[str, ...]:
+    """Those of *ways*; where the sender decides, any smtp client may be meant for one who has not written lately."""
+    every = smtp_services(probe) if _by_sender(probe) else ()
+    return tuple(dict.fromkeys((*(way.service for way in ways), *every)))
+
+
+def _by_sender(probe: Probe) -> bool:
+    return any(value(probe, name) for name in BY_SENDER)
+
+
 def _senders(domain: str, counts: Iterable[DeliveryCount], probe: Probe) -> tuple[str | None, ...]:
-    if not any(value(probe, name) for name in BY_SENDER):
+    if not _by_sender(probe):
         return (None,)
     logged = dict.fromkeys(s for c in counts if c.recipient_domain == domain for s in c.senders if s)
     return (None, *tuple(logged)[:_MOST_SENDERS])

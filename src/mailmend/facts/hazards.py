@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import PurePath
 from textwrap import shorten
 
 from mailmend.facts.case import BY_SENDER, Case
 from mailmend.facts.services import overrides, services
-from mailmend.facts.settings import value
+from mailmend.facts.settings import lookup, value
 from mailmend.facts.versions import dane_crash_fixed, version
 from mailmend.model import Objection, Probe, family_of
 from mailmend.questions import (
     Host,
     HostAddresses,
     Instances,
-    MapLookup,
     RecentDeliveries,
     Records,
 )
@@ -44,12 +44,9 @@ def dane_crash(case: Case, probe: Probe) -> Iterator[Objection]:
 
 
 def _tls_policy(probe: Probe, service: str, nexthop: str, domain: str) -> str:
-    for table in value(probe, "smtp_tls_policy_maps", service).replace(",", " ").split():
-        for key in (nexthop, domain):
-            found = probe.ask(MapLookup(table, key))
-            if found.answer:
-                return found.answer
-    return ""
+    """What smtp_tls_policy_maps says of a destination, "" for nothing; Unknown where a table cannot be read."""
+    maps = value(probe, "smtp_tls_policy_maps", service)
+    return next((found for key in (nexthop, domain) if (found := lookup(probe, maps, key, whole=True))), "")
 
 
 def lookups_bypass_dns(case: Case, probe: Probe) -> Iterator[Objection]:
@@ -208,10 +205,13 @@ def sender_dependent(probe: Probe) -> Iterator[Objection]:
 
 
 def other_instances(probe: Probe) -> Iterator[Objection]:
-    """A second Postfix instance keeps its own settings and sockets."""
-    others = [i for i in probe.ask(Instances()).answer or () if i.enabled][1:]
+    """Another Postfix instance keeps its own settings and sockets."""
+    ours = PurePath(value(probe, "config_directory"))
+    others = [
+        i for i in probe.ask(Instances()).answer or () if i.enabled and PurePath(i.config_directory) != ours
+    ]
     if others:
-        names = ", ".join(i.name if i.name != "-" else i.config_directory for i in others)
+        names = ", ".join(i.config_directory for i in others)
         yield Objection(f"other Postfix instances stay as they are: {names}", blocking=False)
 
 

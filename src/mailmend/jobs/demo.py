@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,15 +53,16 @@ def play(tell: Tell, progress: Progress, *, record: Path | None = None) -> Demo:
     """
     from mailmend.lab import open_lab
 
-    try:
-        with open_lab(progress) as lab:
-            stage = LabStage(lab)
-            story = demo(stage, tell)
-    except CannotLook as reason:
-        if record is not None:
-            raise
-        progress(f"{reason.reason}: a recorded run is shown instead")
-        return demo(RecordedStage(), tell)
+    with ExitStack() as closing:
+        try:
+            lab = closing.enter_context(open_lab(progress))
+        except CannotLook as reason:
+            if record is not None:
+                raise
+            progress(f"{reason.reason}: a recorded run is shown instead")
+            return demo(RecordedStage(), tell)
+        stage = LabStage(lab)
+        story = demo(stage, tell)
     if record is not None:
         record.write_text("".join(json.dumps(act) + "\n" for act in stage.script))
     return story
@@ -117,7 +119,7 @@ def _cure(
     proofs["after: every message sent"] = all(d["status"] == "sent" for d in deliveries)
     proofs["after: others still reached over IPv6 too"] = "ipv6" in {d["family"] for d in others}
     undone = bool(stage.act("undo")["identical"])
-    tell("Taken back", "main.cf and everything beside it are byte for byte what they were")
+    tell("Taken back", _identical(undone))
     proofs["undo of the fix is identical"] = undone
     return findings, plan, after, undone
 
@@ -126,12 +128,15 @@ def _kludge(stage: Stage, tell: Tell, proofs: dict[str, bool]) -> dict[str, Any]
     """inet_protocols = ipv4 on the original bytes: edited and reloaded by hand, then done whole."""
     before = stage.act("look")
     reloaded = stage.act("edit_and_reload", setting="inet_protocols", value="ipv4")
-    tell("The kludge", "inet_protocols = ipv4, saved and reloaded: the IPv6 listener is still there")
+    still = "still there" if _has_ipv6(reloaded["listeners"]) else "gone"
+    tell("The kludge", f"inet_protocols = ipv4, saved and reloaded: the IPv6 listener is {still}")
     stage.act("put_back")
     fixed = stage.fix(["--remedy", "ipv4-only"])
     after = stage.act("look")
+    gone = "still there" if _has_ipv6(after["listeners"]) else "gone"
     tell(
-        "The kludge, whole", "stopped and started: the IPv6 listener is gone, and with it IPv6 in mynetworks"
+        "The kludge, whole",
+        f"stopped and started: the IPv6 listener is {gone}; mynetworks {after['mynetworks']}",
     )
     six = [_has_ipv6(seen["listeners"]) for seen in (before, reloaded, after)]
     proofs["the kludge: [::]:25 there, there after reload, gone after stop and start"] = six == [
@@ -144,7 +149,9 @@ def _kludge(stage: Stage, tell: Tell, proofs: dict[str, bool]) -> dict[str, Any]
         ":" in before["mynetworks"] and ":" not in after["mynetworks"]
     )
     identical = bool(stage.act("undo")["identical"])
-    tell("Taken back", "the original bytes are back, and the IPv6 listener with them")
+    back = _has_ipv6(stage.act("look")["listeners"])
+    tell("Taken back", f"{_identical(identical)}; the IPv6 listener is {'open again' if back else 'missing'}")
+    proofs["undo of the kludge opens the IPv6 listener again"] = back
     proofs["undo of the kludge is identical"] = identical
     return {
         "before": before["listeners"],
@@ -187,6 +194,10 @@ def _strict(stage: Stage, tell: Tell, proofs: dict[str, bool]) -> dict[str, Any]
 
 def _all(deliveries: list[dict[str, Any]], status: str, family: str) -> bool:
     return all(d["status"] == status and d["family"] == family for d in deliveries)
+
+
+def _identical(undone: bool) -> str:
+    return f"/etc/postfix is {'byte for byte what it was' if undone else 'NOT what it was'}"
 
 
 def _has_ipv6(listeners: list[dict[str, Any]]) -> bool:

@@ -16,9 +16,6 @@ from mailmend.road import verify
 from mailmend.road.plan import WATCHED
 from mailmend.road.plan import plan as make_plan
 
-# What a remedy may be chosen from; the rest of check() is not waited for.
-CHECKS = ("receiver-log", "ptr", "spf", "source-address", "route")
-
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
@@ -144,8 +141,9 @@ def _findings(here: Here, scope: Scope) -> tuple[Finding, ...]:
     from mailmend import catalogue
     from mailmend.road.check import check
 
-    modules = {name: module for name, module in catalogue.load().checks.items() if name in CHECKS}
-    return check(here.probe, scope, modules)
+    known = catalogue.load()
+    healed = {cause for remedy in known.remedies.values() for cause in remedy.HEALS}
+    return check(here.probe, scope, known.checks, healed)
 
 
 def _remedies() -> Mapping[str, ModuleType]:

@@ -58,7 +58,14 @@ class Here:
 
         if isinstance(self.probe, Recorded):
             raise Refused("a replay asks nothing new, so there is nothing to record")
-        path.write_text(dump(self.probe.recording()), "utf-8", "surrogateescape")
+        text = dump(self.probe.recording())
+        # It holds configuration and addresses: for its owner's eyes.
+        try:
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(fd, "w", encoding="utf-8", errors="surrogateescape") as file:
+                file.write(text)
+        except OSError as failure:
+            raise Refused(f"{path} cannot be written: {failure.strerror}") from None
 
     def activate(self, kind: Activation) -> None:
         """Bring what is saved to the running server, the way this host does it, and see it happen."""
@@ -80,9 +87,17 @@ def here(config_directory: str | None = None, state: Path | None = None, replay:
 
 
 def require_root(act: str) -> None:
-    """Changing Postfix is root's business; said before anything is planned."""
+    """Changing Postfix is root's business, by code that nobody else can change; said before anything is planned."""
     if os.geteuid() != 0:
         raise Refused(f"{act} needs root", "run it with sudo")
+    from mailmend.system.code import open_to_others
+
+    place = open_to_others()
+    if place:
+        raise Refused(
+            f"{place} can be written by others than root and you, and would run as root",
+            "install mailmend where only root writes, or take that permission away",
+        )
 
 
 def operator() -> str:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from mailmend.facts.expect import socket_name
 from mailmend.jobs.here import Here, Progress, silent
 from mailmend.model import Delivery, Expectation, Proof, Record
-from mailmend.questions import Listeners, Now
+from mailmend.questions import Listeners, Now, Setting
 from mailmend.road.verify import verify
 
 RUNNING = Expectation("running", "running-since", "master", None, "Postfix is running")
@@ -41,7 +41,7 @@ def prove(here: Here, *, to: str | None = None, progress: Progress = silent) -> 
         from mailmend.system.message import send_and_follow
 
         progress(f"sending one message to {to} and following it")
-        deliveries = send_and_follow(to, here.log(), here.config_directory)
+        deliveries = send_and_follow(to, here.log(), _sendmail(here), here.config_directory)
     progress("looking afresh")
     here.probe.begin("proof")
     expectations = _as_of_now(record.expectations, here) if record else _now_open(here)
@@ -64,6 +64,13 @@ def _later(expectation: Expectation, moment: datetime) -> Expectation:
         since = max(moment, datetime.fromisoformat(expectation.wanted))
         return replace(expectation, wanted=since.isoformat())
     return expectation
+
+
+def _sendmail(here: Here) -> str:
+    from mailmend.system.trial import sendmail
+
+    seen = here.probe.ask(Setting("sendmail_path"))
+    return sendmail((seen.answer.value or "") if seen.answer else "")
 
 
 def _now_open(here: Here) -> tuple[Expectation, ...]:

@@ -42,7 +42,7 @@ def mailmend_here(arguments: Sequence[str], stdin: str = "") -> dict[str, Any]:
     """Run mailmend's command line beside us and return its one JSON document."""
     source = str(Path(__file__).parents[2])
     done = subprocess.run(
-        [sys.executable, "-m", "mailmend", "--json", *arguments],
+        [sys.executable, "-P", "-m", "mailmend", "--json", *arguments],
         input=stdin,
         capture_output=True,
         text=True,
@@ -158,7 +158,7 @@ class LabStage:
         return {"identical": self._bytes() == self._before, "said": done["identical"]}
 
     def _bytes(self) -> dict[str, str | None]:
-        listing = self._lab.relay.run(["find", "/etc/postfix", "-type", "f", "-name", "*[!p]"]).stdout.split()
+        listing = self._lab.relay.run(["find", "/etc/postfix", "-type", "f"]).stdout.split()
         return {
             path: hashlib.sha256(self._lab.relay.read(path).encode("utf-8", "surrogateescape")).hexdigest()
             for path in listing

@@ -198,6 +198,7 @@ def open_lab(progress: root.Progress | None = None) -> Iterator[Lab]:
     inside = (world_inside.fileno(), relay_inside.fileno())
     command = [
         sys.executable,
+        "-P",
         "-m",
         "mailmend.lab.keeper",
         *map(str, inside),

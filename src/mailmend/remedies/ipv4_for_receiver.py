@@ -78,6 +78,8 @@ def merged(before: str | None, lines: tuple[str, ...]) -> str:
     if head is None:
         head = HEAD
     missing = [line for line in lines if line not in head.splitlines()]
+    if not head.endswith("\n"):
+        head += "\n"
     return head + "".join(f"{line}\n" for line in missing)
 
 

@@ -96,12 +96,14 @@ def _entry(name: str, original: Service) -> str:
 def _table(before: str | None, ways: tuple[Way, ...]) -> str:
     head = before or "# Domains that are sent over IPv4 only, written by mailmend. See transport(5).\n"
     named = {line.split()[0] for line in head.splitlines() if line.strip() and not line.startswith("#")}
+    if not head.endswith("\n"):
+        head += "\n"
     lines = []
     for way in ways:
         if way.domain not in named:
             named.add(way.domain)
             # An empty nexthop would go past a relayhost; the nexthop that holds today is kept.
-            nexthop = way.nexthop if way.nexthop.strip("[]") != way.domain else ""
+            nexthop = way.nexthop if way.nexthop != way.domain else ""
             lines.append(f"{way.domain} {clone_name(way.service)}:{nexthop}\n")
     return head + "".join(lines)
 

@@ -49,8 +49,8 @@ def untouched_listeners(plan: Plan, probe: Probe) -> tuple[Expectation, ...]:
 
 
 def listeners_as_they_are(probe: Probe) -> tuple[Expectation, ...]:
-    """The sockets that are open now, for the proof of going back to this state; nothing where none is known."""
-    out = []
+    """A master, and the sockets that are open now: the proof of having gone back to this state."""
+    out = [Expectation("running", "running-since", "master", None, "Postfix runs")]
     for listener in probe.ask(Listeners()).answer or ():
         name = socket_name(listener.address, listener.port)
         out.append(Expectation("running", "listener", name, "open", f"{name} is open again"))

@@ -14,9 +14,9 @@ TIMEOUT = 30.0
 
 
 def send_and_follow(
-    to: str, where: follow.Place, config_directory: str | None = None
+    to: str, where: follow.Place, program: str, config_directory: str | None = None
 ) -> tuple[Delivery, ...]:
-    """Hand one message for *to* to sendmail(1) and return what the log says became of it within 30 s.
+    """Hand one message for *to* to sendmail(1), *program*; return what the log says became of it within 30 s.
 
     Each message has its own Message-ID: Gmail drops duplicates. ParseError for what is no address,
     CannotLook where Postfix does not take it or the log says nothing in time.
@@ -26,7 +26,7 @@ def send_and_follow(
     message_id = make_msgid(f"mailmend-{secrets.token_hex(4)}")
     start = follow.mark(where)
     options = ["-C", config_directory] if config_directory else []
-    sent = host.command(["sendmail", *options, "-i", "--", to], stdin=_message(to, message_id))
+    sent = host.command([program, *options, "-i", "--", to], stdin=_message(to, message_id))
     if sent.returncode:
         raise CannotLook(f"sendmail did not take the message: {sent.stderr.strip()[:200]}")
     queue_id: str | None = None

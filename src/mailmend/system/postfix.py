@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailmend.model import CannotLook, ParseError
+from mailmend.parse import listing
 from mailmend.questions import Instance, MapLookup, Service, Setting, SettingValue
 from mailmend.system import host
 
@@ -189,7 +190,9 @@ class Configuration:
         """Every `type:name` that main.cf or a `-o` of master.cf mentions, with and without `proxy:`."""
         texts = list(self.main().values.values())
         texts += [self._of_service(s.id).values.get(n, "") for s in self.services() for n, _ in s.overrides]
-        words = {word for text in texts for word in _TABLE_WORD.split(text) if ":" in word}
+        # An inline:{...} table is one word; tables inside other values stand between braces too.
+        found = {word for text in texts for word in (*_TABLE_WORD.split(text), *listing.words(text))}
+        words = {word for word in found if ":" in word}
         return frozenset(words | {word.removeprefix("proxy:") for word in words})
 
     # ---- the programs ---------------------------------------------------------------------

@@ -36,9 +36,14 @@ def trial(question: ClientTrial, configuration: Configuration, place: Place) -> 
             raise CannotLook(f"{address!r} is not a mail address")
     _require_running(configuration)
     start = follow.mark(place)
-    # What `sendmail` on the PATH is may be another program's affair (alternatives on Fedora).
-    program = configuration.value("sendmail_path") or "sendmail"
-    argv = [program, "-C", str(configuration.directory), "-bv", "-f", question.sender or ""]
+    argv = [
+        sendmail(configuration.value("sendmail_path")),
+        "-C",
+        str(configuration.directory),
+        "-bv",
+        "-f",
+        question.sender or "",
+    ]
     deadline = time.monotonic() + DEADLINE
     done = host.command([*argv, "--", question.recipient], timeout=DEADLINE)
     if done.returncode:
@@ -47,6 +52,11 @@ def trial(question: ClientTrial, configuration: Configuration, place: Place) -> 
             f"sendmail -bv did not accept {question.recipient}: {(reason or ['no reason given'])[0]}"
         )
     return _outcome(question, place, start, deadline)
+
+
+def sendmail(sendmail_path: str) -> str:
+    """Postfix's own sendmail(1): what the PATH has may be another program's (alternatives on Fedora)."""
+    return sendmail_path or "sendmail"
 
 
 def _require_running(configuration: Configuration) -> None:
