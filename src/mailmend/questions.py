@@ -259,6 +259,7 @@ class SocketListing(Question[str]):
 class DeliveryCount:
     """Deliveries that went alike. *text* is the reply of the last of them; *status* the log's word.
 
+    Replies that name different addresses in brackets did not go alike. *first* and *last* are times.
     *forwarded* counts those with an orig_to= that differs from to=. *service* is what the log names behind
     the syslog_name's first part: `smtp`, `relay/smtp`.
     """
@@ -275,6 +276,7 @@ class DeliveryCount:
     forwarded: int
     senders: tuple[str, ...]
     last: datetime
+    first: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

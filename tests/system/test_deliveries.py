@@ -314,3 +314,17 @@ def test_the_journal_is_followed_by_its_cursor(journalctl: Callable[[str], Path]
     lines, after = follow.read(Place(None), mark)
     assert lines == ("a line",) and after == mark
     assert "--after-cursor=s=abc;i=7" in asked.read_text()
+
+
+def test_refusals_that_name_two_addresses_are_counted_apart(tmp_path: Path) -> None:
+    refused = f"dsn=5.7.1, status=bounced ({REFUSED})"
+    other = refused.replace("2001:db8:1::10", "2001:db8:1::11")
+    text = "".join(
+        message(n, relay=IPV6, status=other if n == 4 else refused, age=timedelta(days=5 - n))
+        for n in range(5)
+    )
+    counts = counted(tmp_path / "mail.log", text).counts
+    assert sorted((c.count, "[2001:db8:1::10]" in c.text) for c in counts) == [(1, False), (4, True)]
+    (many,) = [c for c in counts if c.count == 4]
+    assert many.first is not None
+    assert (many.last - many.first).days == 3

@@ -28,7 +28,8 @@ class World:
     def __init__(self, data: dict[str, Any]) -> None:
         self.data = data
         scope: dict[str, Any] = data.get("scope", {})
-        self.scope = Scope(**{k: tuple(v) if isinstance(v, list) else v for k, v in scope.items()})
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in scope.items()}
+        self.scope = Scope(**fields)
 
     def probe(self) -> Remembering:
         lookers: dict[type[Question[Any]], Callable[[Any], Any]] = {
@@ -186,4 +187,5 @@ def _delivery(entry: dict[str, Any]) -> q.DeliveryCount:
         forwarded=entry.get("forwarded", 0),
         senders=tuple(entry.get("senders", [])),
         last=entry.get("last", NOW),
+        first=entry.get("first"),
     )

@@ -5,25 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mailmend.facts.looking import Seen, unknown
-from mailmend.facts.receiver_log import Refused, Tally, known_as, over, taken_since, tallies
+from mailmend.facts.receiver_log import IDENTITY, Refused, Tally, known_as, over, taken_since, tallies
 from mailmend.model import CannotLook, Family, Finding, Probe, Scope, Standing
 
-# The causes that concern who is sending: a refusal for a full mailbox says nothing of this host.
-CAUSES = (
-    "ipv6-ptr-or-auth",
-    "ptr-missing",
-    "fcrdns-mismatch",
-    "unauthenticated",
-    "spf-fail",
-    "spf-record-bad",
-    "dkim-fail",
-    "dmarc-reject",
-    "dmarc-record-missing",
-    "dmarc-alignment",
-    "auth-dns-tempfail",
-    "tls-required",
-    "helo-invalid",
-)
+CAUSES = IDENTITY
 
 
 def check(probe: Probe, scope: Scope) -> Iterator[Finding]:

@@ -52,8 +52,7 @@ def _look(source: Source, own: Seen, shared: Seen) -> Iterator[Finding]:
     except CannotLook as gap:
         yield unknown("source-address-temporary", source.ip, gap, own, source.family)
         return
-    seen = f", seen by receivers as {source.outward}" if source.outward not in (None, source.ip) else ""
-    says = f"{source.service} sends from {source.ip}{seen} (chosen by {source.decided})"
+    says = f"{source.service} sends from {source.ip}{_outside(source)} (chosen by {source.decided})"
     if held and (held.temporary or held.deprecated):
         kind = "a temporary privacy address" if held.temporary else "a deprecated address"
         says += f", {kind} of {held.interface} that no PTR or SPF can keep up with"
@@ -69,3 +68,9 @@ def _look(source: Source, own: Seen, shared: Seen) -> Iterator[Finding]:
         family=source.family,
         address=source.outward,
     )
+
+
+def _outside(source: Source) -> str:
+    if source.outward is None:
+        return ", which is translated on its way out to an address that is not known for sure"
+    return "" if source.outward == source.ip else f", seen by receivers as {source.outward}"

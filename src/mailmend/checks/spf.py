@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mailmend.facts.looking import Seen, unknown
-from mailmend.facts.outside import Outside, addresses
+from mailmend.facts.outside import Outside, addresses, behind_nat
 from mailmend.facts.senders import senders
 from mailmend.facts.settings import value
 from mailmend.facts.spf import Verdict, check_host
@@ -48,7 +48,7 @@ def _look(domain: str, address: Outside, probe: Probe) -> Finding:
             "spf-fail",
             domain,
             "unknown",
-            f"SPF of {domain} could not be decided: {address.inside} is translated on its way out",
+            f"SPF of {domain} could not be decided: {behind_nat(address)}",
             family=address.family,
         )
     try:

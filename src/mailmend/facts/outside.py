@@ -34,6 +34,6 @@ def addresses(scope: Scope, probe: Probe) -> tuple[Outside, ...]:
 def behind_nat(address: Outside) -> str:
     """Why an address cannot be judged, for the summary of an unknown finding."""
     return (
-        f"{address.inside} is translated on its way out and no reply in the log names the address "
-        "that receivers see"
+        f"{address.inside} is translated on its way out, and the log has no two refusals of known receivers, "
+        "of different days or receivers, that name the same address outside"
     )

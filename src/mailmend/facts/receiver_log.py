@@ -15,6 +15,22 @@ if TYPE_CHECKING:
     from mailmend.receivers import Receiver
 
 _OVER = timedelta(hours=24)
+# The causes that concern who is sending: a refusal for a full mailbox says nothing of this host.
+IDENTITY = (
+    "ipv6-ptr-or-auth",
+    "ptr-missing",
+    "fcrdns-mismatch",
+    "unauthenticated",
+    "spf-fail",
+    "spf-record-bad",
+    "dkim-fail",
+    "dmarc-reject",
+    "dmarc-record-missing",
+    "dmarc-alignment",
+    "auth-dns-tempfail",
+    "tls-required",
+    "helo-invalid",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,12 @@ from typing import Literal
 from mailmend.facts.destinations import affected
 from mailmend.facts.looking import Unknown, answer
 from mailmend.facts.mx import destination, direct, same_address
+from mailmend.facts.nat import named
 from mailmend.facts.route import route
 from mailmend.facts.settings import value
 from mailmend.model import CannotLook, Family, Probe, Scope, family_of
 from mailmend.parse.listing import words
-from mailmend.questions import HostAddress, HostAddresses, RecentDeliveries, Resolve, SourceAddress
+from mailmend.questions import HostAddress, HostAddresses, Resolve, SourceAddress
 
 _FAMILIES: tuple[Family, ...] = ("ipv4", "ipv6")
 # Addresses that no receiver ever sees: RFC 1918, 6598, 3927, 4193, 4291.
@@ -44,9 +45,9 @@ _FAR: dict[Family, str] = {"ipv4": "203.0.113.1", "ipv6": "2001:db8:ffff::1"}
 class Source:
     """*ip* is what the host puts on the connection, None where it could not be told (*problem* says why).
 
-    *outward* is what receivers see: *ip*, or behind NAT the address that they named in their replies; None
-    where that is not known. *decided*: the parameter, or `kernel`. *refused*: the bind address that is not
-    on this host.
+    *outward* is what receivers see: *ip*, or behind NAT the address that those we know named in their
+    refusals; None where they do not agree on one. *decided*: the parameter, or `kernel`. *refused*: the bind
+    address that is not on this host.
     """
 
     service: str
@@ -185,16 +186,9 @@ def inside(ip: str) -> bool:
 
 
 def outward(ip: str, probe: Probe) -> str | None:
-    """What receivers see of *ip*: itself, or behind NAT the address they lately named in their replies."""
-    if not inside(ip):
+    """What receivers see of *ip*: itself, or behind NAT the address on which those we know agree."""
+    family = family_of(ip)
+    if family is None or not inside(ip):
         return ip
-    log = probe.ask(RecentDeliveries()).answer
-    if log is None:
-        return None
-    from mailmend.parse.reply import source_ip
-
-    for count in sorted(log.counts, key=lambda c: c.last, reverse=True):
-        named = source_ip(count.text) if count.status != "sent" else None
-        if named and family_of(named) == family_of(ip) and not inside(named):
-            return named
-    return None
+    found = named(family, probe)
+    return None if found is None or inside(found) else found

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from mailmend.model import CannotLook, Family, Severity
+from mailmend.model import CannotLook, Family, Severity, family_of
 from mailmend.parse import maillog
 from mailmend.questions import DeliveryCount, LogCounts, LogLines, RecentDeliveries
 from mailmend.system import follow, host
@@ -53,6 +53,7 @@ class _Sum:
 
     count: int = 0
     forwarded: int = 0
+    first: datetime | None = None
     last: datetime | None = None
     reply: str = ""
     senders: dict[str, None] = field(default_factory=dict)
@@ -250,7 +251,7 @@ def _outcome(raw: bytes, tally: _Tally, now: datetime, start: datetime) -> None:
         tried.dsn,
         tried.recipient.rpartition("@")[2].lower(),
         "/".join((*line.tag.split("/")[1:], line.service)),
-        _CHANGING.sub("*", words),
+        _CHANGING.sub(_kept, words),
     )
     total = tally.sums.get(key)
     if total is None:
@@ -258,11 +259,19 @@ def _outcome(raw: bytes, tally: _Tally, now: datetime, start: datetime) -> None:
     total.count += 1
     total.forwarded += maillog.forwarded(tried.recipient, tried.original_recipient) is True
     total.reply = tried.reply
+    total.first = total.first or line.at
     total.last = line.at or total.last
     queue_id = line.queue_id or ""
     sender = tally.recent.get(queue_id, tally.older.get(queue_id))
     if sender is not None and len(total.senders) < SENDERS_KEPT:
         total.senders[sender] = None
+
+
+def _kept(changing: re.Match[str]) -> str:
+    """An address in brackets is what the reply is about: of refusals that name two, each is counted."""
+    word = changing[0]
+    bare = word.strip(".,;:()")
+    return bare if bare.startswith("[") and family_of(bare.strip("[]")) else "*"
 
 
 def _code(words: str) -> int | None:
@@ -287,4 +296,5 @@ def _result(key: Key, total: _Sum) -> DeliveryCount:
         forwarded=total.forwarded,
         senders=tuple(total.senders),
         last=total.last or datetime.now(UTC).astimezone(),
+        first=total.first,
     )
