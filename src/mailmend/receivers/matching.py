@@ -22,9 +22,9 @@ Score = tuple[bool, int, bool, bool, bool, int]
 # The queue gave up, or keeps trying: why, the reply says elsewhere, if anywhere.
 GAVE_UP = "queue-expired"
 _SAY_LITTLE = (GAVE_UP, "delayed-notice", "unknown")
-# Letters that must agree for a receiver's rule to explain a reply of nobody knows whom.
-_ENOUGH = 14
-_FOREIGN = SCOPES.index("software")
+# Letters of a receiver's words that must agree in a reply of nobody knows whom: for its rule to explain it where
+# nothing else does, and for the words to be its own and nobody else's.
+_ENOUGH, _TELLING = 12, 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +188,12 @@ def best(
             found.append((of_whom, rule, marks))
     if len(found) > 1:
         found.sort(key=lambda match: (match[1].receiver, match[1].id))
+    # The words of one receiver alone tell who it is, as long as they are not few.
+    whose = {of_whom.id: of_whom for of_whom, _, _ in found}
+    if receiver is None and top and top[1] >= 0 and len(whose) == 1:
+        receiver = next((of_whom for of_whom in whose.values() if of_whom.scope == "receiver"), None)
     return [
-        Match(
-            of_whom if of_whom.scope == "receiver" else receiver,
-            rule,
-            tuple(phrase.words for phrase in marks),
-            gave_up,
-        )
-        for of_whom, rule, marks in found
+        Match(receiver, rule, tuple(phrase.words for phrase in marks), gave_up) for _, rule, marks in found
     ]
 
 
@@ -240,7 +238,7 @@ def _score(
     if of_whom.scope == "receiver" and of_whom is not receiver:
         if letters < _ENOUGH and not rule.token:
             return None
-        scope = _FOREIGN
+        scope = SCOPES.index("software") if letters >= _TELLING or rule.token else -1
     return (
         not rule.weak and rule.cause not in _SAY_LITTLE,
         scope,
