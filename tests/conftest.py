@@ -15,6 +15,7 @@ from mailmend.model import CannotLook
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="also what is marked slow")
+    parser.addoption("--require-lab", action="store_true", help="a lab that does not open is a failure")
     parser.addoption("--full", action="store_true", help="every point of every list (slow ones too)")
 
 
@@ -52,12 +53,14 @@ def host_is_left_alone() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def lab() -> Iterator[Lab]:
+def lab(pytestconfig: pytest.Config) -> Iterator[Lab]:
     """One private network for the whole run. Each story begins with lab.reset() or lab.relay.reset()."""
     try:
         opening = open_lab(lambda step: print(f"lab: {step}", file=sys.stderr))
         running = opening.__enter__()
     except CannotLook as reason:
+        if pytestconfig.getoption("--require-lab"):
+            raise
         pytest.skip(str(reason))
     yield running
     opening.__exit__(None, None, None)
