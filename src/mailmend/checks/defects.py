@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
+from mailmend.facts.destinations import affected
 from mailmend.facts.looking import Seen, answer, each
 from mailmend.facts.named_tables import named
+from mailmend.facts.route import routes
 from mailmend.facts.settings import services, smtp_services, value
 from mailmend.facts.source import families
+from mailmend.facts.tls_policy import policy
 from mailmend.facts.versions import SINCE, dane_crash_fixed, version
-from mailmend.model import Finding, Probe, Scope, Standing, family_of
+from mailmend.model import CannotLook, Finding, Probe, Scope, Standing, family_of
 from mailmend.parse.listing import words
 from mailmend.questions import File, Setting
 
@@ -33,25 +37,41 @@ _NO_HASH = (
 
 def check(probe: Probe, scope: Scope) -> Iterator[Finding]:
     """One or more findings per known defect; a defect that cannot be looked for is unknown."""
+    yield from each(probe, ("main.cf",), "dane-crash", partial(_dane, scope=scope))
     for cause, look in _LOOKS.items():
         yield from each(probe, ("main.cf",), cause, look)
 
 
-def _dane(subject: str, seen: Seen) -> Iterable[Finding]:
+def _dane(subject: str, seen: Seen, *, scope: Scope) -> Iterable[Finding]:
+    """DANE by the general level of a client, or by a policy for one of the affected domains."""
     known = version(seen)
-    uses = [
-        s for s in smtp_services(seen) if value(seen, "smtp_tls_security_level", s).lower().startswith("dane")
-    ]
+    name = "smtp_tls_security_level"
+    uses = {s: name for s in smtp_services(seen) if value(seen, name, s).lower().startswith("dane")}
+    try:
+        uses |= dict.fromkeys(_dane_by_policy(scope, seen), "smtp_tls_policy_maps")
+    except CannotLook:
+        if not uses:
+            raise
     text = ".".join(map(str, known))
-    if uses and not dane_crash_fixed(known):
+    if not uses or dane_crash_fixed(known):
+        why = "the fix is in" if uses else "no client uses DANE towards the mail looked at"
+        yield _finding("dane-crash", name, "cleared", f"Postfix {text}: {why}", seen)
+        return
+    for setting in dict.fromkeys(uses.values()):
+        clients = ", ".join(client for client, by in uses.items() if by == setting)
         says = (
-            f"Postfix {text} with DANE ({', '.join(uses)}): a malformed TLSA record can crash the smtp client "
+            f"Postfix {text} with DANE ({clients}): a malformed TLSA record can crash the smtp client "
             "(fixed in 3.8.18, 3.9.12, 3.10.11, 3.11.4)"
         )
-        yield _finding("dane-crash", "smtp_tls_security_level", "measured", says, seen)
-    else:
-        why = "no client uses DANE" if not uses else "the fix is in"
-        yield _finding("dane-crash", "smtp_tls_security_level", "cleared", f"Postfix {text}: {why}", seen)
+        yield _finding("dane-crash", setting, "measured", says, seen)
+
+
+def _dane_by_policy(scope: Scope, seen: Seen) -> Iterator[str]:
+    """The clients, with the affected domain, for which smtp_tls_policy_maps asks for DANE."""
+    for recipient in affected(scope, seen):
+        for way in routes(recipient, seen):
+            if way.smtp and policy(way, seen).startswith("dane"):
+                yield f"{way.service} towards {way.domain}"
 
 
 def _chroot(subject: str, seen: Seen) -> Iterable[Finding]:
@@ -149,7 +169,6 @@ def _finding(cause: str, subject: str, standing: Standing, says: str, seen: Seen
 
 
 _LOOKS: dict[str, Callable[[str, Seen], Iterable[Finding]]] = {
-    "dane-crash": _dane,
     "chroot-resolver-stale": _chroot,
     "ipv6-literal": _literals,
     "inline-comment": _comments,

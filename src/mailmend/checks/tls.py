@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from mailmend.facts.destinations import affected
 from mailmend.facts.looking import Seen, answer, unknown
 from mailmend.facts.route import Route, route
-from mailmend.facts.settings import lookup, value
+from mailmend.facts.settings import value
+from mailmend.facts.tls_policy import policy
 from mailmend.model import CannotLook, Finding, Probe, Scope
 from mailmend.questions import Setting
 
@@ -37,12 +38,9 @@ def _look(way: Route, seen: Seen) -> Finding:
     own, main = answer(seen, Setting(_NAME, way.service)), answer(seen, Setting(_NAME))
     subject = f"{way.service}/{_NAME}" if own.value != main.value else _NAME
     level = (own.value or "").lower() or _legacy(way, seen)
-    policies = value(seen, "smtp_tls_policy_maps", way.service)
-    policy = next(
-        (p for key in (way.nexthop, way.domain) if (p := lookup(seen, policies, key, whole=False))), ""
-    )
-    if policy:
-        subject, level = f"smtp_tls_policy_maps {way.domain}", policy.split()[0].lower()
+    by_policy = policy(way, seen)
+    if by_policy:
+        subject, level = f"smtp_tls_policy_maps {way.domain}", by_policy
     if level in ("", "none"):
         setting = f"{subject.split()[0]} = {level or 'empty'}"
         says = f"{way.service} sends to {way.domain} in clear text only ({setting})"
