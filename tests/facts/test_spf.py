@@ -131,3 +131,42 @@ def test_any_mixture_of_terms_means_what_the_oracle_says(terms: list[tuple[str, 
     zone = TABLE["zone"] | {"case.example TXT": [" ".join(["v=spf1", *words])]}
     with pytest.MonkeyPatch.context() as patch:
         assert ours(zone, ip) == theirs(zone, ip, patch)
+
+
+def test_ten_look_ups_are_still_allowed() -> None:
+    zone = {
+        "case.example TXT": [
+            "v=spf1 " + "".join(f"exists:e{n}.example " for n in range(2)) + "ip4:192.0.2.10"
+        ]
+    }
+    assert ours(zone, "192.0.2.10") == "pass"
+    hosts = {f"h{n}.example A": ["198.51.100.1"] for n in range(10)}
+    record = " ".join(f"a:h{n}.example" for n in range(10))
+    assert ours({"case.example TXT": [f"v=spf1 {record} -all"], **hosts}, "192.0.2.10") == "fail"
+
+
+@pytest.mark.parametrize(
+    ("records", "count"),
+    [
+        ({"case": " ".join(f"a:h{n}.example" for n in range(11)) + " -all"}, "needs 11 DNS"),
+        (
+            {"case": "include:inner.example redirect=other.example", "inner": "?all", "other": "a " * 12},
+            "needs 14 DNS",
+        ),
+        ({"case": "include:%{d}.inner.example " + "a " * 12}, "needs at least 13 DNS"),
+        ({"case": "include:case.example"}, "needs at least 11 DNS"),
+    ],
+    ids=["one-too-many", "by-redirect", "a-macro-hides-more", "includes-itself"],
+)
+def test_a_record_with_too_many_look_ups_is_told_with_their_number(
+    records: dict[str, str], count: str
+) -> None:
+    zone: dict[str, Any] = {
+        f"{name}.example TXT": [f"v=spf1 {text}".strip()] for name, text in records.items()
+    }
+    zone |= {f"h{n}.example A": ["198.51.100.1"] for n in range(11)}
+    zone |= {"case.example A": ["198.51.100.1"], "other.example A": ["198.51.100.1"]}
+    zone |= {"case.example.inner.example TXT": ["v=spf1 -all"]}
+    verdict = check_host("192.0.2.10", "case.example", "", HELO, world.made(dns=zone).probe())
+    assert verdict.result == "permerror"
+    assert count in verdict.reason, verdict.reason

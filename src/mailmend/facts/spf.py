@@ -18,6 +18,7 @@ _Type = Literal["A", "AAAA", "MX", "PTR", "TXT"]
 _RESULT: dict[str, Result] = {"+": "pass", "-": "fail", "~": "softfail", "?": "neutral"}
 _MACRO = re.compile(r"%(?:([%_-])|\{([A-Za-z])([0-9]*)([rR]?)([.+,/_=-]*)\})")
 _LOOKUPS, _VOIDS, _NAMES = 10, 2, 10  # RFC 7208 4.6.4
+_MANY = 100  # look-ups in a record, where counting them ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,8 @@ def check_host(ip: str, domain: str, sender: str, helo: str, probe: Probe) -> Ve
     try:
         verdict = _evaluate(check, domain.rstrip(".").lower())
     except _StopError as stop:
-        return Verdict(stop.result, stop.reason, lookups=check.lookups)
+        reason = stop.reason if check.lookups <= _LOOKUPS else _too_many(domain, probe)
+        return Verdict(stop.result, reason, lookups=check.lookups)
     return Verdict(verdict.result, verdict.reason, verdict.by, verdict.record, check.lookups)
 
 
@@ -168,7 +170,42 @@ def _ask(check: _Check, name: str, kind: _Type, *, void: bool = True) -> tuple[s
 def _count(check: _Check) -> None:
     check.lookups += 1
     if check.lookups > _LOOKUPS:
-        raise _StopError("permerror", f"more than {_LOOKUPS} terms that ask DNS")
+        raise _StopError("permerror", f"more than {_LOOKUPS} look-ups")
+
+
+def _too_many(domain: str, probe: Probe) -> str:
+    """What an operator is told who must shorten a record: how many look-ups it needs in all."""
+    needed, least = _needed(domain.rstrip(".").lower(), probe, ())
+    count = str(needed) if not least else f"at least {max(needed, _LOOKUPS + 1)}"
+    return (
+        f"the record of {domain} needs {count} DNS look-ups, at most {_LOOKUPS} are allowed (RFC 7208 4.6.4)"
+    )
+
+
+def _needed(domain: str, probe: Probe, above: tuple[str, ...]) -> tuple[int, bool]:
+    """The terms that ask DNS in a record and all that it includes, and whether there may be more."""
+    found = probe.ask(Records(domain, "TXT")).answer if _well_formed(domain) else None
+    texts = [text for text in found.records if is_spf(text)] if found else []
+    if len(texts) != 1 or domain in above or len(above) > _LOOKUPS:
+        return 0, True
+    try:
+        record = parse(texts[0])
+    except ParseError:
+        return 0, True
+    asking = [m for m in record.mechanisms if m.name != "all" and m.network is None]
+    deeper = [m.domain or domain for m in asking if m.name == "include"]
+    count, least = len(asking), False
+    if record.redirect is not None and not any(m.name == "all" for m in record.mechanisms):
+        count += 1
+        deeper.append(record.redirect)
+    for name in deeper:
+        more, unsure = (
+            (0, True) if "%" in name else _needed(name.rstrip(".").lower(), probe, (*above, domain))
+        )
+        count, least = count + more, least or unsure
+        if count > _MANY:
+            return count, True
+    return count, least
 
 
 def _void(check: _Check) -> None:
