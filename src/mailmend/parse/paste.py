@@ -1,7 +1,8 @@
 """Whatever a person has of a refusal -> Deliveries: a bounce, log lines, a reply, quoted or wrapped text.
 
 The shapes are told apart here and read in a file each: a message (bounce.py), the queue (mailq.py), a service's
-JSON (trace.py), a log (logged.py), other text (prose.py). A shape more is a file more, and a line in `_deliveries`.
+JSON (trace.py), a log (logged.py), bare replies (replies.py), other text (prose.py). A shape more is a file more,
+and a line in `_deliveries`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 
 from mailmend.model import Delivery, ParseError
-from mailmend.parse import bounce, dsn, html, logged, mailq, mbox, message, prose, trace
+from mailmend.parse import bounce, dsn, html, logged, mailq, mbox, message, prose, replies, trace
 
 MESSAGE_CAP = 1024 * 1024  # of a message; what a bounce says stands in its beginning
 LARGEST = 5 * 1024 * 1024  # bytes of anything else
@@ -51,6 +52,8 @@ def is_message(data: bytes) -> bool:
 
 
 def _read(data: bytes) -> tuple[Delivery, ...]:
+    if data[:1] in (b"4", b"5") and (listed := replies.deliveries(_text(data))):
+        return listed
     if is_message(data):
         text = data[:MESSAGE_CAP].replace(b"\0", b"").decode("utf-8", "surrogateescape")
         return _deliveries(_unquoted(_one_line_end(text)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from mailmend.model import Delivery, Relay, Severity, family_of
+from mailmend.model import Delivery, Relay, Reply, Severity, family_of
 from mailmend.parse import maillog, reply
 
 _CODE = re.compile(r"([2-5]\d\d)([- ]|$)(?:[245]\.\d{1,3}\.\d{1,3}\b)?")
@@ -68,6 +68,11 @@ def _complete(block: list[str]) -> bool:
     return not codes or codes[-1][2] != "-"
 
 
+def refuses(said: Reply) -> bool:
+    """Whether *said* is a refusal by its code and status, or by its words; `550 guests came` is none."""
+    return bool((said.code and said.status) or _REFUSING.search(said.text))
+
+
 def _delivery(block: str) -> Delivery | None:
     line = reply.flat(block)
     logged = _logged(line)
@@ -76,7 +81,7 @@ def _delivery(block: str) -> Delivery | None:
     said = reply.parse(line)
     if said is None or (said.code is not None and said.code < 400):
         return None
-    if not (said.code and said.status) and not _REFUSING.search(said.text):
+    if not refuses(said):
         return None
     # Addresses are looked for before the reply only: what a receiver writes is its own affair.
     before = line[: line.find(said.text[:24])] if said.text else line

@@ -206,5 +206,6 @@ def _require(place: str, table: dict[str, Any]) -> None:
 
 
 def _long_enough(place: str, phrase: Phrase) -> None:
-    if len(phrase.squeezed) < _SHORTEST:
+    # A word of Chinese or Japanese has two.
+    if len(phrase.squeezed) < (_SHORTEST if phrase.squeezed.isascii() else 2):
         raise RuleError(f"{place}: {phrase.words!r} is in too many words; give {_SHORTEST} letters at least")
