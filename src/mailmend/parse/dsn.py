@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mailmend.model import Delivery, ParseError, Relay, Reply, Severity, family_of
-from mailmend.parse import message, reply
+from mailmend.parse import message, reply, returned
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,6 +34,9 @@ _STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 _UNICODE = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?![\d.])")
 _X400 = re.compile(r"/[A-Za-z0-9-]{1,20}=")
+_WORDS = re.compile(r"[^\W\d_]{3}")
+# Cisco's gateways: `5.1.0 - Unknown address error 550-'5.1.1 no such mailbox' (delivery attempts: 0)`
+_QUOTED = re.compile(r"\d\.\d\.\d - [^'\d]{1,60}([245]\d\d)-'(.{1,4000})'")
 _ABOUT = re.compile(r"\s{0,80}<([^<>\s]{1,320})>")
 _EXPANDED = re.compile(r"\(expanded from <([^<>\s]{1,320})>\)")
 _AT_HOST = re.compile(r"\bhost ([^\s\[\]]{1,255}) ?\[([0-9A-Fa-f:.]{2,45})\]")
@@ -56,11 +59,31 @@ def report(status: str, said: str = "") -> tuple[Delivery, ...]:
     if paragraphs and "reporting-mta" in paragraphs[0]:
         about = paragraphs[0]
     told = _sentences(said[:WORDS_CAP])
-    return tuple(
+    found = tuple(
         _delivery(fields, about, told)
         for fields in paragraphs
         if "final-recipient" in fields or ("action" in fields and "original-recipient" in fields)
     )
+    return _with_words(found, said) if any(_is_mute(d) for d in found) else found
+
+
+def _is_mute(delivery: Delivery) -> bool:
+    return delivery.severity in ("bounced", "deferred") and not (
+        delivery.reply and _WORDS.search(delivery.reply.text)
+    )
+
+
+def _with_words(found: tuple[Delivery, ...], said: str) -> tuple[Delivery, ...]:
+    """*found*, with the replies that only the text for people has: sendmail's transcript, mostly."""
+    told = {(d.recipient or "").lower(): d.reply for d in returned.deliveries(said) if d.reply}
+    filled: list[Delivery] = []
+    for delivery in found:
+        words = told.get((delivery.recipient or "").lower()) if _is_mute(delivery) else None
+        status = delivery.reply.status if delivery.reply else None
+        filled.append(
+            replace(delivery, reply=replace(words, status=words.status or status)) if words else delivery
+        )
+    return tuple(filled)
 
 
 def _sentences(said: str) -> dict[str, str]:
@@ -104,7 +127,8 @@ def _delivery(fields: dict[str, str], about: dict[str, str], told: dict[str, str
 def _reply(diagnostic: str, fields: dict[str, str]) -> Reply | None:
     stated = _STATUS.match(fields.get("status", ""))
     status = stated[0] if stated else None
-    said = reply.parse(diagnostic[:DIAGNOSTIC_CAP])
+    quoted = _QUOTED.match(diagnostic[:DIAGNOSTIC_CAP].strip())
+    said = reply.parse(f"{quoted[1]} {quoted[2]}" if quoted else diagnostic[:DIAGNOSTIC_CAP])
     if said is None:
         return Reply(None, status, "") if status else None
     return said if said.status else replace(said, status=status)

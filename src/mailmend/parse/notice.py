@@ -23,6 +23,7 @@ _MAILER = re.compile(
     r"|no-?reply@[\w.-]*\bdion\.ne\.jp|bounce-?handler",
     re.IGNORECASE,
 )
+_DAEMON = re.compile(r"mailer-?daemon@|mdaemon@|mailer-?daemon$", re.IGNORECASE)
 _SOFTWARE = re.compile(
     r"<smtp32|internet mail service|m-filter|microsoft cdo|amazon workmail|spamlion|sinamail|local-mailhub",
     re.IGNORECASE,
@@ -74,12 +75,14 @@ def returned(whole: message.Part, subject: str, opening: str) -> bool:
         return True
     answer = bool(_ANSWER.match(subject))
     named = _MAILER.search(whole.header("from")) or _SOFTWARE.search(whole.header("x-mailer"))
+    if whole.header("list-unsubscribe"):
+        # A newsletter, whoever sends it; some bounces keep the headers of the list mail that they return.
+        named = _DAEMON.search(whole.header("from")) or _SOFTWARE.search(whole.header("x-mailer"))
+        return bool(named and _SUBJECT.search(subject) and not answer)
     if named:
         if _SUBJECT.search(subject) and not answer:
             return True
-        # A newsletter may come from a postmaster, too; a bounce that kept the list's headers says so above.
-        letter = whole.header("list-unsubscribe") or (answer and _null_sender(whole) is None)
-        return bool(_SAYS.search(opening)) and not letter
+        return bool(_SAYS.search(opening)) and not (answer and _null_sender(whole) is None)
     # Nobody's name, but nobody to answer to either: then the subject and the text must both say it.
     return bool(_null_sender(whole) and not answer and _SUBJECT.search(subject) and _SAYS.search(opening))
 

@@ -62,11 +62,11 @@ _DELAYED = re.compile(
 )
 _CODED = re.compile(
     r"(?:^|[\s:;=\[(,<])(?:smtp; ?)?"
-    r"([245]\d\d(?:[ -]#?[245]\.\d{1,3}\.\d{1,3}\b|[ -:](?= ?\S))|#?[245]\.\d{1,3}\.\d{1,3}\b)"
+    r"([245]\d\d(?:[ -]#?[245]\.\d{1,3}\.\d{1,3}\b|[ :-](?= ?\S))|#?[245]\.\d{1,3}\.\d{1,3}\b)"
 )
 _HOSTS = re.compile(
     r"(?:\bhost:? |\bserver |\bby |\bwhile talking to |\bRemote system: dns; ?|^)"
-    r"<?((?:[A-Za-z0-9_-]{1,63}\.){1,10}[A-Za-z]{2,24})"
+    r"<?((?:[A-Za-z0-9_-]{1,63}\.){1,10}[A-Za-z]{2,24})(?![\w-]|\.\w)"
     r"\.?>?,? ?(?:\[([0-9A-Fa-f.:]{2,45})\])?(?= ?(?:\[|failed|responded|said|refused|rejected|:|5\.|4\.|SMTP|$|\.))"
 )
 _ADDRESSED = re.compile(
@@ -77,11 +77,25 @@ _ANNOUNCED = re.compile(
 )
 _GOES_ON = re.compile(r"[245]\d\d-")  # the reply's next line comes, whatever stands between
 _BOILERPLATE = re.compile(
-    r"this (?:message|is an automat)|a message (?:that you|sent)|sorry to have to inform"
-    r"|permanent error\.? ?the following|delete your own text|if you do so"
-    r"|mime format|mail reader does not|following address|your message$|^subject:|^sent:|^to:",
+    r"this (?:message|is an? |is the )|a message (?:that you|sent)|i'?m sorry|sorry to have to|delete your own"
+    r"|if you do so|hi\b|the mail system|for further assistance|your (?:message|mail)$"
+    r"|subject:|sent:|to:|message will be retried"
+    r"|you do not need"
+    r"|no action is required|please (?:do not|don't)|original sender:|the original message was received",
     re.IGNORECASE,
 )
+_HEADING = re.compile(r"[-=*#|_ ]{3,}.{0,80}?[-=*#|_]{3,} ?$|\*\* .{0,80} \*\*$|THIS IS A WARNING")
+_LABELLED = re.compile(
+    r"^(?:on [A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} [\d:]{8} [+-]\d{4} ?|(?:reason|error-text|because) ?: ?)+",
+    re.IGNORECASE,
+)
+# `550: no such user` (Yahoo), `ERROR_CODE :550, ERROR_CODE :no such user` and `ResponseCode 421, ` (Zoho)
+_OTHER_SIGNS = re.compile(
+    r"(?:ERROR_CODE ?:|ResponseCode ?)([245]\d\d)\b[, ]{0,4}(?:ERROR_CODE ?:)?|^([245]\d\d): ?:? ?(?=[\w<])"
+)
+_GIVING_UP = re.compile(r"\s{0,8}Giving up on [0-9.]{7,15}\.?")
+_LETTERS = re.compile(r"[^\W\d_]{3}")
+_LEADS_ON = re.compile(r".{0,80}[:,،様]")
 
 
 @dataclass(slots=True)
@@ -104,10 +118,9 @@ def deliveries(text: str, subject: str = "") -> tuple[Delivery, ...]:
             about.setdefault(name.lower(), _About(name))
     late = bool(_DELAYED.search(words) or _DELAYED.search(subject))
     if about:
-        before = _reason(preamble)
-        found = [_delivery(one, before, said) for one in about.values()]
+        found = [_delivery(one, preamble[-60:], said) for one in about.values()]
     else:
-        found = [_delivery(_About("", rows=preamble), None, said)]
+        found = [_delivery(_About("", rows=preamble), [], said)]
     return tuple(replace(d, severity=_severity(d, late)) for d in found)
 
 
@@ -141,17 +154,18 @@ def _named(rows: list[str]) -> tuple[dict[str, _About], list[str]]:
         elif "@" in row and not _SENDER_NEXT.search(last):
             hit = _FIRST.match(row) or _LABEL.match(row) or _WITHIN.search(row)
         if hit and len(found) < RECIPIENTS_CAP:
+            again = current and current.recipient.lower() == hit[1].lower()
             current = found.setdefault(hit[1].lower(), _About(hit[1]))
-            current.rows.append(row[hit.end(1) :].lstrip(">\"')]:;, "))
+            current.rows.append(row if again else row[hit.end(1) :].lstrip(">\"')]:;, "))
         else:
             (current.rows if current else preamble).append(row)
         last = row.strip() or last
     return found, preamble
 
 
-def _delivery(one: _About, before: str | None, said: tuple[transcript.Said, ...]) -> Delivery:
+def _delivery(one: _About, before: list[str], said: tuple[transcript.Said, ...]) -> Delivery:
     spoken = transcript.about(said, one.recipient) if said else None
-    reason = spoken.words if spoken else (_reason(one.rows) or before or "")
+    reason = spoken.words if spoken else _reason(one.rows, before)
     around = " ".join(" ".join(one.rows).split())[:_REASON_CAP]
     told = _reply(reason)
     return Delivery(
@@ -166,18 +180,29 @@ def _delivery(one: _About, before: str | None, said: tuple[transcript.Said, ...]
     )
 
 
-def _reason(rows: list[str]) -> str | None:
-    """The words that say why: from the first code on to the end of its paragraph, or else the first paragraph."""
-    paragraph: list[str] = []
-    for paragraph in _paragraphs(rows):
+def _reason(rows: list[str], before: list[str]) -> str:
+    """The words that say why: what has a code comes first, the rows after the recipient come before those above it."""
+    after, above = _paragraphs(rows), _paragraphs(before)
+    return _coded(after) or _coded(above) or _worded(after) or _worded(above)
+
+
+def _coded(paragraphs: list[list[str]]) -> str:
+    """From the first code on to the end of its paragraph."""
+    for paragraph in paragraphs:
         for number, row in enumerate(paragraph):
             if _CODED.search(row):
                 return "\n".join(paragraph[_begins(paragraph, number) :])
-    for paragraph in _paragraphs(rows):
-        words = "\n".join(paragraph)
-        if re.search(r"[^\W\d_]{3}", words) and not _BOILERPLATE.search(" ".join(words.split())):
+    return ""
+
+
+def _worded(paragraphs: list[list[str]]) -> str:
+    """The first paragraph that says something: no heading, no greeting, no `for the following reason:`."""
+    for paragraph in paragraphs:
+        words = " ".join(" ".join(row for row in paragraph if not _HEADING.match(row)).split())
+        words = _LABELLED.sub("", words)
+        if _LETTERS.search(words) and not _BOILERPLATE.match(words) and not _LEADS_ON.fullmatch(words):
             return words
-    return None
+    return ""
 
 
 def _begins(paragraph: list[str], number: int) -> int:
@@ -197,7 +222,10 @@ def _paragraphs(rows: list[str]) -> list[list[str]]:
 
 def _reply(reason: str) -> Reply | None:
     """The reply within *reason*: what comes before its code is the reporting host's sentence, not the receiver's."""
-    line = reply.flat(re.sub(r"\s*Giving up on [0-9.]{7,15}\.?", "", reason))
+    line = reply.flat(_GIVING_UP.sub("", reason))
+    sign = _OTHER_SIGNS.search(line)
+    if sign:
+        line = f"{sign[1] or sign[2]} {line[sign.end() :]}"
     said = reply.parse(line)
     if said is None or said.code or said.status:
         return said

@@ -35,6 +35,8 @@ _XTEXT = re.compile(r"\+([0-9A-F]{2})")
 def decoded(raw: bytes, charset: str | None) -> str:
     """*raw* in *charset*; where that is unknown or wrong, as UTF-8, and what is not that is marked."""
     codec = _codec((charset or "utf-8").lower())
+    if codec and codec.startswith("iso2022") and b"\x1b" not in raw:
+        codec = "utf-8"  # somebody converted it on the way and left the header as it was
     if codec:
         try:
             return raw.decode(codec, "strict" if codec == "utf-8" else "replace")
