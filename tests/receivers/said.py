@@ -23,3 +23,9 @@ def by(text: str, host: str | None = None, recipient: str | None = None) -> tupl
     if found is None:
         return None, None
     return found.receiver.id if found.receiver else None, found.rule.cause
+
+
+def own(receiver: str, text: str, host: str | None = None) -> str | None:
+    """The cause that a rule of *receiver* itself names; software's and everybody's rules are left out."""
+    found = match(text, host)
+    return found.rule.cause if found and found.rule.receiver == receiver else None
