@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mailmend.checks import dkim as check
+from mailmend.checks import forwarding
 from mailmend.facts.dkim import signed
 from mailmend.facts.dmarc import aligned, policy
 from mailmend.model import ParseError, Scope
@@ -31,7 +32,7 @@ def letter(domain: str = "sender.example") -> str:
     import dkim
 
     text = LETTER.encode()
-    return (dkim.sign(text, b"s1", domain.encode(), keys()[0]) + text).decode("latin-1")
+    return str((dkim.sign(text, b"s1", domain.encode(), keys()[0]) + text).decode("latin-1"))
 
 
 def told(message: str, dmarc: str = "v=DMARC1; p=reject", **changes: Any) -> list[str]:
@@ -107,3 +108,36 @@ def test_a_subdomain_falls_under_its_parents_policy() -> None:
 )
 def test_who_stands_for_whom(signer: str, author: str, strict: bool, stands: bool) -> None:
     assert aligned(signer, author, strict) is stands
+
+
+# ---- what the message shows of the programs that it passed on a forwarder --------------------
+
+
+def passed(message: str | None, **settings: str) -> list[str]:
+    zone = {"s1._domainkey.sender.example TXT": [f"v=DKIM1; k=rsa; p={keys()[1]}"]}
+    host = world.made(dns=zone, settings=settings)
+    scope = Scope(recipients=("user@example.org",), message=message)
+    return [
+        f"{f.standing} {f.subject}"
+        for f in forwarding.check(host.probe(), scope)
+        if f.cause == "message-altered"
+    ]
+
+
+MILTER = {"smtpd_milters": "inet:127.0.0.1:8891"}
+
+
+def test_a_milter_is_never_cleared_by_silence() -> None:
+    assert passed(None, **MILTER) == ["unknown smtpd_milters"]
+    assert passed(None, non_smtpd_milters="unix:opendkim.sock") == ["unknown smtpd_milters"]
+    assert passed(LETTER, **MILTER) == ["unknown smtpd_milters"]
+    assert passed(letter().replace("Good morning", "Bad morning"), **MILTER) == ["unknown smtpd_milters"]
+
+
+def test_a_signature_that_still_verifies_clears_the_milter() -> None:
+    assert passed(letter(), **MILTER) == ["cleared message"]
+
+
+def test_no_message_excuses_what_main_cf_itself_changes() -> None:
+    settings = {"message_strip_characters": "\\0"}
+    assert passed(letter(), **settings) == ["measured message_strip_characters"]

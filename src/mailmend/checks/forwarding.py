@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mailmend.facts.forwarding import Forwarded, alterations, envelope_rewriter, filters, forwarded
+from mailmend.facts.dkim import signed
+from mailmend.facts.forwarding import (
+    Forwarded,
+    alterations,
+    envelope_rewriter,
+    filters,
+    forwarded,
+    milters,
+)
 from mailmend.facts.looking import Seen, unknown
 from mailmend.facts.outside import addresses
 from mailmend.facts.spf import check_host
@@ -14,6 +22,12 @@ CAUSES = ("forwarded-not-rewritten", "message-altered")
 
 _SAMPLE = 5
 _SETTING = "sender_canonical_maps"
+# The setting behind each kind of program that mail passes.
+_SETTINGS = {
+    "content_filter": "content_filter",
+    "smtpd_proxy_filter": "smtpd_proxy_filter",
+    "milter": "smtpd_milters",
+}
 
 
 def check(probe: Probe, scope: Scope) -> Iterator[Finding]:
@@ -30,7 +44,7 @@ def check(probe: Probe, scope: Scope) -> Iterator[Finding]:
         yield _envelope(found, scope, seen)
     except CannotLook as gap:
         yield unknown("forwarded-not-rewritten", _SETTING, gap, seen)
-    yield from _signatures(probe)
+    yield from _signatures(scope, probe)
 
 
 def _envelope(found: Forwarded, scope: Scope, seen: Seen) -> Finding:
@@ -71,23 +85,39 @@ def _refused_by_spf(found: Forwarded, scope: Scope, seen: Seen) -> str:
     return f"; their SPF does not pass for this host in {bad} of {len(told)} looks" if told else ""
 
 
-def _signatures(probe: Probe) -> Iterator[Finding]:
+def _signatures(scope: Scope, probe: Probe) -> Iterator[Finding]:
+    """What main.cf itself changes is measured; what a program changes, only a message can show."""
     seen = Seen(probe)
     try:
         broken = alterations(seen)
-        through = filters(seen)
+        through = (*filters(seen), *(f"milter {name}" for name in milters(seen)))
+        intact = _intact(scope, seen)
     except CannotLook as gap:
         yield unknown("message-altered", "header_checks", gap, seen)
         return
     for setting, why in broken:
-        yield Finding(
-            "message-altered", setting, "measured", f"forwarded mail is changed: {why}", seen.evidence
-        )
+        says = f"forwarded mail is changed: {why}"
+        yield Finding("message-altered", setting, "measured", says, seen.evidence)
     if broken:
         return
-    if through:
-        says = f"{through[0]} handles every message; give one that arrived (--message) to see what it changes"
-        yield Finding("message-altered", through[0].partition(" ")[0], "unknown", says, seen.evidence)
+    if intact:
+        says = f"the signature of {intact} in the message given still verifies"
+        yield Finding("message-altered", "message", "cleared", says, seen.evidence)
+    elif through:
+        says = (
+            f"{', '.join(through)}: every message passes there; what it changes, and whether signatures verify on "
+            "arrival, is in its own log lines, which are not read yet (a message that arrived, --message, shows it)"
+        )
+        yield Finding(
+            "message-altered", _SETTINGS[through[0].partition(" ")[0]], "unknown", says, seen.evidence
+        )
     else:
-        says = "nothing in main.cf changes header or body of forwarded mail"
+        says = "nothing in main.cf changes header or body of forwarded mail (whether DKIM verifies was not looked at)"
         yield Finding("message-altered", "header_checks", "cleared", says, seen.evidence)
+
+
+def _intact(scope: Scope, seen: Seen) -> str:
+    """The domains whose signatures verify in the message that was given, "" for none."""
+    if scope.message is None:
+        return ""
+    return ", ".join(s.domain for s in signed(scope.message, seen).signatures if s.verifies)

@@ -98,7 +98,7 @@ def filters(probe: Probe) -> tuple[str, ...]:
 
 
 def milters(probe: Probe) -> tuple[str, ...]:
-    """Milters (signers, spam filters); they add header fields, which breaks no signature."""
+    """Milters (signers, spam filters): they may change header and body, and only their own log says whether."""
     both = (*words(value(probe, "smtpd_milters")), *words(value(probe, "non_smtpd_milters")))
     return tuple(dict.fromkeys(both))
 
