@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from mailmend.model import Delivery, ParseError
-from mailmend.parse import prose, reply
+from mailmend.parse import reply
 
 MOST = 20_000
 
@@ -41,7 +41,7 @@ def deliveries(text: str) -> tuple[Delivery, ...]:
 
 def _delivery(block: str) -> tuple[Delivery, ...]:
     said = reply.parse(block)
-    if said is None or not prose.refuses(said):
+    if said is None:
         return ()
     named = "[" in block or " ip" in block.lower()
     return (

@@ -18,6 +18,7 @@ from mailmend.receivers.rules import SCOPES, Phrase, Receiver, Rule, squeeze
 
 # Is it more than `weak`, the scope, does a token agree, do phrases, does the code or status, how many letters.
 Score = tuple[bool, int, bool, bool, bool, int]
+_Agreeing = tuple[Score, Receiver, Rule, tuple[Phrase, ...]]
 
 # The queue gave up, or keeps trying: why, the reply says elsewhere, if anywhere.
 GAVE_UP = "queue-expired"
@@ -170,30 +171,34 @@ def candidates(
 def best(
     tried: Iterable[tuple[Receiver, Rule]], receiver: Receiver | None, said: Reply, words: str
 ) -> list[Match]:
-    """The matches of the highest score, by the id of their rules: more than one is a tie."""
-    top: Score | None = None
-    found: list[tuple[Receiver, Rule, tuple[Phrase, ...]]] = []
-    gave_up = False
+    """The matches of the highest score, by the id of their rules: more than one is a tie.
+
+    The highest score gives the cause; of the rules with that cause, weak or not, the most special one tells it.
+    """
+    agreeing: list[_Agreeing] = []
     for of_whom, rule in tried:
         marks = _marks(rule, said, words)
-        if marks is None:
-            continue
-        score = _score(rule, of_whom, receiver, marks)
-        if score is None:
-            continue
-        gave_up = gave_up or rule.cause == GAVE_UP
-        if top is None or score > top:
-            top, found = score, []
-        if score == top:
-            found.append((of_whom, rule, marks))
-    if len(found) > 1:
-        found.sort(key=lambda match: (match[1].receiver, match[1].id))
+        score = None if marks is None else _score(rule, of_whom, receiver, marks)
+        if marks is not None and score is not None:
+            agreeing.append((score, of_whom, rule, marks))
+    if not agreeing:
+        return []
+    top = max(score for score, _, _, _ in agreeing)
+    causes = {rule.cause for score, _, rule, _ in agreeing if score == top}
+    if len(causes) == 1:
+        agreed = [each for each in agreeing if each[2].cause in causes]
+        most = max(score[1:] for score, _, _, _ in agreed)
+        found = [each for each in agreed if each[0][1:] == most]
+    else:
+        found = [each for each in agreeing if each[0] == top]
+    found.sort(key=lambda each: (each[2].receiver, each[2].id))
     # The words of one receiver alone tell who it is, as long as they are not few.
-    whose = {of_whom.id: of_whom for of_whom, _, _ in found}
-    if receiver is None and top and top[1] >= 0 and len(whose) == 1:
+    whose = {of_whom.id: of_whom for _, of_whom, _, _ in found}
+    if receiver is None and found[0][0][1] >= 0 and len(whose) == 1:
         receiver = next((of_whom for of_whom in whose.values() if of_whom.scope == "receiver"), None)
+    gave_up = any(rule.cause == GAVE_UP for _, _, rule, _ in agreeing)
     return [
-        Match(receiver, rule, tuple(phrase.words for phrase in marks), gave_up) for _, rule, marks in found
+        Match(receiver, rule, tuple(phrase.words for phrase in marks), gave_up) for _, _, rule, marks in found
     ]
 
 
