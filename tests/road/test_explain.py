@@ -170,6 +170,12 @@ def test_a_reason_behind_message_expired_is_the_cause() -> None:
     assert told.cause == "ptr-missing"
 
 
+def test_a_code_alone_explains_nothing() -> None:
+    [told] = explained(replace(IPV6, severity="deferred", reply=Reply(421, None, "")))
+    assert told.cause == "unknown"
+    assert "421 alone says: not now" in told.summary
+
+
 def test_a_delay_that_says_nothing_is_no_riddle() -> None:
     [told] = explained(replace(IPV6, severity="deferred", reply=Reply(None, "4.0.0", "")))
     assert told.cause == "delayed-notice"

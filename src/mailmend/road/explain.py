@@ -95,7 +95,8 @@ def _worded(delivery: Delivery) -> Delivery:
 
 def _unexplained(delivery: Delivery) -> str:
     """What there is to say without a rule: a notice that it is still being tried needs none."""
-    silent = delivery.reply is None or not delivery.reply.text
+    said = delivery.reply
+    silent = said is None or (said.code is None and not said.text)
     return "delayed-notice" if delivery.severity == "deferred" and silent else "unknown"
 
 
