@@ -14,9 +14,10 @@ from mailmend.lab import Lab
 pytestmark = pytest.mark.lab
 
 
-def checked(lab: Lab, *names: str) -> dict[str, set[str]]:
-    done = lab.relay.mailmend("check", "--json", *names)
+def checked(lab: Lab, code: int | None = None) -> dict[str, set[str]]:
+    done = lab.relay.mailmend("check", "--json")
     assert done.stdout, done.stderr
+    assert done.returncode == (done.returncode if code is None else code)
     document: dict[str, Any] = json.loads(done.stdout)
     out: dict[str, set[str]] = {}
     for found in document["findings"]:
@@ -79,7 +80,7 @@ def test_a_name_that_only_etc_hosts_knows_asks_for_no_restart(lab: Lab) -> None:
     lab.relay.write("/etc/hosts", hosts + "\n192.0.2.10 inside\n")
     try:
         lab.relay.start()
-        told = checked(lab, "loaded", "listeners")
+        told = checked(lab)
         assert "loaded-not-restarted inet_protocols" in told["cleared"]
         assert "listener-missing 192.0.2.10:25" in told["cleared"]
         master = lab.relay.read("/var/spool/postfix/pid/master.pid")
@@ -89,6 +90,42 @@ def test_a_name_that_only_etc_hosts_knows_asks_for_no_restart(lab: Lab) -> None:
         assert lab.relay.read("/var/spool/postfix/pid/master.pid") == master
     finally:
         lab.relay.write("/etc/hosts", hosts)
+
+
+# A milter alone may sign, so that nothing about DKIM is measured.
+QUIET = {"smtpd_milters": "inet:127.0.0.1:8891", "inet_protocols": "ipv4"}
+
+
+def test_nothing_wrong_and_nothing_seen_is_not_clean(lab: Lab) -> None:
+    lab.reset(main=QUIET)
+    lab.relay.start()
+    lab.dns.mode("dead")
+    try:
+        told = checked(lab, code=3)
+    finally:
+        lab.dns.mode("ok")
+    assert "measured" not in told
+    assert {"ptr-missing 192.0.2.10", "dkim-unsigned smtpd_milters"} <= told["unknown"]
+
+
+def test_a_stopped_postfix_is_a_problem_and_all_else_is_looked_at(lab: Lab) -> None:
+    lab.reset(main=QUIET)
+    told = checked(lab, code=1)
+    assert "postfix-not-running postfix" in told["measured"]
+    assert "ptr-missing 192.0.2.10" in told["cleared"]
+    assert not {line for standing in told.values() for line in standing if line.startswith("listener")}
+
+
+def test_a_log_that_is_gone_clears_nothing(lab: Lab) -> None:
+    lab.reset(main=QUIET)
+    lab.relay.start()
+    lab.relay.run(["mv", "/var/log/mail.log", "/var/log/gone"])
+    try:
+        told = checked(lab)
+    finally:
+        lab.relay.run(["mv", "/var/log/gone", "/var/log/mail.log"])
+    assert {"ipv6-ptr-or-auth log", "forwarded-not-rewritten sender_canonical_maps"} <= told["unknown"]
+    assert "ptr-missing 192.0.2.10" in told["cleared"]
 
 
 TALK = """
@@ -154,7 +191,7 @@ def test_an_open_relay_is_told_as_postfix_treats_a_stranger(
 ) -> None:
     lab.reset(main=main)
     lab.relay.start()
-    found = checked(lab, "mynetworks")
+    found = checked(lab)
     standing, _, subject = told.partition(" ")
     assert f"open-relay {subject}" in found[standing], found
     if reply:

@@ -15,7 +15,7 @@ from mailmend.facts.tls_policy import policy
 from mailmend.facts.versions import SINCE, dane_crash_fixed, version
 from mailmend.model import CannotLook, Finding, Probe, Scope, Standing, family_of
 from mailmend.parse.listing import words
-from mailmend.questions import File, Setting
+from mailmend.questions import File, RecentDeliveries, Setting
 
 CAUSES = (
     "dane-crash",
@@ -68,6 +68,10 @@ def _dane(subject: str, seen: Seen, *, scope: Scope) -> Iterable[Finding]:
 
 def _dane_by_policy(scope: Scope, seen: Seen) -> Iterator[str]:
     """The clients, with the affected domain, for which smtp_tls_policy_maps asks for DANE."""
+    if not any(value(seen, "smtp_tls_policy_maps", service) for service in smtp_services(seen)):
+        return
+    if not scope.recipients:
+        answer(seen, RecentDeliveries())  # whose mail goes out is not known without it
     for recipient in affected(scope, seen):
         for way in routes(recipient, seen):
             if way.smtp and policy(way, seen).startswith("dane"):

@@ -49,14 +49,13 @@ def _finding(way: Route, seen: Seen) -> Finding:
     if not way.relayed or direct(way.domain, way.nexthop, seen):
         return Finding("relayhost-in-between", way.domain, "cleared", says, seen.evidence)
     host = bare_host(way.nexthop)[0]
-    log = seen.ask(RecentDeliveries()).answer
-    counts = [c for c in log.counts if (c.relay_host or "").lower() == host] if log else []
+    counts = [c for c in answer(seen, RecentDeliveries()).counts if (c.relay_host or "").lower() == host]
     refused = sum(c.count for c in counts if c.status != "sent")
     total = sum(c.count for c in counts)
     if refused:
         says += f"; that relay refused {refused} of {total}: its address and its rules are what count"
         return Finding("relayhost-in-between", way.domain, "measured", says, seen.evidence)
-    says += f"; a relay, which refused 0 of {total} lately"
+    says += f"; a relay, which {f'refused 0 of {total} lately' if total else 'the log shows no mail for'}"
     return Finding("relayhost-in-between", way.domain, "cleared", says, seen.evidence)
 
 
