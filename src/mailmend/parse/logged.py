@@ -12,10 +12,11 @@ from dataclasses import replace
 from mailmend.model import Delivery
 from mailmend.parse import eximlog, maillog, qmaillog, sendmaillog
 
-# A line begins so: with its time (syslog's, RFC 3339, Exim's, TAI64N), or with a container's name.
+# A line begins so: with its time (syslog's, RFC 3339, Exim's, TAI64N), with a container's name, or with a process.
 _BEGINS = re.compile(
     r"\s{0,8}(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d|[\w.-]{1,64} +\| |@[0-9a-f]{24}"
-    r"|(?:starting |end )?(?:delivery|msg) \d|info msg \d|new msg \d|status: )"
+    r"|(?:starting |end )?(?:delivery|msg) \d|info msg \d|new msg \d|status: "
+    r"|.{0,110}?[^\s\[\]]\[\d{1,10}\]: )"
 )
 _POSTFIX = ("status=", "reject:", "from=<", " said: ", "refused to talk to me")
 _Reader = Callable[[Iterable[str]], tuple[Delivery, ...]]
@@ -60,7 +61,7 @@ def _unwrapped(text: str) -> Iterator[str]:
     for line in text.split("\n"):
         if not line:
             continue
-        if _BEGINS.match(line) or "]: " in line[:120]:
+        if _BEGINS.match(line):
             if pieces:
                 yield " ".join(pieces)
             pieces = [line]
