@@ -246,6 +246,20 @@ def test_a_listener_that_can_be_bound_and_one_that_only_moves_are_activated(lab:
     assert "192.0.2.10:2525" in lab.relay.listeners_ss()
 
 
+def test_an_undo_does_not_bring_an_edit_to_life_that_would_end_postfix(fixed: Any) -> None:
+    relay, master = fixed.relay, "/etc/postfix/master.cf"
+    text = relay.read(master)
+    main, sockets = relay.read("/etc/postfix/main.cf"), relay.listeners_ss()
+    relay.write(master, text + "192.0.2.99:2525 inet n - n - - smtpd\n")
+    refused = answer(relay, "undo", code=4)["error"]
+    assert "192.0.2.99:2525: Cannot assign" in refused["reason"]
+    assert "DEGRADED" not in refused["reason"]
+    assert (relay.read("/etc/postfix/main.cf"), relay.listeners_ss()) == (main, sockets)
+    assert answer(relay, "status", code=1)["interrupted"] is None
+    relay.write(master, text)
+    assert answer(relay, "undo")["identical"]
+
+
 # ---- a change that was interrupted -----------------------------------------------------------
 
 
@@ -356,3 +370,23 @@ def test_webmin_is_told_which_instance_it_is_about(fixed: Any, with_webmin: Call
     with_webmin("")
     told = answer(fixed.relay, "webmin", "--config-directory", "/etc/postfix")
     assert told["now"].endswith(" apply --config-directory /etc/postfix")
+
+
+def test_records_that_others_publish_are_watched_also_where_nothing_is_applied(lab: Any) -> None:
+    lab.reset()
+    lab.relay.start()
+    asked = answer(lab.relay, "fix", "--remedy", "dns-records", "--yes")
+    assert asked["state"] == "nothing"
+    (pending,) = answer(lab.relay, "status")["pending"]
+    assert {j["verdict"] for j in pending["proof"]["judgements"]} == {"pending"}
+    lab.dns.publish(*(f"{c['target']} {c['after']}" for p in asked["pending"] for c in p["changes"]))
+    (seen,) = answer(lab.relay, "status")["pending"]
+    assert {j["verdict"] for j in seen["proof"]["judgements"]} == {"holds"}
+    answer(lab.relay, "undo", code=4)
+
+
+def test_a_dry_run_watches_nothing(lab: Any) -> None:
+    lab.reset()
+    lab.relay.start()
+    answer(lab.relay, "fix", "--remedy", "dns-records", "--dry-run")
+    assert answer(lab.relay, "history")["records"] == []

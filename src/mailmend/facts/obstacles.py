@@ -24,11 +24,15 @@ def obstacles(probe: Probe) -> tuple[str, ...]:
     Raises CannotLook where that cannot be told.
     """
     tables = (trouble.says for trouble in named(probe).troubles if trouble.missing)
-    return (*_sockets(probe), *_daemons(probe), *tables)
+    return (*unbindable(probe), *_daemons(probe), *tables)
+
+
+def unbindable(probe: Probe) -> tuple[str, ...]:
+    """One line for each socket that master(8) would end of, at a reload too. Raises CannotLook as above."""
+    return tuple(_sockets(probe))
 
 
 def _sockets(probe: Probe) -> Iterator[str]:
-    """Master ends with a fatal error where it cannot bind one of its sockets, at a reload too."""
     wanted = endpoints.configured(probe)
     held = answer(probe, Listeners())
     names = {(e.address, e.port) for e in wanted}

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mailmend.jobs.here import Here, Progress, operator, require_root, silent
-from mailmend.model import Expectation, Proof, Record, Refused
+from mailmend.jobs.validate import require_bindable
+from mailmend.model import Activation, Expectation, Proof, Record, Refused
 from mailmend.questions import Listeners
 from mailmend.road.verify import verify
 
@@ -50,12 +51,32 @@ def undo(here: Here, record_id: str | None = None, *, progress: Progress = silen
     progress(f"taking back {record.id}")
     undone = transaction.undo(
         record,
-        activate=here.activate,
+        activate=_Activation(here).activate,
         prove=lambda: _proof(here, record),
         history=history,
         by=operator(),
     )
     return _told(undone)
+
+
+class _Activation:
+    """Activates what an undo saved, but never together with somebody else's edit that would end master.
+
+    Where that was refused nothing was activated, so there is nothing to activate on the way back either.
+    """
+
+    def __init__(self, here: Here) -> None:
+        self._here = here
+        self._refused: bool | None = None
+
+    def activate(self, kind: Activation) -> None:
+        if self._refused is None and kind in ("reload", "restart"):
+            self._refused = True
+            self._here.probe.begin("undoing")
+            require_bindable(self._here.probe)
+            self._refused = False
+        if not self._refused:
+            self._here.activate(kind)
 
 
 def _meant(history: History, record_id: str | None) -> Record:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailmend.facts.obstacles import obstacles
+from mailmend.facts.obstacles import obstacles, unbindable
 from mailmend.model import Probe, Refused
 
 _SHOWN = 3
@@ -16,7 +16,15 @@ def validate(probe: Probe) -> None:
     from mailmend.system import activation
 
     activation.validate(probe)
-    found = obstacles(probe)
+    _require(obstacles(probe))
+
+
+def require_bindable(probe: Probe) -> None:
+    """The same for nothing but the sockets that master would end of: what going back must not be tried with."""
+    _require(unbindable(probe))
+
+
+def _require(found: tuple[str, ...]) -> None:
     if found:
         more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise Refused(
