@@ -62,7 +62,8 @@ def fix(
         if remedy not in (None, WATCHED):
             step = next((o.next_step for p in plan.declined for o in p.objections if o.blocking), "")
             raise Refused(plan.reason, step)
-        return Fixed(plan, case, findings, "nothing", None, None, plan.reason)
+        watched = None if dry_run else _watched(here, plan)
+        return Fixed(plan, case, findings, "nothing", watched, None, plan.reason)
     if dry_run or (plan.files and not approve(plan)):
         return Fixed(plan, case, findings, "planned", None, None, plan.reason)
     if not plan.files:
@@ -71,6 +72,14 @@ def fix(
             plan, case, findings, "in-place", None, proof, f"{plan.chosen.remedy} is in place already"
         )
     return _applied(here, plan, case, findings, progress)
+
+
+def _watched(here: Here, plan: Plan) -> Record | None:
+    """The records that others have to publish, kept for `status` to look for; None where there are none."""
+    from mailmend.system.history import History
+
+    expectations = tuple(e for p in plan.pending for e in p.expectations)
+    return History(here.state).watch(expectations, operator(), plan.reason) if expectations else None
 
 
 def _require_running(here: Here) -> None:
