@@ -18,7 +18,9 @@ from mailmend.receivers.rules import SCOPES, Phrase, Receiver, Rule, squeeze
 
 # Is it more than `weak`, the scope, does a token agree, do phrases, does the code or status, how many letters.
 Score = tuple[bool, int, bool, bool, bool, int]
-_Agreeing = tuple[Score, Receiver, Rule, tuple[Phrase, ...]]
+# A rule that may fire, whose it is, and the longest of its gates that is there; one that does, with its score.
+_Candidate = tuple[Receiver, Rule, str]
+_Agreeing = tuple[Score, Receiver, Rule]
 
 # The queue gave up, or keeps trying: why, the reply says elsewhere, if anywhere.
 GAVE_UP = "queue-expired"
@@ -158,70 +160,70 @@ def read(delivery: Delivery, receivers: Sequence[Receiver]) -> tuple[Receiver | 
 
 def candidates(
     book: Book, within: Iterable[str], receiver: Receiver | None, anybody: bool
-) -> list[tuple[Receiver, Rule]]:
-    """The rules that may fire by the words that are there, each once."""
-    places: dict[tuple[str, int], Receiver] = {}
+) -> list[_Candidate]:
+    """The rules that may fire by the words that are there, each once, with the longest of its gates."""
+    gates: dict[tuple[str, int], tuple[Receiver, str]] = {}
     for phrase in within:
         for of_whom, number in book.gates.get(phrase, ()):
             if anybody or of_whom is receiver or of_whom.scope != "receiver":
-                places[of_whom.id, number] = of_whom
-    return [(of_whom, of_whom.rules[number]) for (_, number), of_whom in places.items()]
+                before = gates.get((of_whom.id, number))
+                if before is None or len(phrase) > len(before[1]):
+                    gates[of_whom.id, number] = of_whom, phrase
+    return [(of_whom, of_whom.rules[number], gate) for (_, number), (of_whom, gate) in gates.items()]
 
 
-def best(
-    tried: Iterable[tuple[Receiver, Rule]], receiver: Receiver | None, said: Reply, words: str
-) -> list[Match]:
+def best(tried: Iterable[_Candidate], receiver: Receiver | None, said: Reply, words: str) -> list[Match]:
     """The matches of the highest score, by the id of their rules: more than one is a tie.
 
     The highest score gives the cause; of the rules with that cause, weak or not, the most special one tells it.
     """
     agreeing: list[_Agreeing] = []
-    for of_whom, rule in tried:
-        marks = _marks(rule, said, words)
-        score = None if marks is None else _score(rule, of_whom, receiver, marks)
-        if marks is not None and score is not None:
-            agreeing.append((score, of_whom, rule, marks))
+    for of_whom, rule, gate in tried:
+        letters = _letters(rule, gate, said, words)
+        score = _score(rule, of_whom, receiver, letters) if letters else None
+        if score:
+            agreeing.append((score, of_whom, rule))
     if not agreeing:
         return []
-    top = max(score for score, _, _, _ in agreeing)
-    causes = {rule.cause for score, _, rule, _ in agreeing if score == top}
-    if len(causes) == 1:
+    top = max(score for score, _, _ in agreeing)
+    causes = {rule.cause for score, _, rule in agreeing if score == top}
+    found = [each for each in agreeing if each[0] == top]
+    if len(causes) == 1 and len(agreeing) > 1:
         agreed = [each for each in agreeing if each[2].cause in causes]
-        most = max(score[1:] for score, _, _, _ in agreed)
+        most = max(score[1:] for score, _, _ in agreed)
         found = [each for each in agreed if each[0][1:] == most]
-    else:
-        found = [each for each in agreeing if each[0] == top]
     found.sort(key=lambda each: (each[2].receiver, each[2].id))
     # The words of one receiver alone tell who it is, as long as they are not few.
-    whose = {of_whom.id: of_whom for _, of_whom, _, _ in found}
-    if receiver is None and found[0][0][1] >= 0 and len(whose) == 1:
-        receiver = next((of_whom for of_whom in whose.values() if of_whom.scope == "receiver"), None)
-    gave_up = any(rule.cause == GAVE_UP for _, _, rule, _ in agreeing)
-    return [
-        Match(receiver, rule, tuple(phrase.words for phrase in marks), gave_up) for _, _, rule, marks in found
-    ]
+    if receiver is None and found[0][0][1] >= 0 and len({of_whom.id for _, of_whom, _ in found}) == 1:
+        receiver = found[0][1] if found[0][1].scope == "receiver" else None
+    gave_up = any(rule.cause == GAVE_UP for _, _, rule in agreeing)
+    return [Match(receiver, rule, _marks(rule, words), gave_up) for _, _, rule in found]
 
 
-def _marks(rule: Rule, said: Reply, words: str) -> tuple[Phrase, ...] | None:
-    """The words of the reply that decide, where every condition of the rule holds; None where one does not."""
+def _letters(rule: Rule, gate: str, said: Reply, words: str) -> int | None:
+    """How many letters agree where every condition of the rule holds; None where one does not."""
     if rule.code and said.code not in rule.code:
         return None
     if rule.status and not any(_agrees(wanted, said.status) for wanted in rule.status):
         return None
-    marks = rule.all
+    letters = 0
     for phrase in rule.all:
         if phrase.squeezed not in words:
             return None
+        letters += len(phrase.squeezed)
     for phrase in rule.none:
         if phrase.squeezed in words:
             return None
-    for given in (rule.any, rule.token):
-        if given:
-            longest = _longest_within(given, words)
-            if longest is None:
-                return None
-            marks = (longest, *marks)
-    return marks
+    if rule.token and rule.any:
+        one = _longest_within(rule.any, words)
+        return letters + len(gate) + len(one.squeezed) if one else None
+    return letters + (len(gate) if rule.token or rule.any else 0)
+
+
+def _marks(rule: Rule, words: str) -> tuple[str, ...]:
+    """The words of the reply that decided, as the rule has them."""
+    longest = (_longest_within(given, words) for given in (rule.token, rule.any))
+    return tuple(phrase.words for phrase in (*longest, *rule.all) if phrase)
 
 
 def _longest_within(given: Sequence[Phrase], words: str) -> Phrase | None:
@@ -232,13 +234,8 @@ def _longest_within(given: Sequence[Phrase], words: str) -> Phrase | None:
     return longest
 
 
-def _score(
-    rule: Rule, of_whom: Receiver, receiver: Receiver | None, marks: tuple[Phrase, ...]
-) -> Score | None:
+def _score(rule: Rule, of_whom: Receiver, receiver: Receiver | None, letters: int) -> Score | None:
     """How well a rule agrees; None for another receiver's whose words are too few to tell that they are its."""
-    letters = 0
-    for phrase in marks:
-        letters += len(phrase.squeezed)
     scope = SCOPES.index("receiver" if of_whom is receiver else of_whom.scope)
     if of_whom.scope == "receiver" and of_whom is not receiver:
         if letters < _ENOUGH and not rule.token:
