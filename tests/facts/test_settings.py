@@ -41,11 +41,11 @@ def test_of_two_entries_the_last_alone_counts() -> None:
     ("text", "told"),
     [
         ("192.0.2.0/24, 2001:db8::/32\n", ("192.0.2.0/24", "2001:db8::/32")),
-        ("a.example\n  b.example # c\n", ("a.example", "b.example", "#", "c")),
+        ("a.example\n  b#c.example # d e\n", ("a.example", "b#c.example")),
         ("# d.example\na.example\n   # e.example f.example\n", ("a.example",)),
         ("", ()),
     ],
-    ids=["a-list", "only-a-line-is-a-comment", "comments", "empty"],
+    ids=["a-list", "at-the-end-of-a-line", "comments", "empty"],
 )
 def test_a_list_in_a_file_has_comments_by_the_line(text: str, told: tuple[str, ...]) -> None:
     assert file_words(text) == told

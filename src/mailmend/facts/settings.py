@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from mailmend.facts.looking import answer
 from mailmend.model import Probe
 from mailmend.parse.listing import words
@@ -9,6 +11,7 @@ from mailmend.questions import MapLookup, Service, Services, Setting
 
 # Tables of patterns see whole addresses only, never a bare domain, `.parent` or `*` (DICT_FLAG_FIXED).
 _PATTERN_TYPES = ("regexp", "pcre", "tcp")
+_COMMENT = re.compile(r"(?:^|(?<=[\s,]))#.*")
 
 
 def value(probe: Probe, name: str, service: str | None = None) -> str:
@@ -17,9 +20,11 @@ def value(probe: Probe, name: str, service: str | None = None) -> str:
 
 
 def file_words(text: str) -> tuple[str, ...]:
-    """The words of a list that stands in a file: a line that begins with `#` is a comment."""
-    lines = text.splitlines()
-    return words("\n".join(line for line in lines if not line.lstrip().startswith("#")))
+    """The words of a list that stands in a file: of a line, what stands behind a `#` is a comment.
+
+    At the end of a line Postfix does not support a comment; it warns, and leaves it aside (tried on 3.7.11).
+    """
+    return words("\n".join(_COMMENT.sub("", line) for line in text.splitlines()))
 
 
 def tables(text: str) -> tuple[str, ...]:
