@@ -58,7 +58,7 @@ def test_published_records_are_not_enough_while_forwards_keep_their_envelope(fix
 
 SRS = {"sender_canonical_classes": "envelope_sender", "sender_canonical_maps": "regexp:/etc/postfix/srs"}
 SRS_MAP = "/^(.*)@(.*)$/ SRS0=HHH=TT=${2}=${1}@example.org\n"
-REMEDIES = ("ipv4-for-receiver", "ipv4-client", "ipv4-only")
+REMEDIES = ("ipv4-for-receiver", "ipv4-client", "ipv4-transport", "ipv4-only")
 
 
 @pytest.fixture

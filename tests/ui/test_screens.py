@@ -102,3 +102,42 @@ def test_an_empty_history_says_so() -> None:
 def test_what_was_undone_before_is_not_undone_again() -> None:
     text = drawn(lambda t: proving.undone(t, Undone(nouns.RECORD, None, True, already=True)))
     assert "nothing was changed" in text
+
+
+# ---- the way back, and what was interrupted ---------------------------------------------------
+
+
+def test_the_way_back_is_named_only_where_nothing_is_in_its_way() -> None:
+    (way,) = nouns.STATUS.ways_back
+    closed = drawn(lambda t: standing.status(t, nouns.STATUS))
+    assert "mailmend undo" not in closed
+    assert way.proof.judgements[0].expectation.subject in closed
+    seen = replace(way.proof, judgements=tuple(replace(j, verdict="holds") for j in way.proof.judgements))
+    for still, offered in ((nouns.STILL, False), ((), True)):
+        status = replace(nouns.STATUS, ways_back=(replace(way, proof=seen, still=still),))
+        text = drawn(lambda t, status=status: standing.status(t, status))
+        assert (f"mailmend undo {way.record.id}" in text) is offered
+        assert ("ptr: " in text) is not offered
+
+
+def test_an_interrupted_change_is_shown_with_the_command_that_puts_it_right() -> None:
+    begun = replace(nouns.RECORD, state="intent")
+    text = drawn(lambda t: standing.status(t, replace(nouns.STATUS, interrupted=begun)))
+    assert f"The change {begun.id} was interrupted" in text
+    assert f"mailmend undo {begun.id}" in text
+    taking = replace(begun, id="20261122-150000-undo-x", undoes=begun.id)
+    text = drawn(lambda t: standing.status(t, replace(nouns.STATUS, interrupted=taking)))
+    assert f"mailmend undo {begun.id}" in text
+
+
+def test_a_table_that_stays_is_told() -> None:
+    kept = "/etc/postfix/x is kept: /etc/postfix/master.cf still names it"
+    text = drawn(lambda t: proving.undone(t, Undone(nouns.RECORD, None, False, False, kept)))
+    assert f"{kept}." in text
+
+
+def test_what_was_only_watched_is_no_longer_watched() -> None:
+    watched = replace(nouns.RECORD, files=())
+    text = drawn(lambda t: proving.undone(t, Undone(watched, None, True, False)))
+    assert "no longer watched" in text
+    assert "byte for byte" not in text
