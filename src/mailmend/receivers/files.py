@@ -46,6 +46,8 @@ class Rules(Sequence[Rule]):
     def __getitem__(self, number: int | slice) -> Rule | Sequence[Rule]:
         if isinstance(number, slice):
             return tuple(self)[number]
+        if number in self._read:
+            return self._read[number]
         number = range(len(self))[number]
         if number not in self._read:
             table = _toml(f"{self._name}: rule {number + 1}", self._tables[number])

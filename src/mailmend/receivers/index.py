@@ -33,7 +33,9 @@ class Index:
         fours = _fours(text)
         found = [phrase for phrase in self._short if phrase in text]
         for letters in self._letters & fours:
-            found += [phrase for phrase in self._by_letters[letters] if phrase in text]
+            for phrase in self._by_letters[letters]:
+                if phrase in text:
+                    found.append(phrase)  # a list for each four costs more
         return found
 
     def _build(self) -> None:

@@ -18,7 +18,8 @@ from mailmend.receivers.rules import SCOPES, Phrase, Receiver, Rule, squeeze
 
 # Is it more than `weak`, the scope, does a token agree, do phrases, does the code or status, how many letters.
 Score = tuple[bool, int, bool, bool, bool, int]
-# A rule that may fire, whose it is, and the longest of its gates that is there; one that does, with its score.
+# Whose rule, and its number; a rule that may fire, with the longest of its gates; one that does, with its score.
+_Place = tuple[Receiver, int]
 _Candidate = tuple[Receiver, Rule, str]
 _Agreeing = tuple[Score, Receiver, Rule]
 
@@ -53,7 +54,7 @@ class Book:
     tokens: dict[str, Receiver] = field(default_factory=dict)
     hints: dict[str, Receiver] = field(default_factory=dict)
     domains: dict[str, Receiver] = field(default_factory=dict)
-    gates: dict[str, list[tuple[Receiver, int]]] = field(default_factory=dict)
+    gates: dict[str, list[_Place]] = field(default_factory=dict)
     index: Index = field(init=False)
 
     def __post_init__(self) -> None:
@@ -162,14 +163,15 @@ def candidates(
     book: Book, within: Iterable[str], receiver: Receiver | None, anybody: bool
 ) -> list[_Candidate]:
     """The rules that may fire by the words that are there, each once, with the longest of its gates."""
-    gates: dict[tuple[str, int], tuple[Receiver, str]] = {}
+    gates: dict[_Place, str] = {}
     for phrase in within:
-        for of_whom, number in book.gates.get(phrase, ()):
-            if anybody or of_whom is receiver or of_whom.scope != "receiver":
-                before = gates.get((of_whom.id, number))
-                if before is None or len(phrase) > len(before[1]):
-                    gates[of_whom.id, number] = of_whom, phrase
-    return [(of_whom, of_whom.rules[number], gate) for (_, number), (of_whom, gate) in gates.items()]
+        for place in book.gates.get(phrase, ()):
+            of_whom = place[0]
+            if (anybody or of_whom is receiver or of_whom.scope != "receiver") and (
+                place not in gates or len(phrase) > len(gates[place])
+            ):
+                gates[place] = phrase
+    return [(of_whom, of_whom.rules[number], gate) for (of_whom, number), gate in gates.items()]
 
 
 def best(tried: Iterable[_Candidate], receiver: Receiver | None, said: Reply, words: str) -> list[Match]:

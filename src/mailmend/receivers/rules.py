@@ -69,7 +69,7 @@ class Rule:
         return tuple(dict.fromkeys(phrase.squeezed for phrase in needed))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Receiver:
     """Who takes the mail, or, by its *scope*, what many of them run or say.
 
