@@ -26,9 +26,9 @@ _Agreeing = tuple[Score, Receiver, Rule]
 # The queue gave up, or keeps trying: why, the reply says elsewhere, if anywhere.
 GAVE_UP = "queue-expired"
 _SAY_LITTLE = (GAVE_UP, "delayed-notice", "unknown")
-# Letters of a receiver's words that must agree in a reply of nobody knows whom: for its rule to explain it where
-# nothing else does, and for the words to be its own and nobody else's.
-_ENOUGH, _TELLING = 12, 18
+# Letters of a receiver's words that must agree in a reply of nobody knows whom: for its rule to explain it as
+# software's would, and for it to be named.
+_ENOUGH, _TELLING = 14, 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,10 +196,15 @@ def best(tried: Iterable[_Candidate], receiver: Receiver | None, said: Reply, wo
         found = [each for each in agreed if each[0][1:] == most]
     found.sort(key=lambda each: (each[2].receiver, each[2].id))
     # The words of one receiver alone tell who it is, as long as they are not few.
-    if receiver is None and found[0][0][1] >= 0 and len({of_whom.id for _, of_whom, _ in found}) == 1:
-        receiver = found[0][1] if found[0][1].scope == "receiver" else None
+    if receiver is None and len({of_whom.id for _, of_whom, _ in found}) == 1:
+        receiver = _told_by_words(*found[0])
     gave_up = any(rule.cause == GAVE_UP for _, _, rule in agreeing)
     return [Match(receiver, rule, _marks(rule, words), gave_up) for _, _, rule in found]
+
+
+def _told_by_words(score: Score, of_whom: Receiver, rule: Rule) -> Receiver | None:
+    telling = rule.token or score[-1] >= _TELLING
+    return of_whom if of_whom.scope == "receiver" and telling else None
 
 
 def _letters(rule: Rule, gate: str, said: Reply, words: str) -> int | None:
@@ -242,7 +247,7 @@ def _score(rule: Rule, of_whom: Receiver, receiver: Receiver | None, letters: in
     if of_whom.scope == "receiver" and of_whom is not receiver:
         if letters < _ENOUGH and not rule.token:
             return None
-        scope = SCOPES.index("software") if letters >= _TELLING or rule.token else -1
+        scope = SCOPES.index("software")
     return (
         not rule.weak and rule.cause not in _SAY_LITTLE,
         scope,
