@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from mailmend.model import CannotLook
-from mailmend.questions import Greeting, Running
+from mailmend.questions import Bindable, Greeting, Running
 from mailmend.system import host, listeners
 from mailmend.system.postfix import Configuration
 
@@ -218,3 +218,40 @@ def test_a_server_that_keeps_silent(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_greeting_is_its_first_line(parts: tuple[bytes, ...]) -> None:
     with answering(*parts) as question:
         assert listeners.greeting(question) == "220 relay.example.org ESMTP"
+
+
+# ---- whether a socket could be bound ---------------------------------------------------------
+
+
+def test_what_is_free_is_bindable_and_free_afterwards() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    assert listeners.bindable(Bindable("127.0.0.1", port)) == ""
+    with socket.socket() as after:
+        after.bind(("127.0.0.1", port))
+
+
+def test_what_somebody_listens_on_is_not() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert listeners.bindable(Bindable("127.0.0.1", port)) == "Address already in use"
+        assert listeners.bindable(Bindable("0.0.0.0", port)) == "Address already in use"
+
+
+@pytest.mark.skipif(not HAS_IPV6, reason="no IPv6 here")
+def test_ipv6_stands_beside_ipv4_on_one_port() -> None:
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        assert listeners.bindable(Bindable("::", taken.getsockname()[1])) == ""
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "says"),
+    [
+        ("192.0.2.99", 2525, "Cannot assign requested address"),
+        ("127.0.0.1", 70000, "port must be 0-65535"),
+        ("no address", 25, "not known"),
+    ],
+)
+def test_what_cannot_be_bound_says_why(address: str, port: int, says: str) -> None:
+    assert says in listeners.bindable(Bindable(address, port))

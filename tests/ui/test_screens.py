@@ -141,3 +141,14 @@ def test_what_was_only_watched_is_no_longer_watched() -> None:
     text = drawn(lambda t: proving.undone(t, Undone(watched, None, True, False)))
     assert "no longer watched" in text
     assert "byte for byte" not in text
+
+
+def test_what_could_not_be_looked_at_is_not_said_to_be_refused() -> None:
+    (way,) = nouns.STATUS.ways_back
+    seen = replace(way.proof, judgements=tuple(replace(j, verdict="holds") for j in way.proof.judgements))
+    still = tuple(replace(f, standing="unknown") for f in nouns.STILL)
+    status = replace(nouns.STATUS, ways_back=(replace(way, proof=seen, still=still),))
+    text = drawn(lambda t: standing.status(t, status))
+    assert "Not known" in text
+    assert "would still be refused" not in text
+    assert "mailmend undo" not in text

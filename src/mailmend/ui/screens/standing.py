@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 FAMILIES: tuple[tuple[Family, str], ...] = (("ipv4", "IPv4"), ("ipv6", "IPv6"))
 ALL_CLEARED = "Its DNS records are seen, SPF passes and forwarded mail is rewritten"
+STILL = {
+    "measured": "Mail over IPv6 would still be refused:",
+    "unknown": "Not known, so the way back to IPv6 is not offered:",
+}
 STATE = {"kept": GOOD, "undone": FAINT, "rolled-back": BAD, "intent": WARN}
 
 
@@ -161,10 +165,11 @@ def _way_back(target: Console, way: WayBack) -> None:
         for name in missing:
             say(target, name, indent=4)
     others = [f for f in way.still if not missing or f.check == "forwarding"]
-    if others:
-        say(target, words("Mail over IPv6 would still be refused:", WARN), indent=2)
-        for found in others:
-            say(target, f"{found.check}: {found.summary}", indent=4)
+    for standing, says in STILL.items():
+        if found := [f for f in others if f.standing == standing]:
+            say(target, words(says, WARN), indent=2)
+            for one in found:
+                say(target, f"{one.check}: {one.summary}", indent=4)
 
 
 def history(target: Console, records: Sequence[Record]) -> None:
