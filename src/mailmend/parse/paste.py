@@ -14,7 +14,7 @@ from mailmend.parse import bounce, dsn, html, logged, mailq, mbox, message, pros
 
 MESSAGE_CAP = 1024 * 1024  # of a message; what a bounce says stands in its beginning
 LARGEST = 5 * 1024 * 1024  # bytes of anything else
-LARGEST_PROSE = 64 * 1024  # characters of what is neither a message nor a log
+LARGEST_PROSE = 48 * 1024  # characters of what is neither a message nor a log
 _START = 2 * 64 * 1024  # bytes in which the headers of a message have ended
 MOST = 20_000  # deliveries
 

@@ -1,0 +1,81 @@
+"""A stranger's message, however it was made, keeps nobody waiting; twice as much takes twice as long."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import time
+
+import pytest
+
+from mailmend.model import ParseError
+from mailmend.parse import paste
+from parse import hostile
+
+PROMISE = 0.050  # seconds for any input within the caps
+PROSE = paste.LARGEST_PROSE - 1
+
+
+def seconds(data: bytes, tries: int = 3) -> float:
+    """The least CPU time of *tries*: what the input costs, not what else the machine does."""
+    least = 60.0
+    for _ in range(tries):
+        begun = time.process_time()
+        try:
+            paste.deliveries(data)
+        except ParseError as refused:
+            assert refused.reason
+        least = min(least, time.process_time() - begun)
+    return least
+
+
+def slack() -> float:
+    """How much slower than the one the promise was made on this machine is just now, at least 1."""
+    begun = time.process_time()
+    sum(n * n for n in range(300_000))
+    return max(1.0, (time.process_time() - begun) / 0.025)
+
+
+@pytest.mark.parametrize("made", hostile.MESSAGES.values(), ids=hostile.MESSAGES)
+def test_any_message_is_answered_within_fifty_milliseconds(made: hostile.Made) -> None:
+    assert seconds(made(hostile.MEGABYTE)) < PROMISE * slack()
+
+
+@pytest.mark.parametrize("made", hostile.TEXTS.values(), ids=hostile.TEXTS)
+def test_any_text_is_answered_within_fifty_milliseconds(made: hostile.Made) -> None:
+    assert seconds(made(PROSE)) < PROMISE * slack()
+
+
+# Small ones are over before a clock can tell; large ones are cut, which takes no longer for twice as much.
+@pytest.mark.parametrize(
+    ("made", "size"),
+    [
+        *[pytest.param(made, 500_000, id=name) for name, made in hostile.MESSAGES.items()],
+        *[pytest.param(made, PROSE // 2, id=name) for name, made in hostile.TEXTS.items()],
+        *[pytest.param(made, 250_000, id=f"log of {name}") for name, made in hostile.LOGS.items()],
+    ],
+)
+def test_twice_as_much_takes_at_most_little_more_than_twice_the_time(made: hostile.Made, size: int) -> None:
+    once, twice = made(size), made(2 * size)
+    for _ in range(
+        3
+    ):  # a machine that is busy elsewhere is given another chance; what is quadratic never gets by
+        if seconds(twice) <= 2.2 * max(seconds(once), 0.006):
+            return
+    pytest.fail(f"{seconds(once) * 1000:.1f} ms, and {seconds(twice) * 1000:.1f} ms for twice as much")
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress], ids=["gzip", "bzip2", "xz"])
+def test_what_is_packed_is_refused_unopened(pack: object) -> None:
+    bomb = pack(b"550 5.7.1 " * 1_000_000)  # type: ignore[operator]
+    with pytest.raises(ParseError, match="binary"):
+        paste.deliveries(bomb)
+
+
+def test_of_a_large_message_the_first_megabyte_is_read() -> None:
+    small = hostile.HEAD + b"\n<reader@example.com>:\n550 5.1.1 no such user\n"
+    large = small + b"\n--- Below this line is a copy of the message.\n" + b"x" * (9 * hostile.MEGABYTE)
+    assert [d.recipient for d in paste.deliveries(large)] == ["reader@example.com"]
+    with pytest.raises(ParseError, match="more than the 5 MB"):
+        paste.deliveries(large[large.index(b"<reader") :])
