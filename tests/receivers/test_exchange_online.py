@@ -98,6 +98,10 @@ NOT_WHAT_IT_SAYS = {
         "550 5.2.3 RESOLVER.RST.RecipSizeLimit; message too large for this recipient",
         "message-too-large",
     ),
+    "one's own domain from outside, without a login": (
+        "550 5.7.68 TenantInboundAttribution; Direct Send not allowed for this organization from unauthorized sources",
+        "spoof-rejected",
+    ),
     "past the filter in front, straight to the organisation": (
         "550 5.7.51 TenantInboundAttribution; There is a partner connector configured that matched the domain.",
         "ip-not-allowlisted",

@@ -98,6 +98,10 @@ NOT_WHAT_IT_LOOKS_LIKE = {
         "550 5.7.1 The IP you're using to send mail is not authorized to send email directly to our servers.",
         "dynamic-ip",
     ),
+    "unauthenticated, in the older words, is DMARC": (
+        "550 5.7.1 Unauthenticated email is not accepted from this domain.",
+        "dmarc-reject",
+    ),
     "too busy to authenticate is not a broken server": (
         "454 4.7.0 Cannot authenticate due to a temporary system problem. Try again later.",
         "auth-required",

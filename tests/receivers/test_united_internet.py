@@ -34,6 +34,11 @@ SAID = {
         "helo-invalid",
     ),
     "the SPF policy is the sender's": ("550 <a@example.org>: Reject due to SPF policy.", "spf-fail"),
+    "the DMARC policy is the sender's": (
+        "554-Transaction failed 554-Reject due to domain's DMARC policy. 554 For explanation visit "
+        "https://postmaster.gmx.net/en/case?c=r0900",
+        "dmarc-reject",
+    ),
     "a listed address, with the case in the link": (
         "554-No SMTP service 554-IP address is block listed. 554 For explanation visit "
         "https://postmaster.gmx.net/en/case?c=r0201&i=ip&v=192.0.2.25&r=1M",
