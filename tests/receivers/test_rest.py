@@ -107,6 +107,13 @@ SAID = [
     (GODADDY, "552 5.2.0 This message has been rejected, spam. IB212", "content-spam"),
     (ATT, "553 5.3.0 flpd000 DNSBL:RBL 521< 192.0.2.25 >_is_blocked.", "dnsbl-listed"),
     (ATT, "553 5.3.0 alph000 DNSBL:ATTRBL 521< 192.0.2.25 >_is_blocked.", "private-blocklist"),
+    ("mx1.emailsrvr.com", "450 4.7.1 Client host 192.0.2.25 has no PTR record (G1F)", "ptr-missing"),
+    ("email-smtp.eu-west-1.amazonaws.com", "454 Throttling failure: Daily message quota exceeded", "sender-quota"),
+    ("email-smtp.eu-west-1.amazonaws.com", "554 Message rejected: Email address is not verified.", "sender-not-permitted"),
+    ("smtp.sendgrid.net", "451 Authentication failed: Maximum credits exceeded", "sender-quota"),
+    ("relay.mailchannels.net", "550 5.7.1 [SDNF] Sender Domain Not Found", "sender-domain-unresolvable"),
+    ("mx.poczta.interia.pl", "550 5.7.1 Recipient doesn't want your mail", "recipient-blocked-sender"),
+    ("mx1.seznam.cz", "550 5.1.1 szn; User hasn't got the service mapped", "no-such-user"),
     (CLOUDFLARE, "554 192.0.2.25 found on one or more RBLs (abusixip).", "dnsbl-listed"),
 ]  # fmt: skip
 
