@@ -175,18 +175,18 @@ def _count(check: _Check) -> None:
 
 def _too_many(domain: str, probe: Probe) -> str:
     """What an operator is told who must shorten a record: how many look-ups it needs in all."""
-    needed, least = _needed(domain.rstrip(".").lower(), probe, ())
+    needed, least = _needed(domain.rstrip(".").lower(), probe, 0)
     count = str(needed) if not least else f"at least {max(needed, _LOOKUPS + 1)}"
     return (
         f"the record of {domain} needs {count} DNS look-ups, at most {_LOOKUPS} are allowed (RFC 7208 4.6.4)"
     )
 
 
-def _needed(domain: str, probe: Probe, above: tuple[str, ...]) -> tuple[int, bool]:
+def _needed(domain: str, probe: Probe, depth: int) -> tuple[int, bool]:
     """The terms that ask DNS in a record and all that it includes, and whether there may be more."""
     found = probe.ask(Records(domain, "TXT")).answer if _well_formed(domain) else None
     texts = [text for text in found.records if is_spf(text)] if found else []
-    if len(texts) != 1 or domain in above or len(above) > _LOOKUPS:
+    if len(texts) != 1 or depth > _LOOKUPS:  # a record may include itself
         return 0, True
     try:
         record = parse(texts[0])
@@ -199,9 +199,7 @@ def _needed(domain: str, probe: Probe, above: tuple[str, ...]) -> tuple[int, boo
         count += 1
         deeper.append(record.redirect)
     for name in deeper:
-        more, unsure = (
-            (0, True) if "%" in name else _needed(name.rstrip(".").lower(), probe, (*above, domain))
-        )
+        more, unsure = (0, True) if "%" in name else _needed(name.rstrip(".").lower(), probe, depth + 1)
         count, least = count + more, least or unsure
         if count > _MANY:
             return count, True
