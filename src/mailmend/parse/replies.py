@@ -12,7 +12,7 @@ from mailmend.parse import reply
 
 MOST = 20_000
 
-_LINE = re.compile(r"[ \t]*[45]\d\d(?:[ -]\S|[ \t]*$)")
+_LINE = re.compile(r"[45]\d\d(?:[ -]|$)")
 
 
 def deliveries(text: str) -> tuple[Delivery, ...]:
