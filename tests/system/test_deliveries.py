@@ -18,6 +18,7 @@ from mailmend.model import CannotLook
 from mailmend.questions import DeliveryCount, LogCounts, LogLines, RecentDeliveries
 from mailmend.system import deliveries, follow
 from mailmend.system.follow import Place
+from system.programs import for_programs
 
 NOW = datetime.now(UTC).astimezone()
 IPV6 = "mx.example.net[2001:db8::25]:25"
@@ -281,7 +282,7 @@ def journalctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str
         program.parent.mkdir(exist_ok=True)
         program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$*" >> {tmp_path}/asked\n{script}\n')
         program.chmod(0o755)
-        monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+        for_programs(monkeypatch, f"{program.parent}:{os.environ['PATH']}")
         return tmp_path / "asked"
 
     return install

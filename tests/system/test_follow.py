@@ -12,6 +12,7 @@ import pytest
 from mailmend.model import CannotLook
 from mailmend.system import follow
 from mailmend.system.follow import Place
+from system.programs import for_programs
 
 
 @pytest.fixture
@@ -167,7 +168,7 @@ def test_a_file_that_syslog_left_behind_gives_way_to_the_journal(
     (places / "bin").mkdir()
     (places / "bin/journalctl").write_text(f"#!/bin/sh\necho {time.time():.6f} relay postfix/qmgr[1]: x\n")
     (places / "bin/journalctl").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{places / 'bin'}:{os.environ['PATH']}")
+    for_programs(monkeypatch, f"{places / 'bin'}:{os.environ['PATH']}")
     (places / "mail.log").write_text("x\n")
     assert follow.place() == Place(places / "mail.log")  # written just now
     os.utime(places / "mail.log", (time.time() - 90_000,) * 2)

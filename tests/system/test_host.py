@@ -154,3 +154,11 @@ def test_a_name_of_nobody_is_an_answer_and_no_answer_is_none(
     else:
         with pytest.raises(CannotLook, match="as the library says"):
             host.resolve(Resolve("inside"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's own PATH is followed")
+def test_as_root_nobodys_path_is_followed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "postconf").write_text("#!/bin/sh\necho somebody else's\n")
+    (tmp_path / "postconf").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin")
+    assert str(tmp_path) not in host.environment()["PATH"]

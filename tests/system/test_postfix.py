@@ -13,6 +13,7 @@ import pytest
 from mailmend.model import CannotLook
 from mailmend.questions import MapLookup, Setting, SettingValue
 from mailmend.system.postfix import Configuration
+from system.programs import for_programs
 
 MASTER = """\
 smtp      inet  n       -       y       -       -       smtpd
@@ -56,7 +57,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
                 f'#!/bin/sh\necho x >> {tmp_path}/calls\nLD_LIBRARY_PATH={libraries} exec {program} "$@"\n'
             )
             script.chmod(0o755)
-            monkeypatch.setenv("PATH", f"{script.parent}:{os.environ['PATH']}")
+            for_programs(monkeypatch, f"{script.parent}:{os.environ['PATH']}")
             break
     else:
         if shutil.which("postconf") is None:
@@ -84,7 +85,7 @@ def calls(tmp_path: Path) -> int:
 
 
 def test_no_postfix_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
+    for_programs(monkeypatch, str(tmp_path))
     if shutil.which("postconf", path="/usr/sbin:/sbin:/usr/local/sbin"):
         pytest.skip("this host has a Postfix")
     with pytest.raises(

@@ -93,7 +93,7 @@ def _require_loaded(here: Here) -> None:
     """An activation would also bring somebody else's unloaded edit to life, and be blamed for it."""
     from mailmend import catalogue
     from mailmend.road.check import check
-    from mailmend.system.activation import validate
+    from mailmend.jobs.validate import validate
 
     validate(here.probe)
     for finding in check(here.probe, Scope(), {"loaded": catalogue.load().checks["loaded"]}):

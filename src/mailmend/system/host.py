@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 FILE_CAP = 16 * 1024 * 1024
 RESOLVE_TIMEOUT = 4.0  # seconds
 
+SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
 _SIOCGIFCONF = 0x8912
 _LOOPBACK = ip_address("127.0.0.0").packed[:1]
 _IFA_TEMPORARY, _IFA_DEPRECATED = 0x01, 0x20  # linux/if_addr.h
@@ -63,7 +64,7 @@ def environment() -> dict[str, str]:
     followed but the system's.
     """
     if os.geteuid() == 0:
-        return {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"}
+        return {"LC_ALL": "C", "PATH": SYSTEM_PATH}
     ours = os.environ.get("PATH") or "/usr/bin:/bin"
     return {"LC_ALL": "C", "PATH": os.pathsep.join((ours, "/usr/sbin", "/sbin", "/usr/local/sbin"))}
 
