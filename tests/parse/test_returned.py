@@ -181,6 +181,17 @@ def test_line_ends_change_nothing(subject: str, text: str, expected: list[object
     assert told(paste.deliveries(whole.replace("\n", ends).encode())) == expected
 
 
+# Without headers a text must say by itself that it is a bounce; IMail's does not, and the last names nobody.
+COPIED = {name: shape for name, shape in SHAPES.items() if name not in ("IMail", "nobody is named")}
+
+
+@pytest.mark.parametrize("quote", ["", "> ", "> > "])
+@pytest.mark.parametrize(("_", "text", "expected"), COPIED.values(), ids=COPIED)
+def test_the_text_alone_was_copied(_: str, text: str, expected: list[object], quote: str) -> None:
+    copied = "".join(f"{quote}{line}\n" for line in text.splitlines())
+    assert told(paste.deliveries(copied.encode())) == expected
+
+
 def test_the_host_that_said_it_is_known() -> None:
     by_exim, _ = bounce(*SHAPES["Exim"][:2])
     assert by_exim.relay == Relay("mx.example.com", "192.0.2.25")
@@ -189,6 +200,23 @@ def test_the_host_that_said_it_is_known() -> None:
     assert by_qmail.relay == Relay(None, "192.0.2.25")
     [by_sendmail] = bounce(*SHAPES["sendmail"][:2])
     assert by_sendmail.relay == Relay("mx.example.com", None)
+
+
+def test_an_address_that_was_expanded_is_the_one_that_was_written_to() -> None:
+    text = (
+        "I'm sorry to have to inform you that your message could not\nbe delivered to one or more recipients.\n\n"
+        "<reader@example.com> (expanded from <box@example.org>): host\n"
+        "    mx.example.com[192.0.2.25] said: 550 5.1.1 no such user (in reply to RCPT TO command)\n"
+    )
+    for found in (bounce("Undelivered Mail Returned to Sender", text), paste.deliveries(text.encode())):
+        [one] = found
+        assert (one.recipient, one.original_recipient, one.forwarded) == (
+            "reader@example.com",
+            "box@example.org",
+            True,
+        )
+        assert one.relay == Relay("mx.example.com", "192.0.2.25")
+        assert told(found) == [("reader@example.com", 550, "5.1.1", "no such user")]
 
 
 def test_a_warning_is_a_deferral_and_a_bounce_is_final_whatever_its_code() -> None:

@@ -47,7 +47,8 @@ _SAYS = re.compile(
     r"|undeliverable|wasn't able to deliver|unable to deliver|did not (?:reach|receive)|delive?ry (?:to|of) .{0,80}"
     r"(?:fail|delay|postpone|abort)|delivery failed|delivery attempts?|fatal errors?|delivery (?:problems|errors)"
     r"|transcript of session|failed recipient|has been returned|message (?:was|has been) returned"
-    r"|not delivered to|returned permanent errors|failed addresses|affected recipient|failure reasons|mail system error"
+    r"|not delivered to|returned permanent errors|failed addresses"
+    r"|following address(?:es|\(es\))? failed|attempting to deliver|affected recipient|failure reasons|mail system error"
     r"|无法(?:发送|送达|投递)|не может быть доставлено",
     re.IGNORECASE,
 )
@@ -63,7 +64,7 @@ _AWAY = re.compile(
 def kind(whole: message.Part, opening: str) -> Kind:
     """What *whole* is, judged by its headers and its first text. Reports in MIME parts are told apart before."""
     subject = words.unworded(whole.header("subject"))
-    if returned(whole, subject, opening[:OPENING]):
+    if returned(whole, subject, opening):
         return "returned"
     machine = not _MAILER.search(whole.header("from")) and _answered_by_a_machine(whole, subject)
     return "auto-reply" if machine else "letter"
@@ -82,9 +83,14 @@ def returned(whole: message.Part, subject: str, opening: str) -> bool:
     if named:
         if _SUBJECT.search(subject) and not answer:
             return True
-        return bool(_SAYS.search(opening)) and not (answer and _null_sender(whole) is None)
+        return says_undelivered(opening) and not (answer and _null_sender(whole) is None)
     # Nobody's name, but nobody to answer to either: then the subject and the text must both say it.
-    return bool(_null_sender(whole) and not answer and _SUBJECT.search(subject) and _SAYS.search(opening))
+    return bool(_null_sender(whole) and not answer and _SUBJECT.search(subject) and says_undelivered(opening))
+
+
+def says_undelivered(opening: str) -> bool:
+    """Whether the first sentences of a text say, as mail systems do, that mail was not delivered."""
+    return _SAYS.search(" ".join(opening[:OPENING].split())) is not None
 
 
 def _null_sender(whole: message.Part) -> bool | None:

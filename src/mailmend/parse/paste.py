@@ -10,15 +10,30 @@ from __future__ import annotations
 import re
 
 from mailmend.model import Delivery, ParseError
-from mailmend.parse import bounce, dsn, html, logged, mailq, mbox, message, prose, replies, trace
+from mailmend.parse import (
+    bounce,
+    dsn,
+    html,
+    logged,
+    mailq,
+    mbox,
+    message,
+    notice,
+    prose,
+    replies,
+    returned,
+    trace,
+)
 
 MESSAGE_CAP = 1024 * 1024  # of a message; what a bounce says stands in its beginning
 LARGEST = 5 * 1024 * 1024  # bytes of anything else
 LARGEST_PROSE = 48 * 1024  # characters of what is neither a message nor a log
+QUOTES_CAP = 5  # times that somebody quoted somebody
 _START = 2 * 64 * 1024  # bytes in which the headers of a message have ended
 MOST = 20_000  # deliveries
 
-_QUOTED = re.compile(r"^[ \t]?(?:> ?)+", re.MULTILINE)
+_QUOTED = re.compile(r"^[ \t]?> ?", re.MULTILINE)
+_A_REPLY = re.compile(r"\s{0,80}[245]\d\d[ -]")
 _STATUS_FIELD = re.compile(
     r"^[ \t]*(?:Reporting-MTA|Final-Recipient): ?[A-Za-z0-9-]+;", re.MULTILINE | re.IGNORECASE
 )
@@ -78,7 +93,15 @@ def _deliveries(text: str) -> tuple[Delivery, ...]:
             f"{len(text) // 1024} KB of text that is neither a message nor a log or queue with deliveries in it",
             "give the part that has the refusal",
         )
-    return prose.deliveries(seen)
+    return _bounce_text(seen) or prose.deliveries(seen)
+
+
+def _bounce_text(text: str) -> tuple[Delivery, ...]:
+    """What a bounce says to people, copied without its headers; () where it is no such text, or names nobody."""
+    if _A_REPLY.match(text) or not notice.says_undelivered(text):
+        return ()
+    found = returned.deliveries(text)
+    return found if any(d.recipient and d.reply for d in found) else ()
 
 
 def _text(data: bytes) -> str:
@@ -119,9 +142,13 @@ _CONTROLS = re.compile(r"[\x01-\x06\x0e-\x1a\x1c-\x1f]")
 
 def _unquoted(text: str) -> str:
     """*text* without the `> ` of a mail client, where at least half of its lines have one."""
-    lines = [line for line in text[: 64 * 1024].split("\n") if line.strip()]
-    quoted = sum(line.lstrip().startswith(">") for line in lines)
-    return _QUOTED.sub("", text) if 2 * quoted >= len(lines) else text
+    for _ in range(QUOTES_CAP):
+        lines = [line for line in text[: 64 * 1024].split("\n", 1000)[:1000] if line.strip()]
+        quoted = sum(line.lstrip().startswith(">") for line in lines)
+        if quoted == 0 or 2 * quoted < len(lines):
+            break
+        text = _QUOTED.sub("", text)
+    return text
 
 
 def _dedented(text: str) -> str:

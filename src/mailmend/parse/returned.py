@@ -142,8 +142,8 @@ def _named(rows: list[str]) -> tuple[dict[str, _About], list[str]]:
     last = ""
     for row in rows:
         origin = _GENERATED.search(row) if "from" in row or "riginal" in row else None
-        hit = None
-        if origin:
+        hit = _FIRST.match(row) if origin else None
+        if origin and not hit:
             address = origin[1] or origin[2]
             if current:
                 current.original = current.original or address
@@ -151,11 +151,12 @@ def _named(rows: list[str]) -> tuple[dict[str, _About], list[str]]:
             if "@" in address:  # `an undisclosed address (generated from ...)`
                 current = found.setdefault(address.lower(), _About(address))
                 continue
-        elif "@" in row and not _SENDER_NEXT.search(last):
+        elif not hit and "@" in row and not _SENDER_NEXT.search(last):
             hit = _FIRST.match(row) or _LABEL.match(row) or _WITHIN.search(row)
         if hit and len(found) < RECIPIENTS_CAP:
             again = current and current.recipient.lower() == hit[1].lower()
             current = found.setdefault(hit[1].lower(), _About(hit[1]))
+            current.original = current.original or ((origin[1] or origin[2]) if origin else None)
             current.rows.append(row if again else row[hit.end(1) :].lstrip(">\"')]:;, "))
         else:
             (current.rows if current else preamble).append(row)
