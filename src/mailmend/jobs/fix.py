@@ -92,8 +92,8 @@ def _require_running(here: Here) -> None:
 def _require_loaded(here: Here) -> None:
     """An activation would also bring somebody else's unloaded edit to life, and be blamed for it."""
     from mailmend import catalogue
-    from mailmend.road.check import check
     from mailmend.jobs.validate import validate
+    from mailmend.road.check import check
 
     validate(here.probe)
     for finding in check(here.probe, Scope(), {"loaded": catalogue.load().checks["loaded"]}):
