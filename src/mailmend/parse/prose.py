@@ -20,7 +20,8 @@ _RECIPIENT = re.compile(
 )
 _EXPANDED = re.compile(r"\(expanded from <([^<>\s]{1,320})>\)")
 _RELAY = re.compile(
-    r"(?:\bhost |\bH=|\brelay=|^)([A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){1,20})\.? ?"
+    r"(?:\bhost |\bH=|\brelay=|\bconnect to |\blost connection with |^)"
+    r"([A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){1,20})\.? ?"
     r"\[([0-9A-Fa-f:.]{2,45})\]"
 )
 _SPLIT = re.compile(r"(?<=[A-Za-z0-9]) \[(?=[0-9A-Fa-f.:]{2,45}\]:\d)")  # a wrap within relay=host[ip]:25
@@ -29,8 +30,18 @@ _REMOTE = re.compile(r"Remote-MTA: ?dns; ?([A-Za-z0-9.-]{1,255})")
 _REFUSING = re.compile(
     r"not meet|been blocked|was blocked|rate.limited|not accept|unauthenticated|gsmtp|did ?n[o']t pass"
     r"|not pass|a ptr record|reject|refused|denied|blocked|mailbox (?:is )?full|quota|user unknown"
-    r"|no such user|try again later|required for|starttls|unusual rate|does not exist",
+    r"|no such user|try again later|required for|starttls|unusual rate|does not exist|unrouteable"
+    r"|retry time(?:out exceeded| not reached)|mailbox unavailable|address unknown|unknown user|relaying dis",
     re.IGNORECASE,
+)
+# What stands between a server and its words: then a code is a reply, whatever the words are.
+_ANSWERED = re.compile(
+    r"\bhost [^\s\[]{1,255} ?\[[0-9A-Fa-f:.]{2,45}\][^:]{0,60}(?:said|refused to talk to me|: ?$|:)"
+    r"|refused to talk to me: |SMTP error from remote mail|did not like our [A-Z]{4}|\bfailed: [\w.-]{1,255}: [45]\d\d "
+)
+# What a client says itself, of a server that did not answer.
+_UNANSWERED = re.compile(
+    r"\b(?:connect to|lost connection with|conversation with) [^\s\[]{1,255}\[[0-9A-Fa-f:.]{2,45}\]"
 )
 
 
@@ -81,13 +92,14 @@ def _delivery(block: str) -> Delivery | None:
     said = reply.parse(line)
     if said is None or (said.code is not None and said.code < 400):
         return None
-    if not refuses(said):
+    silent = said.code is None and bool(_UNANSWERED.search(line))
+    if not (refuses(said) or silent or (said.code and _ANSWERED.search(line))):
         return None
     # Addresses are looked for before the reply only: what a receiver writes is its own affair.
-    before = line[: line.find(said.text[:24])] if said.text else line
+    before = line[: line.find(said.text[:24])] if said.text and not silent else line
     recipient, expanded = _RECIPIENT.search(before), _EXPANDED.search(before)
     return Delivery(
-        severity=_severity(said.code, said.status),
+        severity="deferred" if silent else _severity(said.code, said.status),
         recipient=recipient[1] if recipient else None,
         reply=said,
         relay=relay(before),

@@ -1,0 +1,52 @@
+"""Words around a code tell that it is a reply, whatever the reply says; a code or a name alone does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailmend.parse import paste
+
+NONE = {
+    "a number in a letter": b"The host said: 550 guests came to the party.",
+    "a host in a letter": b"We connect to mx.example.com every day and it works.",
+    "what was accepted": b"host mx.example.com[192.0.2.1] said: 250 2.0.0 Ok: queued as 4F1A22B3C4D",
+}
+
+
+@pytest.mark.parametrize("text", NONE.values(), ids=NONE)
+def test_what_nobody_answered_with_is_no_refusal(text: bytes) -> None:
+    assert paste.deliveries(text) == ()
+
+
+# text, severity, host, code
+TOLD = {
+    "a reply without a status, in words of its own": (
+        b"<anna@example.com>: host mx.example.com[192.0.2.1] said: 550 SC-009 Sorry, mail was not sent",
+        ("bounced", "mx.example.com", 550),
+    ),
+    "a greeting that refuses": (
+        b"host mx.example.com[192.0.2.1] refused to talk to me: 554-No SMTP service 554 Bad PTR",
+        ("bounced", "mx.example.com", 554),
+    ),
+    "Exim's words": (
+        b"SMTP error from remote mail server after RCPT TO:<anna@example.com>: host mx.example.com [192.0.2.1]:"
+        b" 451 not today",
+        ("deferred", "mx.example.com", 451),
+    ),
+    "no answer": (
+        b"connect to mx.example.com[2001:db8::1]:25: Network is unreachable",
+        ("deferred", "mx.example.com", None),
+    ),
+    "a connection that broke": (
+        b"(lost connection with mx.example.com[192.0.2.1] while receiving the initial server greeting)",
+        ("deferred", "mx.example.com", None),
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "wanted"), TOLD.values(), ids=TOLD)
+def test_what_a_server_answered_with_is_one(text: bytes, wanted: tuple[str, str, int | None]) -> None:
+    [told] = paste.deliveries(text)
+    assert told.relay is not None
+    assert told.reply is not None
+    assert (told.severity, told.relay.host, told.reply.code) == wanted
