@@ -109,7 +109,7 @@ SAID = [
     (ATT, "553 5.3.0 alph000 DNSBL:ATTRBL 521< 192.0.2.25 >_is_blocked.", "private-blocklist"),
     ("mx1.emailsrvr.com", "450 4.7.1 Client host 192.0.2.25 has no PTR record (G1F)", "ptr-missing"),
     ("email-smtp.eu-west-1.amazonaws.com", "454 Throttling failure: Daily message quota exceeded", "sender-quota"),
-    ("email-smtp.eu-west-1.amazonaws.com", "554 Message rejected: Email address is not verified.", "sender-not-permitted"),
+    ("email-smtp.eu-west-1.amazonaws.com", "554 Email address is not verified.", "sender-not-permitted"),
     ("smtp.sendgrid.net", "451 Authentication failed: Maximum credits exceeded", "sender-quota"),
     ("relay.mailchannels.net", "550 5.7.1 [SDNF] Sender Domain Not Found", "sender-domain-unresolvable"),
     ("mx.poczta.interia.pl", "550 5.7.1 Recipient doesn't want your mail", "recipient-blocked-sender"),
