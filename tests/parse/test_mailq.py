@@ -69,3 +69,16 @@ def test_each_recipient_waits_with_the_reply_of_its_last_attempt(text: str) -> N
 
 def test_a_long_queue_is_no_header_block() -> None:
     assert len(paste.deliveries((AS_JSON + "\n").encode() * 300)) == 600
+
+
+def test_sendmails_mailq_names_its_reason_before_the_recipient() -> None:
+    [found] = mailq.deliveries(
+        "-Queue ID- --Size-- ----Arrival Time---- -Sender/Recipient-------\n"
+        "5AM9x1Yk000712     1234 Sun Nov 22 10:00 <anna@example.net>\n"
+        "                 (Deferred: 421 4.7.0 slow down)\n"
+        "\t\t\t\t\t <reader@example.com>\n"
+        "\t\tTotal requests: 1\n"
+    )
+    assert (found.recipient, found.sender) == ("reader@example.com", "anna@example.net")
+    assert found.reply is not None
+    assert (found.reply.code, found.reply.text) == (421, "slow down")

@@ -139,6 +139,20 @@ SHAPES = {
         "reader@example.com Invalid Address, ERROR_CODE :550, ERROR_CODE :mailbox unavailable\n",
         [("reader@example.com", 550, None, "mailbox unavailable")],
     ),
+    "Gmail, as it is today": (
+        "Delivery Status Notification (Failure)",
+        "** Message blocked **\n\nYour message to reader@example.com has been blocked. See technical details below.\n\n"
+        "The response was:\n\n550 5.7.26 this mail is unauthenticated\n",
+        [("reader@example.com", 550, "5.7.26", "this mail is unauthenticated")],
+    ),
+    "Exchange Online": (
+        "Undeliverable: lunch",
+        "Delivery has failed to these recipients or groups:\n\nreader@example.com (reader@example.com)\n"
+        "Your message couldn't be delivered.\n\nDiagnostic information for administrators:\n\n"
+        "Generating server: mail.example.net\n\nreader@example.com\nmx.example.com\n"
+        "Remote Server returned '550 5.4.300 Message expired'\n",
+        [("reader@example.com", 550, "5.4.300", "Message expired")],
+    ),
     "the reason first": (
         "Undeliverable Mail",
         "Could not be delivered because of\n\n550 5.1.1 User unknown\n\nThe following recipients were affected:\n"

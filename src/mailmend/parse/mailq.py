@@ -1,4 +1,4 @@
-"""What is waiting in the queue, as postqueue(1) -p (mailq) or -j prints it -> Deliveries, all deferred."""
+"""What waits in the queue, as Postfix's or sendmail's mailq or postqueue(1) -j tells it -> Deliveries, deferred."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from mailmend.model import Delivery, Relay, Reply
 from mailmend.parse import prose, reply
 
 _ENTRY = re.compile(
-    r"^([0-9A-Za-z]{5,30})[*!#]? {1,12}\d{1,12} [A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d {1,4}(\S{1,320})",
+    r"^([0-9A-Za-z]{5,30})[*!#]? {1,12}\d{1,12} [A-Z][a-z]{2}"
+    r" [A-Z][a-z]{2} [ \d]\d \d\d:\d\d(?::\d\d)? {1,4}<?([^\s<>]{1,320})>?",
     re.MULTILINE,
 )
-_RECIPIENT = re.compile(r" {1,60}([^\s()]{1,320})$")
+_RECIPIENT = re.compile(r"[ \t]{1,60}<?([^\s()<>]{1,320})>?$")
 
 
 def deliveries(text: str) -> tuple[Delivery, ...]:

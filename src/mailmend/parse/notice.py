@@ -48,7 +48,8 @@ _SAYS = re.compile(
     r"(?:fail|delay|postpone|abort)|delivery failed|delivery attempts?|fatal errors?|delivery (?:problems|errors)"
     r"|transcript of session|failed recipient|has been returned|message (?:was|has been) returned"
     r"|not delivered to|returned permanent errors|failed addresses"
-    r"|following address(?:es|\(es\))? failed|attempting to deliver|affected recipient|failure reasons|mail system error"
+    r"|following address(?:es|\(es\))? failed|attempting to deliver"
+    r"|message to \S{1,320} (?:has been|was) (?:blocked|rejected)|affected recipient|failure reasons|mail system error"
     r"|无法(?:发送|送达|投递)|не может быть доставлено",
     re.IGNORECASE,
 )

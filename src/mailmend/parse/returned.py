@@ -33,7 +33,8 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _WITHIN = re.compile(
-    r"(?:deliver (?:your |the |this )?(?:message|mail|e-?mail) to|addressed to|not be delivered to|permanent errors:"
+    r"(?:deliver (?:your |the |this )?(?:message|mail|e-?mail) to|addressed to|permanent errors:"
+    r"|(?:not|n't|not be|n't be) delivered to"
     r"|your (?:message|mail|e-?mail) to|rejected recipient|quota violation for|reach the following recipient:"
     rf"|Address:|SMTP=) ?[\"'<(\[]{{0,3}}{_A}",
     re.IGNORECASE,
@@ -93,6 +94,7 @@ _LABELLED = re.compile(
 _OTHER_SIGNS = re.compile(
     r"(?:ERROR_CODE ?:|ResponseCode ?)([245]\d\d)\b[, ]{0,4}(?:ERROR_CODE ?:)?|^([245]\d\d): ?:? ?(?=[\w<])"
 )
+_IN_QUOTES = re.compile(r"(?i:remote server returned) '(.{1,4000})'")  # Exchange
 _GIVING_UP = re.compile(r"\s{0,8}Giving up on [0-9.]{7,15}\.?")
 _LETTERS = re.compile(r"[^\W\d_]{3}")
 _LEADS_ON = re.compile(r".{0,80}[:,،様]")
@@ -224,6 +226,8 @@ def _paragraphs(rows: list[str]) -> list[list[str]]:
 def _reply(reason: str) -> Reply | None:
     """The reply within *reason*: what comes before its code is the reporting host's sentence, not the receiver's."""
     line = reply.flat(_GIVING_UP.sub("", reason))
+    quoted = _IN_QUOTES.search(line)
+    line = quoted[1] if quoted else line
     sign = _OTHER_SIGNS.search(line)
     if sign:
         line = f"{sign[1] or sign[2]} {line[sign.end() :]}"
