@@ -272,4 +272,5 @@ STATUS = Status(
     records=(RECORD,),
     ways_back=(WayBack(RECORD, Proof((Judgement(RECORD.pending[0], "pending"),), AT), STILL),),
     errors=(),
+    clients=(("smtp/unix", ("ipv4", "ipv6")), ("relay/unix", ("ipv4",))),
 )  # fmt: skip

@@ -58,7 +58,8 @@ def test_listeners_are_written_as_ss_writes_them() -> None:
     assert '0.0.0.0:25  users:(("master",pid=812,fd=13))' in text
     assert '[::]:25     users:(("master",pid=812,fd=14))' in text
     assert "mynetworks       127.0.0.0/8 [::1]/128" in text
-    assert "IPv6  on     yes     port 25    20 bounced" in text
+    assert "IPv4  on     yes     port 25    on           20 sent" in text
+    assert "IPv6  on     yes     port 25    smtp         20 bounced" in text
 
 
 def test_no_listener_and_no_knowledge_are_not_the_same() -> None:

@@ -22,6 +22,11 @@ class CheckReport:
         return tuple(f for f in self.findings if f.standing == "measured")
 
     @property
+    def failed(self) -> tuple[Finding, ...]:
+        """Those of *unknown* where a look failed, rather than that there is nothing to see it by."""
+        return tuple(f for f in self.unknown if not f.evidence or any(look.error for look in f.evidence))
+
+    @property
     def unknown(self) -> tuple[Finding, ...]:
         return tuple(f for f in self.findings if f.standing == "unknown")
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mailmend.facts.settings import smtp_services
+from mailmend.facts.source import families
 from mailmend.jobs.here import Here
-from mailmend.model import CannotLook, Finding, Proof, Record, Scope
+from mailmend.model import CannotLook, Family, Finding, Proof, Record, Scope
 from mailmend.questions import (
     Host,
     HostFacts,
@@ -31,6 +33,7 @@ class Status:
     """None stands for what could not be looked at; *errors* says why.
 
     *records* are the changes in force, *ways_back* what they, and what is only watched, wait for.
+    *clients* are the smtp clients of master.cf with the families that each may use: new ones read what is saved.
     *interrupted* is a change that mailmend or the machine died in.
     """
 
@@ -46,6 +49,7 @@ class Status:
     ways_back: tuple[WayBack, ...]
     errors: tuple[str, ...]
     interrupted: Record | None = None
+    clients: tuple[tuple[str, tuple[Family, ...]], ...] | None = None
 
     @property
     def pending(self) -> tuple[tuple[Record, Proof], ...]:
@@ -93,4 +97,12 @@ def status(here: Here) -> Status:
         ways_back=tuple(way_back(r, here.probe, known) for r in (*records, *watched) if r.pending),
         errors=tuple(errors),
         interrupted=interrupted,
+        clients=_clients(here),
     )
+
+
+def _clients(here: Here) -> tuple[tuple[str, tuple[Family, ...]], ...] | None:
+    try:
+        return tuple((name, families(name, here.probe)) for name in smtp_services(here.probe))
+    except CannotLook:
+        return None

@@ -326,6 +326,7 @@ def status(seen: Status) -> Shape:
             "version": seen.version,
             "settings": value(seen.settings),
             "running": value(seen.running),
+            "clients": None if seen.clients is None else {name: list(used) for name, used in seen.clients},
             "listeners": None if seen.listeners is None else [listener(s) for s in seen.listeners],
             "mynetworks": seen.settings["mynetworks"].value if "mynetworks" in seen.settings else None,
             "sockets": seen.sockets,

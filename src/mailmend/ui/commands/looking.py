@@ -36,7 +36,7 @@ def check(domains: Sequence[str], here: Here, message: str | None = None) -> Out
 
         checking.checked(target, report.findings, cause_pages(), host)
 
-    looked = not report.unknown
+    looked = not report.failed
     return Outcome(
         exit=EXIT_PROBLEMS if report.measured else 0 if looked else EXIT_CANNOT_LOOK,
         document=show.document(

@@ -50,11 +50,12 @@ def status(target: Console, seen: Status) -> None:
             _saved(seen, family),
             _loaded(seen),
             _listening(seen, family),
+            _client(seen, family),
             _delivering(seen, family),
         )
         for family, name in FAMILIES
     ]
-    columns(target, rows, head=("", "saved", "loaded", "listening", "delivering"))
+    columns(target, rows, head=("", "saved", "loaded", "listening", "smtp client", "delivering"))
     heading(target, "Listening sockets")
     if seen.listeners is None:
         say(target, "not known", indent=2)
@@ -95,6 +96,16 @@ def _saved(seen: Status, family: Family) -> str:
         return "not known"
     used = protocols.value.replace(",", " ").split()
     return "on" if "all" in used or family in used else "off"
+
+
+def _client(seen: Status, family: Family) -> str:
+    """The smtp clients that may use the family; where all may, how many there are is no news."""
+    if seen.clients is None:
+        return "not known"
+    using = [name.partition("/")[0] for name, families in seen.clients if family in families]
+    if len(using) == len(seen.clients):
+        return "on"
+    return ", ".join(using) if using else "off"
 
 
 def _loaded(seen: Status) -> Text:
