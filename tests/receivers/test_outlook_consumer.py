@@ -31,9 +31,10 @@ SAID = {
         "provider since part of their network is on our block list",
         "private-blocklist",
     ),
-    "the same words with SC-001 are reputation": (
+    "SC-001 alone is reputation": ("550 SC-001 (SNT004-MC4F) messages weren't sent", "ip-reputation"),
+    "SC-001 that names its own list is that list": (
         "550 SC-001 (SNT004-MC4F) messages from 192.0.2.25 weren't sent, part of their network is on our block list",
-        "ip-reputation",
+        "private-blocklist",
     ),
     "OU-001 is Spamhaus": ("550 OU-001 (COL004-MC1F) messages from 192.0.2.25 weren't sent", "dnsbl-listed"),
     "DY-001 is a dynamic address": ("550 DY-001 (COL004-MC1F) messages weren't sent", "dynamic-ip"),
