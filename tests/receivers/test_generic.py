@@ -119,6 +119,21 @@ def test_whatever_says_more_explains(text: str, wanted: str) -> None:
     assert cause(text, SOMEBODY) == wanted
 
 
+APART = {
+    "552 Sender's domain of this user does not exist": "sender-domain-unresolvable",
+    "550 User reader@example.org unknown": "no-such-user",
+    '550 5.1.1 Mailbox "reader" does not exist': "no-such-user",
+    "550 account reader@example.org is suspended": "mailbox-disabled",
+    "552 The mailbox of reader@example.org is full": "mailbox-full",
+    "554 5.7.1 Your IP address 192.0.2.25 was blocked": "private-blocklist",
+}
+
+
+@pytest.mark.parametrize(("text", "wanted"), APART.items())
+def test_a_name_in_the_middle_of_a_sentence(text: str, wanted: str) -> None:
+    assert cause(text, SOMEBODY) == wanted
+
+
 LANGUAGES = {
     "550 5.1.1 Empfänger unbekannt": "no-such-user",
     "552 5.2.2 Postfach voll": "mailbox-full",
