@@ -359,3 +359,16 @@ def test_a_refusal_over_ipv4_that_is_long_over_stops_nothing() -> None:
     old = {**REFUSED4, "last": datetime(2025, 12, 20, tzinfo=UTC)}
     assert case(log={"deliveries": [SENT4, REFUSED6, old]}).ipv4.refused == 0
     assert not proposed(ipv4_for_receiver, log={"deliveries": [SENT4, REFUSED6, old]}).blocked
+
+
+def test_behind_nat_no_spf_record_is_made_up() -> None:
+    """Only IPv6 is known from outside: a record with it alone would refuse all that leaves over IPv4."""
+    proposal = proposed(
+        dns_records,
+        host={"addresses": ["10.0.0.5 eth0", "2001:db8:1::10 eth0"]},
+        kernel={"ipv4": "10.0.0.5", "ipv6": "2001:db8:1::10"},
+        dns={**NO_PTR["dns"], "relay.example.org TXT": [], "example.org TXT": []},
+    )
+    assert not [c.target for c in proposal.changes if c.target.endswith(" TXT")]
+    assert [c.target for c in proposal.changes if c.target.endswith(" PTR")]
+    assert "10.0.0.5" in " ".join(o.reason for o in proposal.objections)

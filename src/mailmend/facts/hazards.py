@@ -9,7 +9,8 @@ from textwrap import shorten
 
 from mailmend.facts.case import BY_SENDER, Case
 from mailmend.facts.services import overrides, services
-from mailmend.facts.settings import lookup, value
+from mailmend.facts.settings import value
+from mailmend.facts.tls_policy import level
 from mailmend.facts.versions import dane_crash_fixed, version
 from mailmend.model import Objection, Probe, family_of
 from mailmend.questions import (
@@ -32,21 +33,13 @@ def dane_crash(case: Case, probe: Probe) -> Iterator[Objection]:
     if dane_crash_fixed(version(probe)):
         return
     for way in case.ways:
-        level = value(probe, "smtp_tls_security_level", way.service)
-        policy = _tls_policy(probe, way.service, way.nexthop, way.domain)
-        if level.startswith("dane") or policy.startswith("dane"):
+        if level(way, probe).startswith("dane"):
             yield Objection(
                 f"mail to {way.domain} uses DANE, and Postfix {value(probe, 'mail_version')} can crash when a reply "
                 "filter meets a malformed TLSA record (fixed in 3.8.18, 3.9.12, 3.10.11, 3.11.4)",
                 "mailmend fix --remedy ipv4-client",
             )
             return
-
-
-def _tls_policy(probe: Probe, service: str, nexthop: str, domain: str) -> str:
-    """What smtp_tls_policy_maps says of a destination, "" for nothing; Unknown where a table cannot be read."""
-    maps = value(probe, "smtp_tls_policy_maps", service)
-    return next((found for key in (nexthop, domain) if (found := lookup(probe, maps, key, whole=True))), "")
 
 
 def lookups_bypass_dns(case: Case, probe: Probe) -> Iterator[Objection]:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from mailmend.facts.route import Route
+from typing import Protocol
+
 from mailmend.facts.settings import lookup, value
 from mailmend.model import Probe
 
 
-def policy(way: Route, probe: Probe) -> str:
+class Hop(Protocol):
+    """A way out, as far as TLS is concerned: the smtp client and what it connects to."""
+
+    @property
+    def service(self) -> str: ...
+    @property
+    def nexthop(self) -> str: ...
+
+
+def policy(way: Hop, probe: Probe) -> str:
     """The level that a policy table gives the next hop of *way*, lower case; "" where none speaks of it.
 
     A next hop that is a bare domain is looked up, then its parents as `.parent`; `[host]` or a port only as
@@ -19,7 +29,7 @@ def policy(way: Route, probe: Probe) -> str:
     return found.split()[0].lower() if found.split() else ""
 
 
-def level(way: Route, probe: Probe) -> str:
+def level(way: Hop, probe: Probe) -> str:
     """The level in force towards *way*'s next hop; "" where neither policy nor setting names one."""
     return policy(way, probe) or value(probe, "smtp_tls_security_level", way.service).lower()
 

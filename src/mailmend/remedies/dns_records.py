@@ -27,11 +27,14 @@ EFFECT: Effect = "cures"
 def propose(case: Case, probe: Probe) -> Proposal:
     """Every record that is missing for the addresses the affected mail leaves from; nothing where all are there."""
     scope = Scope(recipients=case.recipients)
-    sources = [s for s in used(scope, probe) if s.outward]
-    changes = dict.fromkeys([*_identity(sources, probe), *_authentication(sources, scope, probe)])
+    every = used(scope, probe)
+    sources = [s for s in every if s.outward]
+    unseen = [s for s in every if not s.outward]
+    # An SPF record that lists one family alone would refuse the mail of the other.
+    spf = () if unseen else tuple(_authentication(sources, scope, probe))
+    changes = dict.fromkeys([*_identity(sources, probe), *spf])
     # A PTR is looked up by its address; what its owner has to write is the name in the reverse tree.
     addresses = {ip_address(s.outward or "").reverse_pointer: s.outward for s in sources}
-    missing = () if sources else (Objection("which address receivers see could not be told (behind NAT?)"),)
     return Proposal(
         ID,
         EFFECT,
@@ -41,8 +44,19 @@ def propose(case: Case, probe: Probe) -> Proposal:
             "PTR records are set where the address comes from: your provider's control panel or support",
             "forwarded mail without a DKIM signature stays refused until its envelope is rewritten (SRS)",
         ),
-        missing,
+        tuple(_unseen(unseen, blocking=not sources)),
     )
+
+
+def _unseen(sources: list[Source], *, blocking: bool) -> Iterator[Objection]:
+    """Behind NAT nothing on this host tells the address that receivers see."""
+    for source in sources:
+        yield Objection(
+            f"which address receivers see for {source.ip or source.family} is not known "
+            f"({source.problem or 'it is translated on its way out'}), so no SPF record is worked out",
+            "ask a receiver, or your provider, and list that address in the SPF record",
+            blocking=blocking,
+        )
 
 
 def _seen(change: Change, addresses: dict[str, str | None]) -> Expectation:
