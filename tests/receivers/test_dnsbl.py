@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from receivers.said import cause
+from receivers.said import by, cause
 
 USING = "554 5.7.1 Service unavailable; Client host [192.0.2.25] blocked using"
 
@@ -22,6 +22,14 @@ NOBODY_IS_LISTED = {
 @pytest.mark.parametrize("text", NOBODY_IS_LISTED.values(), ids=NOBODY_IS_LISTED)
 def test_a_list_that_refuses_to_answer_lists_nobody(text: str) -> None:
     assert cause(text, "mx.example.org") == "dnsbl-query-refused"
+    assert cause(text) == "dnsbl-query-refused"
+
+
+def test_a_list_does_not_tell_who_asked_it() -> None:
+    assert by(f"{USING} zen.spamhaus.org; https://www.spamhaus.org/query/ip/192.0.2.25") == (
+        None,
+        "dnsbl-listed",
+    )
 
 
 NO_LIST = {
