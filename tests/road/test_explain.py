@@ -48,7 +48,11 @@ def test_what_no_rule_explains_is_unknown_with_what_its_code_says() -> None:
 
 def test_another_receivers_words_are_not_explained_by_googles_rules() -> None:
     [told] = explained(
-        replace(IPV6, relay=Relay("mx.example.com", None), reply=Reply(550, "5.7.1", "not meet IPv6 sending guidelines"))
+        replace(
+            IPV6,
+            relay=Relay("mx.example.com", None),
+            reply=Reply(550, None, "not meet IPv6 sending guidelines"),
+        )
     )
     assert (told.cause, told.receiver) == ("unknown", None)
 
