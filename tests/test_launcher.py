@@ -60,7 +60,7 @@ def asked(clone: Path) -> list[str]:
     path = clone.parent / "asked"
     lines = path.read_text().splitlines() if path.exists() else []
     path.unlink(missing_ok=True)
-    return [line for line in lines if line.startswith("-m")]
+    return [line for line in lines if line.startswith(("-m", "-P -m"))]
 
 
 def test_without_python_it_says_what_to_install(clone: Path) -> None:
@@ -88,9 +88,9 @@ def test_a_first_run_installs_by_hash_and_a_second_one_installs_nothing(clone: P
     first = asked(clone)
     assert all("--require-hashes" in line for line in first if " install " in line)
     assert [line for line in first if line.endswith("requirements/run.txt")]
-    assert first[-1] == "-m mailmend check example.org"
+    assert first[-1] == "-P -m mailmend check example.org"
     launch(clone, "check", "example.org")
-    assert asked(clone) == ["-m mailmend check example.org"]
+    assert asked(clone) == ["-P -m mailmend check example.org"]
 
 
 def test_a_changed_lock_is_installed_anew(clone: Path) -> None:
@@ -114,7 +114,7 @@ def test_the_larger_set_serves_the_smaller_one(clone: Path) -> None:
     launch(clone, "demo")
     asked(clone)
     launch(clone, "check")
-    assert asked(clone) == ["-m mailmend check"]
+    assert asked(clone) == ["-P -m mailmend check"]
 
 
 def test_a_failed_installation_is_one_line_at_the_end_and_is_tried_again(clone: Path) -> None:
@@ -152,3 +152,10 @@ def test_the_second_run_needs_no_network() -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("mailmend ")
+
+
+def test_code_in_the_current_directory_is_not_run(clone: Path, tmp_path: Path) -> None:
+    """As root, a folder of somebody else's is no place to take modules from."""
+    python(clone)
+    launch(clone, "check")
+    assert "-P -m mailmend check" in asked(clone)
