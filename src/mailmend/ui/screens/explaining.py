@@ -45,6 +45,7 @@ WHO = {
     "nobody": "nobody, it passes by itself",
     "unknown": "not known yet",
 }
+NOBODY_CAN = "nobody else can do anything about it"
 # The same in a table's cell.
 WHO_IN_SHORT = {
     "sender-dns": "your DNS",
@@ -173,7 +174,9 @@ def _group(target: Console, group: list[Refusal]) -> None:
 
 
 def _who(one: Refusal) -> str:
-    return "; ".join(WHO.get(who, who) for who in one.who)
+    # What passes by itself was put off; a mailbox that is not there will not come by waiting.
+    over = one.delivery.severity != "deferred"
+    return "; ".join(NOBODY_CAN if who == "nobody" and over else WHO.get(who, who) for who in one.who)
 
 
 def _first_who(group: Group) -> str:
