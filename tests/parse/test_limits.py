@@ -13,7 +13,9 @@ from mailmend.model import ParseError
 from mailmend.parse import paste
 from parse import hostile
 
-PROMISE = 0.050  # seconds for any input within the caps
+# What is promised is 50 ms (bench/hostile.py measures it); a machine that shares its cores is given four times as
+# much. What blows up takes seconds.
+BOUND = 0.200
 PROSE = paste.LARGEST_PROSE - 1
 
 
@@ -38,13 +40,13 @@ def slack() -> float:
 
 
 @pytest.mark.parametrize("made", hostile.MESSAGES.values(), ids=hostile.MESSAGES)
-def test_any_message_is_answered_within_fifty_milliseconds(made: hostile.Made) -> None:
-    assert seconds(made(hostile.MEGABYTE)) < PROMISE * slack()
+def test_no_message_keeps_anybody_waiting(made: hostile.Made) -> None:
+    assert seconds(made(hostile.MEGABYTE)) < BOUND * slack()
 
 
 @pytest.mark.parametrize("made", hostile.TEXTS.values(), ids=hostile.TEXTS)
-def test_any_text_is_answered_within_fifty_milliseconds(made: hostile.Made) -> None:
-    assert seconds(made(PROSE)) < PROMISE * slack()
+def test_no_text_keeps_anybody_waiting(made: hostile.Made) -> None:
+    assert seconds(made(PROSE)) < BOUND * slack()
 
 
 # Small ones are over before a clock can tell; large ones are cut, which takes no longer for twice as much.
@@ -61,7 +63,8 @@ def test_twice_as_much_takes_at_most_little_more_than_twice_the_time(made: hosti
     for _ in range(
         3
     ):  # a machine that is busy elsewhere is given another chance; what is quadratic never gets by
-        if seconds(twice) <= 2.2 * max(seconds(once), 0.006):
+        # 2.2 is measured in bench/hostile.py; what is quadratic takes four times as long.
+        if seconds(twice) <= 3.0 * max(seconds(once), 0.006):
             return
     pytest.fail(f"{seconds(once) * 1000:.1f} ms, and {seconds(twice) * 1000:.1f} ms for twice as much")
 

