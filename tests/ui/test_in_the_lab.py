@@ -90,3 +90,13 @@ def test_no_screen_is_wider_than_the_terminal_but_for_what_must_stay_whole(relay
 def test_json_is_one_document_without_colour_at_a_terminal_too(relay: Any) -> None:
     done = at_a_terminal(relay, "--json status")
     assert json.loads(done.stdout)["schema"] == "mailmend.status/1"
+
+
+def test_a_bundle_for_a_report_names_no_mailbox_and_a_record_is_for_its_owner(relay: Any) -> None:
+    relay.mailmend("--bundle", "/root/bundle.jsonl", "--record", "/root/record.jsonl", "check")
+    bundle, record = relay.read("/root/bundle.jsonl"), relay.read("/root/record.jsonl")
+    assert "alice@sender.example" in record
+    assert "alice@" not in bundle
+    assert "@sender.example" in bundle
+    modes = relay.run(["stat", "-c", "%a", "/root/bundle.jsonl", "/root/record.jsonl"]).stdout.split()
+    assert modes == ["600", "600"]

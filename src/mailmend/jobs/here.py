@@ -52,13 +52,14 @@ class Here:
         seen = self.probe.ask(Setting("maillog_file"))
         return place((seen.answer.value or "") if seen.answer else "")
 
-    def save(self, path: Path) -> None:
-        """Write down every question asked so far with its answer: evidence for a report, or a replay."""
-        from mailmend.system.recording import dump
+    def save(self, path: Path, *, redacted: bool = False) -> None:
+        """Write down every question asked so far with its answer: for a replay, or *redacted* to be given away."""
+        from mailmend.system.recording import bundle, dump
 
         if isinstance(self.probe, Recorded):
             raise Refused("a replay asks nothing new, so there is nothing to record")
-        text = dump(self.probe.recording())
+        recording = self.probe.recording()
+        text = bundle(recording) if redacted else dump(recording)
         # It holds configuration and addresses: for its owner's eyes.
         try:
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

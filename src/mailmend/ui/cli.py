@@ -65,7 +65,14 @@ def everywhere(function: Function) -> Function:
     # What was asked of the world, written down or played back: for reports, the demo and tests.
     record = click.option("--record", metavar="FILE", hidden=True, expose_value=False, callback=_remember)
     replay = click.option("--replay", metavar="FILE", hidden=True, expose_value=False, callback=_remember)
-    return as_json(directory(record(replay(function))))
+    bundle = click.option(
+        "--bundle",
+        metavar="FILE",
+        expose_value=False,
+        callback=_remember,
+        help="Write what was looked at, without mailbox names and passwords, for a report.",
+    )
+    return as_json(bundle(directory(record(replay(function)))))
 
 
 def wants_json() -> bool:
@@ -86,6 +93,8 @@ def this_host() -> Here:
         ) from None
     if record:
         root.call_on_close(lambda: host.save(Path(record)))
+    if bundle := root.meta.get("mailmend.bundle"):
+        root.call_on_close(lambda: host.save(Path(bundle), redacted=True))
     return host
 
 
