@@ -59,7 +59,9 @@ def play(tell: Tell, progress: Progress, *, record: Path | None = None) -> Demo:
         except CannotLook as reason:
             if record is not None:
                 raise
-            progress(f"{reason.reason}: a recorded run is shown instead")
+            said = f"{reason.reason}: a recorded run is shown instead"
+            progress(said)
+            tell("A recording, not a live run", said)
             return demo(RecordedStage(), tell)
         stage = LabStage(lab)
         story = demo(stage, tell)

@@ -260,7 +260,10 @@ def page(target: Console, cause: Cause) -> None:
             ("cause", cause.id),
             ("who must act", "; ".join(WHO.get(who, who) for who in cause.who)),
             ("decided by", ", ".join(cause.checks)),
-            ("remedies", ", ".join(cause.remedies)),
+            (
+                "remedies",
+                ", ".join(r if r in applied() else f"{r} (by hand, see below)" for r in cause.remedies),
+            ),
         ],
     )
     if cause.steps:
