@@ -252,6 +252,8 @@ def _next(target: Console, refusals: Sequence[Refusal], checked: bool, again: st
 
 def page(target: Console, cause: Cause) -> None:
     """A cause's page: rendered on a terminal, its Markdown when piped."""
+    from mailmend.ui.commands.knowing import applied
+
     say(target, words(cause.title, STRONG))
     target.print()
     pairs(
