@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 from types import ModuleType
 from typing import Literal
 
 from mailmend.facts.case import Case, gather
+from mailmend.jobs.change import carry_out, fresh
 from mailmend.jobs.here import Here, Progress, operator, require_root, silent
 from mailmend.model import Expectation, Finding, Plan, Proof, Record, Refused, Scope
-from mailmend.questions import LogLines, Master, Now
+from mailmend.questions import Master
 from mailmend.road import verify
 from mailmend.road.plan import WATCHED
 from mailmend.road.plan import plan as make_plan
@@ -67,7 +68,7 @@ def fix(
     if dry_run or (plan.files and not approve(plan)):
         return Fixed(plan, case, findings, "planned", None, None, plan.reason)
     if not plan.files:
-        proof = _fresh(here, plan.chosen.expectations, "after")
+        proof = fresh(here, plan.chosen.expectations, "after")
         return Fixed(
             plan, case, findings, "in-place", None, proof, f"{plan.chosen.remedy} is in place already"
         )
@@ -102,48 +103,13 @@ def _require_loaded(here: Here) -> None:
 
 
 def _applied(here: Here, plan: Plan, case: Case, findings: tuple[Finding, ...], progress: Progress) -> Fixed:
-    from mailmend.system import transaction
-    from mailmend.system.history import History
+    def also(since: datetime, log: bool) -> tuple[Expectation, ...]:
+        return (verify.delivered(case, "any", since),) if log else ()
 
-    assert plan.chosen is not None  # noqa: S101  (the caller has looked)
-    # A process's start is known to a hundredth of a second; an activation is never quicker than that.
-    since = here.probe.ask(Now()).at - timedelta(milliseconds=100)
-    log = here.probe.ask(LogLines(since)).known
-    expectations = (
-        *plan.chosen.expectations,
-        *verify.running(plan.activation, since, log=log),
-        *verify.untouched_listeners(plan, here.probe),
-        *([verify.delivered(case, "any", since)] if log else []),
-    )
-    listeners = verify.listeners_as_they_are(here.probe)
-
-    def activate(kind: str) -> None:
-        progress(f"activating: {kind}")
-        here.activate(kind)  # type: ignore[arg-type]
-
-    def prove() -> Proof:
-        progress("proving")
-        return _fresh(here, expectations, "after")
-
-    applied = transaction.apply(
-        plan,
-        activate=activate,
-        prove=prove,
-        prove_old=lambda: _fresh(here, listeners, "undone"),
-        history=History(here.state),
-        by=operator(),
-        reason=plan.reason,
-        expectations=expectations,
-        pending=tuple(e for p in plan.pending for e in p.expectations),
-    )
+    applied = carry_out(here, plan, reason=plan.reason, also=also, progress=progress)
     if applied.rolled_back:
         return Fixed(plan, case, findings, "rolled-back", applied.record, applied.proof, applied.says)
     return Fixed(plan, case, findings, "kept", applied.record, applied.proof, plan.reason)
-
-
-def _fresh(here: Here, expectations: tuple[Expectation, ...], epoch: str) -> Proof:
-    here.probe.begin(epoch)
-    return verify.verify(expectations, here.probe)
 
 
 def _findings(here: Here, scope: Scope) -> tuple[Finding, ...]:
