@@ -1,0 +1,57 @@
+"""Nouns -> the one JSON shape: plain dicts, lists, strings, numbers and null. Pure.
+
+Times are RFC 3339 with their offset, unknown is null, a cause without a rule is `unknown`. A document
+carries `schema`, `mailmend.NAME/VERSION`; its nouns look the same in every document. Text is as it was
+found: bytes that are not UTF-8 are lone surrogates (surrogateescape).
+"""
+
+from mailmend.ui.show.bounces import cause, delivery, explanation, group, refusal, relay, reply
+from mailmend.ui.show.changes import (
+    change,
+    expectation,
+    file_edit,
+    judgement,
+    objection,
+    plan,
+    proof,
+    proposal,
+    record,
+)
+from mailmend.ui.show.common import Shape, document, error, moment, value
+from mailmend.ui.show.documents import applied, demo, fixed, measured, proven, status, undone
+from mailmend.ui.show.looks import evidence, finding, listener, question
+
+__all__ = [
+    "Shape",
+    "applied",
+    "cause",
+    "change",
+    "delivery",
+    "demo",
+    "document",
+    "error",
+    "evidence",
+    "expectation",
+    "explanation",
+    "file_edit",
+    "finding",
+    "fixed",
+    "group",
+    "judgement",
+    "listener",
+    "measured",
+    "moment",
+    "objection",
+    "plan",
+    "proof",
+    "proposal",
+    "proven",
+    "question",
+    "record",
+    "refusal",
+    "relay",
+    "reply",
+    "status",
+    "undone",
+    "value",
+]

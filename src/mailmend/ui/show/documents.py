@@ -1,0 +1,130 @@
+"""What the jobs hand back, each under its schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailmend.ui.show.bounces import delivery
+from mailmend.ui.show.changes import plan, proof, proposal, record
+from mailmend.ui.show.common import Shape, document, value
+from mailmend.ui.show.looks import finding, listener
+
+if TYPE_CHECKING:
+    from mailmend.jobs.apply import Applied
+    from mailmend.jobs.bench import Measure
+    from mailmend.jobs.demo import Demo
+    from mailmend.jobs.fix import Fixed
+    from mailmend.jobs.prove import Proven
+    from mailmend.jobs.status import Status
+    from mailmend.jobs.undo import Undone
+
+
+def status(seen: Status) -> Shape:
+    """status/1: null for what could not be looked at, `errors` says why."""
+    return document(
+        "status",
+        {
+            "host": value(seen.host),
+            "version": seen.version,
+            "settings": value(seen.settings),
+            "running": value(seen.running),
+            "clients": None if seen.clients is None else {name: list(used) for name, used in seen.clients},
+            "listeners": None if seen.listeners is None else [listener(s) for s in seen.listeners],
+            "mynetworks": seen.settings["mynetworks"].value if "mynetworks" in seen.settings else None,
+            "sockets": seen.sockets,
+            "findings": [finding(f) for f in seen.findings],
+            "deliveries": value(seen.deliveries),
+            "changes": [record(r) for r in seen.records],
+            "pending": [
+                {
+                    "id": way.record.id,
+                    "watched_only": not way.record.files,
+                    "proof": proof(way.proof),
+                    "still": [finding(f) for f in way.still],
+                }
+                for way in seen.ways_back
+            ],
+            "held": [r.id for r in seen.held],
+            "interrupted": record(seen.interrupted) if seen.interrupted else None,
+            "errors": list(seen.errors),
+        },
+    )
+
+
+def fixed(done: Fixed, sent: Proven | None = None) -> Shape:
+    """fix/1: `state` is nothing, planned, kept, in-place or rolled-back; `sent` is the message of `--to`."""
+    return document(
+        "fix",
+        {
+            "state": done.state,
+            "reason": done.reason,
+            "findings": [finding(f) for f in done.findings],
+            "plan": plan(done.plan),
+            "pending": [proposal(p) for p in done.plan.pending],
+            "proof": proof(done.proof),
+            "change": record(done.record) if done.record else None,
+            "sent": [delivery(d) for d in sent.deliveries] if sent else None,
+        },
+    )
+
+
+def applied(done: Applied) -> Shape:
+    return document(
+        "apply",
+        {
+            "activation": done.activation,
+            "findings": [finding(f) for f in done.findings],
+            "proof": proof(done.proof),
+        },
+    )
+
+
+def undone(done: Undone) -> Shape:
+    return document(
+        "undo",
+        {
+            "change": record(done.record),
+            "identical": done.identical,
+            "already": done.already,
+            "says": done.says or None,
+            "proof": proof(done.proof),
+        },
+    )
+
+
+def proven(done: Proven) -> Shape:
+    return document(
+        "prove",
+        {
+            "change": record(done.record) if done.record else None,
+            "proof": proof(done.proof),
+            "sent": [delivery(d) for d in done.deliveries],
+        },
+    )
+
+
+def demo(story: Demo) -> Shape:
+    """demo/1; its parts have the shapes of the commands that were played."""
+    return document("demo", {**value(story), "holds": story.holds})
+
+
+def measured(measure: Measure) -> Shape:
+    """bench/1: shares between 0 and 1, null where no row has that label."""
+    shares = {
+        name: {"share": ratio.share, "right": ratio.right, "of": ratio.total}
+        for name in ("coverage", "fine", "acceptable", "coarse", "who", "receiver")
+        if (ratio := getattr(measure, name))
+    }
+    confusion = [{"labelled": a, "given": b, "count": count} for a, b, count in measure.confusion]
+    return document(
+        "bench",
+        {
+            "of": "explain",
+            "rows": measure.rows,
+            "skipped": measure.skipped,
+            **shares,
+            "macro_f1": measure.macro_f1,
+            "confusion": confusion,
+            "seconds": round(measure.seconds, 3),
+        },
+    )
