@@ -43,12 +43,11 @@ def _delivery(block: str) -> tuple[Delivery, ...]:
     said = reply.parse(block)
     if said is None:
         return ()
-    named = "[" in block or " ip" in block.lower()
     return (
         Delivery(
             severity="deferred" if block.startswith("4") else "bounced",
             reply=said,
-            source_ip=reply.source_ip(block) if named else None,
+            source_ip=reply.contacted_from(said.text),
             excerpt=block,
         ),
     )

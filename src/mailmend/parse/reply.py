@@ -16,11 +16,13 @@ LONGEST = 8192  # characters; no MTA sends more, and more than this has only eve
 
 _STATUS = r"[245]\.\d{1,3}\.\d{1,3}"
 _SAID = re.compile(r"(?:\bsaid|refused to talk to me|did not like our [A-Za-z ]{1,20}): ?")
+_ANNOUNCING = ("said", "refused to talk to me", "did not like our ")
 _CODE_AND_STATUS = re.compile(rf"(?<![\w.:-])([2-5]\d\d)[- ]#?({_STATUS})(?![\w.])")
 _CODE = re.compile(r"(?:^|[:;] ?|\()([2-5]\d\d)(?:[- ](?=\S)|$)")
 _STATUS_FIRST = re.compile(rf"(?:^|[:;(] ?)#?({_STATUS})(?![\w.])")
 _STATUS_ANYWHERE = re.compile(rf"\(#({_STATUS})\)")
 _REPEATED = re.compile(rf"(?<![\w.:-])[245]\d\d[- ]#?{_STATUS}(?![\w.])")
+_STATUSES = (" 5.", "-5.", " 4.", "-4.", " 2.", "-2.", "#")
 _AFTERWARDS = re.compile(r" ?\(in reply to [A-Za-z ]{1,40} command\)?\)?$")
 _QMAIL = re.compile(r"[45]\d\d[-_][45]\.\d|_said:_")
 _QMAIL_LINE_END = re.compile(r"/(?=[2-5]\d\d[-_])")
@@ -61,10 +63,12 @@ def parse(text: str) -> Reply | None:
     line = flat(text)
     if not line:
         return None
-    said = _SAID.search(line)
+    # A plain look first: most replies have none of this, and a pattern looks at every letter.
+    said = _SAID.search(line) if any(words in line for words in _ANNOUNCING) else None
     if said:
         line = line[said.end() :]
-    line = _AFTERWARDS.sub("", line)
+    if "(in reply to " in line:
+        line = _AFTERWARDS.sub("", line)
     code, status, before, after = _coded(line)
     words = _without_codes(after, code, status)
     # A fragment may start in the middle of a reply: then what stands before the first code belongs to it.
@@ -95,8 +99,10 @@ def _without_codes(line: str, code: int | None, status: str | None) -> str:
     """*line* without the codes that the further lines of a reply began with."""
     if status:
         # The last line may carry another code than the others: seen `550-5.7.26 ... 450 4.7.26`.
-        line = _REPEATED.sub("", line)
-        line = re.sub(rf"(?<![\w.:-])#?[245]{re.escape(status[1:])}(?![\w.])(?!\))", "", line)
+        if any(words in line for words in _STATUSES):
+            line = _REPEATED.sub("", line)
+        if status[1:] in line:
+            line = re.sub(rf"(?<![\w.:-])#?[245]{re.escape(status[1:])}(?![\w.])(?!\))", "", line)
     if code and f" {code}-" in line:
         line = re.sub(rf"(?<!\S){code}(?:-| (?=\S))", "", line)
     return " ".join(line.split())
@@ -110,7 +116,8 @@ def normalise(text: str) -> str:
 
 def plain(words: str) -> str:
     """*words* with plain quotes and dashes, `e-mail` and `email` as `mail`, in lower case."""
-    return _MAIL.sub("mail", words.translate(_PLAIN).lower())
+    lower = words.translate(_PLAIN).lower()
+    return _MAIL.sub("mail", lower) if "email" in lower or "e-mail" in lower else lower
 
 
 def source_ip(text: str) -> str | None:
@@ -119,7 +126,13 @@ def source_ip(text: str) -> str | None:
     The address of the receiver itself (`host mx.example[2001:db8::25] said:`) is never taken for it.
     """
     found = parse(text)
-    words = found.text if found else ""
+    return contacted_from(found.text) if found else None
+
+
+def contacted_from(words: str) -> str | None:
+    """As `source_ip`, in the text of a Reply."""
+    if "[" not in words and "ip" not in words.lower():
+        return None
     for pattern in (_BRACKETED, _WITH_IP):
         for hit in pattern.finditer(words):
             try:

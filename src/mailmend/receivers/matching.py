@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import itemgetter
 
 from mailmend.model import Delivery, Reply
 from mailmend.receivers.files import Rules, load
@@ -26,6 +27,7 @@ _Agreeing = tuple[Score, Receiver, Rule]
 # The queue gave up, or keeps trying: why, the reply says elsewhere, if anywhere.
 GAVE_UP = "queue-expired"
 _SAY_LITTLE = (GAVE_UP, "delayed-notice", "unknown")
+_RANKS = {scope: rank for rank, scope in enumerate(SCOPES)}
 # Letters of a receiver's words that must agree in a reply of nobody knows whom: for its rule to explain it as
 # software's would, and for it to be named.
 _ENOUGH, _TELLING = 14, 18
@@ -167,10 +169,10 @@ def candidates(
     for phrase in within:
         for place in book.gates.get(phrase, ()):
             of_whom = place[0]
-            if (anybody or of_whom is receiver or of_whom.scope != "receiver") and (
-                place not in gates or len(phrase) > len(gates[place])
-            ):
-                gates[place] = phrase
+            if of_whom.scope != "receiver" or of_whom is receiver or anybody:
+                before = gates.get(place)
+                if before is None or len(phrase) > len(before):
+                    gates[place] = phrase
     return [(of_whom, of_whom.rules[number], gate) for (of_whom, number), gate in gates.items()]
 
 
@@ -185,21 +187,28 @@ def best(tried: Iterable[_Candidate], receiver: Receiver | None, said: Reply, wo
         score = _score(rule, of_whom, receiver, letters) if letters else None
         if score:
             agreeing.append((score, of_whom, rule))
-    if not agreeing:
-        return []
-    top = max(score for score, _, _ in agreeing)
-    causes = {rule.cause for score, _, rule in agreeing if score == top}
-    found = [each for each in agreeing if each[0] == top]
-    if len(causes) == 1 and len(agreeing) > 1:
-        agreed = [each for each in agreeing if each[2].cause in causes]
-        most = max(score[1:] for score, _, _ in agreed)
-        found = [each for each in agreed if each[0][1:] == most]
-    found.sort(key=lambda each: (each[2].receiver, each[2].id))
+    found = _highest(agreeing) if len(agreeing) > 1 else agreeing
     # The words of one receiver alone tell who it is, as long as they are not few.
-    if receiver is None and len({of_whom.id for _, of_whom, _ in found}) == 1:
+    if found and receiver is None and len({of_whom.id for _, of_whom, _ in found}) == 1:
         receiver = _told_by_words(*found[0])
-    gave_up = any(rule.cause == GAVE_UP for _, _, rule in agreeing)
+    gave_up = GAVE_UP in [rule.cause for _, _, rule in agreeing]
     return [Match(receiver, rule, _marks(rule, words), gave_up) for _, _, rule in found]
+
+
+def _highest(agreeing: list[_Agreeing]) -> list[_Agreeing]:
+    """Those of the highest score; where they have one cause, of all that have it the most special."""
+    agreeing.sort(key=itemgetter(0), reverse=True)
+    top = agreeing[0][0]
+    found = [each for each in agreeing if each[0] == top]
+    causes = {rule.cause for _, _, rule in found}
+    if len(causes) == 1:
+        agreed = [each for each in agreeing if each[2].cause in causes]
+        if len(agreed) > len(found):
+            most = max(score[1:] for score, _, _ in agreed)
+            found = [each for each in agreed if each[0][1:] == most]
+    if len(found) > 1:
+        found.sort(key=lambda each: (each[2].receiver, each[2].id))
+    return found
 
 
 def _told_by_words(score: Score, of_whom: Receiver, rule: Rule) -> Receiver | None:
@@ -211,7 +220,7 @@ def _letters(rule: Rule, gate: str, said: Reply, words: str) -> int | None:
     """How many letters agree where every condition of the rule holds; None where one does not."""
     if rule.code and said.code not in rule.code:
         return None
-    if rule.status and not any(_agrees(wanted, said.status) for wanted in rule.status):
+    if rule.status and not any([_agrees(wanted, said.status) for wanted in rule.status]):
         return None
     letters = 0
     for phrase in rule.all:
@@ -229,8 +238,8 @@ def _letters(rule: Rule, gate: str, said: Reply, words: str) -> int | None:
 
 def _marks(rule: Rule, words: str) -> tuple[str, ...]:
     """The words of the reply that decided, as the rule has them."""
-    longest = (_longest_within(given, words) for given in (rule.token, rule.any))
-    return tuple(phrase.words for phrase in (*longest, *rule.all) if phrase)
+    longest = [_longest_within(given, words) for given in (rule.token, rule.any) if given]
+    return tuple([phrase.words for phrase in (*longest, *rule.all) if phrase])
 
 
 def _longest_within(given: Sequence[Phrase], words: str) -> Phrase | None:
@@ -243,11 +252,11 @@ def _longest_within(given: Sequence[Phrase], words: str) -> Phrase | None:
 
 def _score(rule: Rule, of_whom: Receiver, receiver: Receiver | None, letters: int) -> Score | None:
     """How well a rule agrees; None for another receiver's whose words are too few to tell that they are its."""
-    scope = SCOPES.index("receiver" if of_whom is receiver else of_whom.scope)
+    scope = _RANKS[of_whom.scope]
     if of_whom.scope == "receiver" and of_whom is not receiver:
         if letters < _ENOUGH and not rule.token:
             return None
-        scope = SCOPES.index("software")
+        scope = _RANKS["software"]
     return (
         not rule.weak and rule.cause not in _SAY_LITTLE,
         scope,

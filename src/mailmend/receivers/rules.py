@@ -19,6 +19,7 @@ Scope = Literal["receiver", "software", "generic"]
 SCOPES: tuple[Scope, ...] = ("generic", "software", "receiver")  # the later the more is known
 
 _GAPS = re.compile(r"[\s_-]+")
+_HYPHENS = str.maketrans("", "", "_-")
 _CONDITIONS = ("token", "any", "all", "none", "code", "status")
 
 
@@ -93,7 +94,7 @@ class Receiver:
 @lru_cache(maxsize=1024)  # a log repeats its replies
 def squeeze(text: str) -> str:
     """The text of a Reply as rules compare it: no blanks nor hyphens, for replies are wrapped within words."""
-    return _GAPS.sub("", reply.plain(text))
+    return "".join(reply.plain(text).translate(_HYPHENS).split())
 
 
 def phrases(words: Sequence[str]) -> tuple[Phrase, ...]:
