@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_address
 from typing import Any, Generic, Literal, Protocol, TypeVar
@@ -349,15 +349,32 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
+class Deadline:
+    """Until when a change must be confirmed: *at* for people, *seconds* of CLOCK_BOOTTIME in *boot* for us.
+
+    Whoever sets the clock cannot bring it nearer, and no boot but this one can outlive it.
+    """
+
+    at: datetime
+    boot: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
-    """One entry of the history: who changed what, when, why, and how it was proven."""
+    """One entry of the history: who changed what, when, why, and how it was proven.
+
+    *state* `intent`: begun; `trial`: proven, and taken back unless it is confirmed before *confirm_by*.
+    *ran*: Postfix ran when it was begun; *old* is what held then, the proof of having gone back.
+    *config_directory* is the instance's, None for the default one. *note* says why it was taken back.
+    """
 
     id: str
     at: datetime
     by: str
     remedy: str | None
     reason: str
-    state: Literal["kept", "undone", "rolled-back", "intent"]
+    state: Literal["kept", "undone", "rolled-back", "intent", "trial"]
     files: tuple[FileEdit, ...]
     activation: Activation
     diff: str
@@ -367,4 +384,8 @@ class Record:
     pending: tuple[Expectation, ...] = ()
     proof: Proof | None = None
     undoes: str | None = None
-    settings: dict[str, str] = field(default_factory=dict)
+    old: tuple[Expectation, ...] = ()
+    ran: bool = True
+    config_directory: str | None = None
+    confirm_by: Deadline | None = None
+    note: str = ""

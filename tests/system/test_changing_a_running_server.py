@@ -24,10 +24,12 @@ CHANGE = dedent(
     from mailmend.parse import maincf, mastercf
     from mailmend.questions import Listeners, Master
     from mailmend.system import activation, transaction
+    from mailmend.system.guard import Guard
     from mailmend.system.history import History
     from mailmend.system.live import live
     from mailmend.system.probe import now
 
+    STATE = Path("/var/lib/mailmend")
     name, value, kind = sys.argv[1:4]
     path = "/etc/postfix/master.cf" if name == "service" else "/etc/postfix/main.cf"
     probe = live()
@@ -53,7 +55,7 @@ CHANGE = dedent(
     try:
         old = None if "--unproven" in sys.argv else prove
         applied = transaction.apply(
-            plan, activate=activate, prove=prove, prove_old=old, history=History(Path("/var/lib/mailmend")), by="root"
+            plan, activate=activate, prove=prove, prove_old=old, history=History(STATE), guard=Guard(STATE), by="root"
         )
         told |= {"rolled_back": applied.rolled_back, "says": applied.says}
     except MailmendError as error:
@@ -61,7 +63,7 @@ CHANGE = dedent(
     told |= {"seconds": time.monotonic() - started, "after": state()}
     if "--undo" in sys.argv:
         undone = transaction.undo(
-            applied.record, activate=activate, prove=prove, history=History(Path("/var/lib/mailmend")), by="root"
+            applied.record, activate=activate, prove=prove, history=History(STATE), guard=Guard(STATE), by="root"
         )
         told |= {"undone": state(), "identical": Path(path).read_text() == before}
     print(json.dumps(told))

@@ -25,6 +25,7 @@ from mailmend.model import (
     Refused,
 )
 from mailmend.system import activation, swap, transaction
+from mailmend.system.guard import Guard
 from mailmend.system.history import History
 from mailmend.system.probe import now
 
@@ -47,6 +48,11 @@ class Server:
     activated: list[Activation] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
+
+    @property
+    def guard(self) -> Guard:
+        """Nobody waits outside: what that is worth is tested where a program is killed."""
+        return Guard(self.history.state, launch=lambda name, argv: None)
 
     @property
     def main(self) -> Path:
@@ -80,6 +86,7 @@ class Server:
             "history": self.history,
             "by": "root",
             "wait": 0.2,
+            "guard": self.guard,
         }
         return transaction.apply(plan or self.plan(), **(arguments | more))
 
@@ -90,6 +97,7 @@ class Server:
             "history": self.history,
             "by": "root",
             "wait": 0.2,
+            "guard": self.guard,
         }
         return transaction.undo(record, **(arguments | more))
 

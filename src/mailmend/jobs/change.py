@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mailmend.jobs.here import Here, Progress, operator, silent
 from mailmend.model import Activation, Expectation, Plan, Proof
-from mailmend.questions import LogLines, Now
+from mailmend.questions import LogLines, Master, Now
 from mailmend.road import verify
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # A process's start is known to a hundredth of a second; an activation is never quicker than that.
 _BEFORE = timedelta(milliseconds=100)
+TRIAL = timedelta(seconds=120)
 
 
 def carry_out(
@@ -49,7 +50,8 @@ def carry_out(
         *verify.untouched_listeners(plan, here.probe),
         *(also(since, log) if also else ()),
     )
-    listeners = verify.listeners_as_they_are(here.probe)
+    old = verify.listeners_as_they_are(here.probe)
+    running = here.probe.ask(Master()).answer
 
     def activate(kind: Activation) -> None:
         progress(f"activating: {kind}")
@@ -63,13 +65,23 @@ def carry_out(
         plan,
         activate=activate,
         prove=prove,
-        prove_old=lambda: fresh(here, listeners, "undone"),
+        prove_old=lambda: fresh(here, old, "undone"),
         history=History(here.state),
         by=operator(),
         reason=reason,
         expectations=expectations,
         pending=tuple(e for p in plan.pending for e in p.expectations),
+        old=old,
+        ran=running is not None and running.pid is not None,
+        config_directory=here.config_directory,
+        confirm_within=None if confirmed or not waits(plan) else TRIAL,
+        guard=here.guard(),
     )
+
+
+def waits(plan: Plan) -> bool:
+    """Whether *plan* is kept only once somebody confirmed it: it may have cut off whoever made it, or others."""
+    return plan.chosen is not None and any(e.kind == "listener" for e in plan.chosen.expectations)
 
 
 def fresh(here: Here, expectations: tuple[Expectation, ...], epoch: str) -> Proof:

@@ -21,6 +21,7 @@ from mailmend.road.plan import plan as make_plan
 @dataclass(frozen=True, slots=True)
 class Fixed:
     """*state* `nothing` (no remedy needed or none possible), `planned` (shown, not applied), `kept`,
+    `trial` (proven, and taken back unless it is confirmed before the record's `confirm_by`),
     `in-place` (nothing to change, proven again), `rolled-back` (the proof failed, the old bytes are back).
 
     *record* is the entry of the history; *reason* says what was decided and why.
@@ -29,7 +30,7 @@ class Fixed:
     plan: Plan
     case: Case
     findings: tuple[Finding, ...]
-    state: Literal["nothing", "planned", "kept", "in-place", "rolled-back"]
+    state: Literal["nothing", "planned", "kept", "trial", "in-place", "rolled-back"]
     record: Record | None
     proof: Proof | None
     reason: str
@@ -42,9 +43,10 @@ def fix(
     remedy: str | None = None,
     dry_run: bool = False,
     approve: Callable[[Plan], bool],
+    confirmed: bool = False,
     progress: Progress = silent,
 ) -> Fixed:
-    """Look, plan, ask *approve*, apply, prove.
+    """Look, plan, ask *approve*, apply, prove; *confirmed*: kept at once where it would wait for `confirm`.
 
     Raises Refused where nothing may be changed, CannotLook where Postfix cannot be read.
     """
@@ -72,7 +74,7 @@ def fix(
         return Fixed(
             plan, case, findings, "in-place", None, proof, f"{plan.chosen.remedy} is in place already"
         )
-    return _applied(here, plan, case, findings, progress)
+    return _applied(here, plan, case, findings, confirmed=confirmed, progress=progress)
 
 
 def _watched(here: Here, plan: Plan) -> Record | None:
@@ -102,14 +104,23 @@ def _require_loaded(here: Here) -> None:
             raise Refused(finding.summary, "mailmend apply brings what is saved to the running Postfix first")
 
 
-def _applied(here: Here, plan: Plan, case: Case, findings: tuple[Finding, ...], progress: Progress) -> Fixed:
+def _applied(
+    here: Here,
+    plan: Plan,
+    case: Case,
+    findings: tuple[Finding, ...],
+    *,
+    confirmed: bool,
+    progress: Progress,
+) -> Fixed:
     def also(since: datetime, log: bool) -> tuple[Expectation, ...]:
         return (verify.delivered(case, "any", since),) if log else ()
 
-    applied = carry_out(here, plan, reason=plan.reason, also=also, progress=progress)
+    applied = carry_out(here, plan, reason=plan.reason, confirmed=confirmed, also=also, progress=progress)
     if applied.rolled_back:
         return Fixed(plan, case, findings, "rolled-back", applied.record, applied.proof, applied.says)
-    return Fixed(plan, case, findings, "kept", applied.record, applied.proof, plan.reason)
+    state: Literal["kept", "trial"] = "trial" if applied.record.state == "trial" else "kept"
+    return Fixed(plan, case, findings, state, applied.record, applied.proof, plan.reason)
 
 
 def _findings(here: Here, scope: Scope) -> tuple[Finding, ...]:

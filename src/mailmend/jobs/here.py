@@ -15,6 +15,7 @@ from mailmend.system.probe import Recorded, Remembering
 
 if TYPE_CHECKING:
     from mailmend.system.follow import Place
+    from mailmend.system.guard import Guard
 
 STATE = Path("/var/lib/mailmend")
 Progress = Callable[[str], None]
@@ -67,6 +68,14 @@ class Here:
                 file.write(text)
         except OSError as failure:
             raise Refused(f"{path} cannot be written: {failure.strerror}") from None
+
+    def guard(self) -> Guard:
+        """What takes a change back where the program that makes it dies, with this host's commands."""
+        from mailmend.system import activation
+        from mailmend.system.guard import Guard
+
+        activator = activation.detect(self.probe)
+        return Guard(self.state, activator.stop, activator.start, activator.reload)
 
     def activate(self, kind: Activation) -> None:
         """Bring what is saved to the running server, the way this host does it, and see it happen."""

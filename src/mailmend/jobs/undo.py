@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mailmend.jobs.here import Here, Progress, operator, require_root, silent
+from mailmend.jobs.here import here as another
 from mailmend.jobs.validate import require_bindable
 from mailmend.model import Activation, Expectation, Proof, Record, Refused
 from mailmend.questions import Listeners
-from mailmend.road.verify import verify
+from mailmend.road import verify
 
 if TYPE_CHECKING:
     from mailmend.system import transaction
@@ -47,6 +48,7 @@ def undo(here: Here, record_id: str | None = None, *, progress: Progress = silen
         return _told(transaction.end(record, history=history))
     if webmin.is_ours(record):
         return _told(webmin.take_back(record, history, operator()))
+    here = _instance(here, record)
     here.require_postfix()
     progress(f"taking back {record.id}")
     undone = transaction.undo(
@@ -55,8 +57,17 @@ def undo(here: Here, record_id: str | None = None, *, progress: Progress = silen
         prove=lambda: _proof(here, record),
         history=history,
         by=operator(),
+        old=verify.listeners_as_they_are(here.probe),
+        guard=here.guard(),
     )
     return _told(undone)
+
+
+def _instance(here: Here, record: Record) -> Here:
+    """The Postfix that was changed, where the host has several."""
+    if record.config_directory == here.config_directory:
+        return here
+    return another(record.config_directory, here.state)
 
 
 class _Activation:
@@ -113,4 +124,4 @@ def _proof(here: Here, record: Record) -> Proof:
     ]
     running = Expectation("running", "running-since", "master", None, "Postfix is running")
     here.probe.ask(Listeners())
-    return verify((running, *back), here.probe)
+    return verify.verify((running, *back), here.probe)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from mailmend.model import CannotLook, Expectation, Record, Refused
+from mailmend.system.durable import sync, write
 from mailmend.system.probe import now
 
 _ID = re.compile(r"\d{8}-\d{6}-[a-z0-9-]+\Z")
@@ -45,7 +45,9 @@ class History:
         """Write a new entry; it is on the disk when this returns. OSError where it cannot be."""
         if self._path(record.id).exists():
             raise Refused(f"the history has an entry {record.id} already")
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self.folder.is_dir():
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            sync(self.state)
         self._write(record)
 
     def replace(self, record: Record) -> None:
@@ -55,7 +57,7 @@ class History:
     def remove(self, record_id: str) -> None:
         """Forget an entry: an intent that came to nothing."""
         self._path(record_id).unlink(missing_ok=True)
-        _sync(self.folder)
+        sync(self.folder)
 
     def get(self, record_id: str) -> Record:
         """The entry with this id. Refused where there is none, CannotLook where it is damaged."""
@@ -75,12 +77,16 @@ class History:
         """A change that was begun and neither kept nor taken back: mailmend or the machine died in it."""
         return next((record for record in self.records() if record.state == "intent"), None)
 
+    def on_trial(self) -> Record | None:
+        """The change that is proven and waits for its confirmation."""
+        return next((record for record in self.records() if record.state == "trial"), None)
+
     def in_force(self) -> tuple[Record, ...]:
-        """The changes to Postfix that were kept and not taken back, newest first.
+        """The changes to Postfix that were kept, or are on trial, and not taken back, newest first.
 
         What promised nothing of Postfix (Webmin's button, records that are only watched) is none of them.
         """
-        kept = (r for r in self.records() if r.state == "kept" and r.undoes is None)
+        kept = (r for r in self.records() if r.state in ("kept", "trial") and r.undoes is None)
         return tuple(r for r in kept if r.files and r.expectations)
 
     def watched(self) -> tuple[Record, ...]:
@@ -145,19 +151,7 @@ class History:
             record = replace(record, proof=replace(record.proof, judgements=judgements))
         # json, not msgspec, writes: a text with bytes that are no UTF-8 is carried as \udcxx.
         text = json.dumps(msgspec.to_builtins(record), indent=1) + "\n"
-        path = self._path(record.id)
-        new = path.with_suffix(".new")
-        try:
-            fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(fd, "w", encoding="ascii") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(fd)
-            new.replace(path)
-        except OSError:
-            new.unlink(missing_ok=True)
-            raise
-        _sync(self.folder)
+        write(self._path(record.id), text, 0o600)
 
 
 def way_out(record: Record) -> str:
@@ -183,11 +177,3 @@ def _read(path: Path) -> Record:
         raise CannotLook(f"the history's {path.name} is damaged: {error}") from None
     except OSError as error:
         raise CannotLook(f"{path}: {error.strerror}", "run it as root") from None
-
-
-def _sync(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

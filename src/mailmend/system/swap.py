@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailmend.model import FileEdit, Refused
+from mailmend.system import rename
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 CONFIGURATION = ("main.cf", "master.cf")
@@ -32,83 +33,114 @@ class Target:
     path: Path
 
     @property
-    def temporary(self) -> Path:
+    def lock(self) -> Path:
+        """What Postfix locks while it edits the file."""
         return self.path.with_name(self.path.name + ".tmp")
 
     @property
-    def kept(self) -> Path:
-        """A second name of the old file while the change is on trial: going back is then a mere rename."""
+    def new(self) -> Path:
+        """The successor while it waits; for an instant after the exchange, the old file."""
+        return self.path.with_name(self.path.name + ".mailmend-new")
+
+    @property
+    def old(self) -> Path:
+        """The old file while the change is on trial: going back is then a mere rename, on a full disk too.
+
+        Once it went back, what stood in its place; this name tells that the server may have read that.
+        """
         return self.path.with_name(self.path.name + ".mailmend-old")
 
 
-@dataclass(frozen=True, slots=True)
-class Staged:
-    """New files that lie ready beside the old ones, their locks held."""
+class Busy(Refused):
+    """Another program holds a lock, and did not give it back in time."""
 
-    targets: tuple[Target, ...]
+
+class Neither(Refused):
+    """*paths* hold neither what a change left nor what it found: somebody else edited them."""
+
+    def __init__(self, paths: tuple[str, ...]) -> None:
+        what = "was" if len(paths) == 1 else "were"
+        super().__init__(f"{' and '.join(paths)} {what} changed since", "nothing was touched")
+        self.paths = paths
 
 
 @contextmanager
-def staged(edits: Iterable[FileEdit], wait: float) -> Iterator[Staged]:
-    """Lock every file (at most *wait* seconds), see that it still is what the plan saw, stage its successor.
+def locked(edits: Iterable[FileEdit], wait: float) -> Iterator[tuple[Target, ...]]:
+    """Hold Postfix's locks on every file (waiting at most *wait* seconds), each being what the plan saw.
 
-    Raises Refused, with nothing touched, where a file changed since, is locked, or cannot be written.
+    Raises Refused, with nothing touched, where a file changed since, is locked, or is none.
     """
     targets = tuple(_target(edit) for edit in edits)
     with ExitStack() as stack:
-        locks = [stack.enter_context(_locked(target, wait)) for target in targets]
+        for target in targets:
+            stack.enter_context(_locked(target, wait))
         for target in targets:
             _require(target, target.edit.before)
-        for target, lock in zip(targets, locks, strict=True):
-            with refusing(target.edit.path):
-                _stage(target, lock)
-        yield Staged(targets)
+        yield targets
 
 
-def swap(ready: Staged) -> None:
-    """Put the new files in place. Raises Refused, the old files being back, where one of them cannot be."""
-    done: list[Target] = []
+def stage(targets: Iterable[Target]) -> None:
+    """Lay every successor ready beside its file, on the disk. Raises Refused where one cannot be written.
+
+    What is laid there already, of this try or of another, is left to `clean`.
+    """
+    for target in targets:
+        with refusing(target.edit.path):
+            target.old.unlink(missing_ok=True)
+            if target.edit.after is not None:
+                _stage(target, target.edit.after)
+
+
+def swap(targets: tuple[Target, ...]) -> None:
+    """Put the staged files in place. Raises Refused, the old files being back, where one of them cannot be."""
     try:
-        for target in ready.targets:
+        for target in targets:
             with refusing(target.edit.path):
                 _put(target)
-            done.append(target)
-        _sync(ready)
+        with refusing(" and ".join(t.edit.path for t in targets)):
+            _sync(targets)
     except BaseException:
-        for target in reversed(done):
-            _rename_back(target)
-        _sync(ready)
+        for target in reversed(targets):
+            # What somebody else saved meanwhile stays as it is.
+            if read(target.path) == target.edit.after != target.edit.before:
+                _take_back(target)
+        _sync(targets)
         raise
 
 
-def put_back(ready: Staged, wait: float) -> None:
-    """The old files again, with their old inodes. Raises Refused where somebody changed one meanwhile."""
+def put_back(edits: Iterable[FileEdit], wait: float) -> bool:
+    """The files as they were before, whatever was done of the change; True where any of it had been.
+
+    For the program that made the change as for the one that finds it dead: idempotent, and going back is by
+    renaming, so that a full disk does not stop it. The names `.mailmend-old` stay until `clean`.
+    Raises Neither, with nothing touched, where somebody else changed a file; Refused where it cannot be done.
+    """
+    targets = tuple(_target(edit) for edit in edits)
     with ExitStack() as stack:
-        for target in ready.targets:
+        for target in targets:
             # On a full disk, or beside a program that hangs, the old file still has to come back.
             with suppress(Refused):
                 stack.enter_context(_locked(target, wait))
-        for target in ready.targets:
-            _require(target, target.edit.after)
-        for target in reversed(ready.targets):
+        _require_either(targets)
+        began = any(_began(target) for target in targets)
+        for target in reversed(targets):
             with refusing(target.edit.path):
-                _rename_back(target)
-        _sync(ready)
+                if read(target.path) != target.edit.before:
+                    _take_back(target)
+        with refusing(" and ".join(target.edit.path for target in targets)):
+            _sync(targets)
+    return began
 
 
-def settle(ready: Staged) -> None:
-    """The change stays: the old files' second names go."""
-    for target in ready.targets:
-        target.kept.unlink(missing_ok=True)
-    _sync(ready)
-
-
-def tidy(paths: Iterable[str]) -> None:
-    """Remove what a change that died has left beside *paths*: second names, and successors that nobody locks."""
-    for path in paths:
-        target = Target(FileEdit(path, None, None), Path(path).resolve())
+def clean(edits: Iterable[FileEdit]) -> None:
+    """The change is over, kept or taken back: nothing of it stays beside the files."""
+    targets = tuple(_beside(edit) for edit in edits)
+    for target in targets:
+        target.old.unlink(missing_ok=True)
+        target.new.unlink(missing_ok=True)
         with suppress(Refused, OSError), _locked(target, 0.0):
-            target.kept.unlink(missing_ok=True)
+            pass  # leaving it removes the lock of a program that died
+    _sync(targets)
 
 
 def read(path: str | Path) -> str | None:
@@ -152,13 +184,17 @@ def _target(edit: FileEdit) -> Target:
     if not given.is_absolute():
         raise Refused(f"{edit.path} is not a full path")
     with refusing(edit.path):
-        path = given.resolve()
-        if path != given:
-            for folder in path.parents:
+        target = _beside(edit)
+        if target.path != given:
+            for folder in target.path.parents:
                 _require_trusted(given, folder)
-        if path.exists() and not path.is_file():
+        if target.path.exists() and not target.path.is_file():
             raise Refused(f"{edit.path} is not a regular file")
-    return Target(edit, path)
+    return target
+
+
+def _beside(edit: FileEdit) -> Target:
+    return Target(edit, Path(edit.path).resolve())
 
 
 def _require_trusted(given: Path, folder: Path) -> None:
@@ -180,32 +216,46 @@ def _require(target: Target, expected: str | None) -> None:
     raise Refused(f"{target.edit.path} {what} since the plan was made", "nothing was changed; run it again")
 
 
+def _require_either(targets: Iterable[Target]) -> None:
+    """Every file is what the change left, or what it found."""
+    strange = []
+    for target in targets:
+        with refusing(target.edit.path):
+            if read(target.path) not in (target.edit.before, target.edit.after):
+                strange.append(target.edit.path)
+    if strange:
+        raise Neither(tuple(strange))
+
+
+def _began(target: Target) -> bool:
+    """Whether the server may have seen the new file: it is there, or was taken back and not yet forgotten."""
+    with refusing(target.edit.path):
+        return read(target.path) != target.edit.before or target.old.exists()
+
+
 @contextmanager
-def _locked(target: Target, wait: float) -> Iterator[int]:
-    """Hold Postfix's lock on *target*; on leaving, a file that was not renamed into place is removed."""
+def _locked(target: Target, wait: float) -> Iterator[None]:
+    """Hold Postfix's lock on *target*."""
     deadline = time.monotonic() + wait
     busy = f"{target.edit.path} is being changed by another program"
     with refusing(target.edit.path):
         while True:
-            fd = os.open(target.temporary, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            fd = os.open(target.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             try:
                 _flock(fd, deadline, busy)
-                if _is_ours(fd, target.temporary):
+                if _is_ours(fd, target.lock):
                     break
             except BaseException:
                 os.close(fd)
                 raise
             # Renamed or removed while we waited, or left behind by a change that died: start over.
             os.close(fd)
-    mine = os.fstat(fd).st_ino
     try:
-        yield fd
+        yield
     finally:
-        try:
-            if target.temporary.lstat().st_ino == mine:
-                target.temporary.unlink()
-        except FileNotFoundError:
-            pass
+        # Removed while it is still locked: whoever waits for it sees that it is no longer the file of that name.
+        with suppress(OSError):
+            target.lock.unlink()
         os.close(fd)
 
 
@@ -230,31 +280,40 @@ def _flock(fd: int, deadline: float, busy: str) -> None:
             return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
-                raise Refused(busy, "wait for it to end, then run it again") from None
+                raise Busy(busy, "wait for it to end, then run it again") from None
             time.sleep(0.05)
 
 
-def _stage(target: Target, fd: int) -> None:
-    """Write the successor into the locked file, with the owner, mode, xattrs and ACL of the old one."""
-    after = target.edit.after
-    if after is None:
-        return
-    rest = memoryview(after.encode("utf-8", "surrogateescape"))
-    while rest:
-        rest = rest[os.write(fd, rest) :]
-    if target.edit.before is None:
+def _stage(target: Target, after: str) -> None:
+    """Write the successor beside the old file, with its owner, mode, xattrs and ACL."""
+    target.new.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(target.new, flags, 0o600)
+    try:
+        rest = memoryview(after.encode("utf-8", "surrogateescape"))
+        while rest:
+            rest = rest[os.write(fd, rest) :]
+        _like(fd, target.path)
+        if target.path.name in CONFIGURATION:
+            # Every process of Postfix naps until these files are 2 s old, for fear of reading half of one. Ours
+            # is whole, and without the nap a restart keeps the port closed for less long.
+            os.utime(fd, (time.time() - _PAST_THE_NAP,) * 2)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _like(fd: int, path: Path) -> None:
+    """Owner, mode and attributes of *path* for *fd*; a file that is new is root's and readable by all."""
+    try:
+        old = path.stat()
+    except FileNotFoundError:
         os.fchmod(fd, 0o644)
-    else:
-        old = target.path.stat()
-        os.fchown(fd, old.st_uid, old.st_gid)
-        os.fchmod(fd, stat.S_IMODE(old.st_mode))
-        for name in _xattrs(target.path):
-            os.setxattr(fd, name, os.getxattr(target.path, name))
-    if target.path.name in CONFIGURATION:
-        # Every process of Postfix naps until these files are 2 s old, for fear of reading half of one. Ours is
-        # whole, and without the nap a restart keeps the port closed for less long.
-        os.utime(fd, (time.time() - _PAST_THE_NAP,) * 2)
-    os.fsync(fd)
+        return
+    os.fchown(fd, old.st_uid, old.st_gid)
+    os.fchmod(fd, stat.S_IMODE(old.st_mode))
+    for name in _xattrs(path):
+        os.setxattr(fd, name, os.getxattr(path, name))
 
 
 def _xattrs(path: Path) -> list[str]:
@@ -268,33 +327,76 @@ def _xattrs(path: Path) -> list[str]:
 
 
 def _put(target: Target) -> None:
-    """The new file in the place of the old one, which keeps its second name."""
-    if target.edit.before is not None:
-        target.kept.unlink(missing_ok=True)
-        target.kept.hardlink_to(target.path)
-    try:
-        # Somebody without the lock (an editor) may have saved since the lock was taken.
-        _require(target, target.edit.before)
-        if target.edit.after is None:
-            target.path.unlink()
-        else:
-            target.temporary.rename(target.path)
-    except BaseException:
-        target.kept.unlink(missing_ok=True)
-        raise
+    """The new file in the place of the old one, which is then `.mailmend-old`.
 
-
-def _rename_back(target: Target) -> None:
-    if target.edit.before is None:
-        target.path.unlink(missing_ok=True)
+    Somebody without the lock (an editor) may have saved since it was taken; what came out of the exchange tells.
+    """
+    before, after = target.edit.before, target.edit.after
+    if before is None:
+        try:
+            rename.rename_new(target.new, target.path)
+        except FileExistsError:
+            _require(target, None)
+            raise
+    elif after is None:
+        target.path.rename(target.old)
+        if read(target.old) != before:
+            rename.rename_new(target.old, target.path)
+            _require(target, before)
     else:
-        target.kept.rename(target.path)
+        _exchange(target, target.new, before)
+        target.new.rename(target.old)
 
 
-def _sync(ready: Staged) -> None:
+def _take_back(target: Target) -> None:
+    """The old file again, and what stood in its place as `.mailmend-old`."""
+    before, after = target.edit.before, target.edit.after
+    if before is None:
+        target.path.rename(target.old)
+        return
+    if read(target.old) != before:
+        if read(target.new) == before:
+            # It died in the instant between the exchange and the old file's name.
+            target.new.rename(target.old)
+        else:
+            _stage(target, before)
+            target.new.rename(target.old)
+    if after is None:
+        rename.rename_new(target.old, target.path)
+    else:
+        _exchange(target, target.old, after)
+
+
+def _exchange(target: Target, other: Path, expected: str) -> None:
+    """*other* and the file change places, where what comes out is what was *expected*; else they change back."""
+    try:
+        rename.exchange(other, target.path)
+    except rename.Unsupported:
+        _replace(target, other, expected)
+        return
+    if read(other) != expected:
+        rename.exchange(other, target.path)
+        _require(target, expected)
+
+
+def _replace(target: Target, other: Path, expected: str) -> None:
+    """The same for a file system that cannot exchange: the old file keeps a name of its own meanwhile."""
+    spare = target.path.with_name(target.path.name + ".mailmend-spare")
+    spare.unlink(missing_ok=True)
+    spare.hardlink_to(target.path)
+    try:
+        _require(target, expected)
+        other.rename(target.path)
+    except BaseException:
+        spare.unlink(missing_ok=True)
+        raise
+    spare.rename(other)
+
+
+def _sync(targets: Iterable[Target]) -> None:
     # Without it, a rename that "succeeded" was undone by power loss, 5 times of 5.
-    for folder in {target.path.parent for target in ready.targets}:
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    for folder in {target.path.parent for target in targets}:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(fd)
         finally:

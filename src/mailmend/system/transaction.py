@@ -1,18 +1,16 @@
 """A plan becomes what runs, and is proven; or everything is as it was before. The one place that changes files.
 
-Locked, checked against the plan, staged, written down as an intent, swapped, activated, proven; then kept, or
-put back, activated and proven again. What a crash may leave is a history entry in state `intent`, which `undo`
-takes back.
+Locked, validated, staged, written down as an intent, guarded from outside, swapped, activated, proven; then kept,
+put on trial until it is confirmed, or put back, activated and proven again. What a crash leaves is an entry in
+state `intent`: recovery.py takes it back.
 """
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from pathlib import PurePath
+from datetime import timedelta
 
 from mailmend.model import (
     Activation,
@@ -24,17 +22,19 @@ from mailmend.model import (
     Record,
     Refused,
 )
+from mailmend.system import boot, swap
 from mailmend.system import merge as merging
-from mailmend.system import swap
 from mailmend.system.activation import Stopped
+from mailmend.system.backwards import Conflict, Merge, backwards, difference, in_order
+from mailmend.system.guard import Guard
 from mailmend.system.history import History, interruption, way_out
 from mailmend.system.probe import now
 
 Activate = Callable[[Activation], None]
 Prove = Callable[[], Proof]
-Merge = Callable[[FileEdit, str], str | None]
+Validate = Callable[[tuple[FileEdit, ...]], None]
 
-_WAIT = 10.0  # seconds for another mailmend, or for postconf -e, to end
+WAIT = 10.0  # seconds for another mailmend, or for postconf -e, to end
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +69,8 @@ class _Means:
     prove: Prove
     prove_old: Prove | None
     history: History
+    guard: Guard
     wait: float
-
-
-class Conflict(Refused):
-    """A file is neither what the change left nor what it found: nothing was touched; *difference* shows it."""
-
-    def __init__(self, reason: str, next_step: str, difference: str) -> None:
-        super().__init__(f"CONFLICT: {reason}", next_step)
-        self.difference = difference
 
 
 class Degraded(Refused):
@@ -99,14 +92,22 @@ def apply(
     reason: str = "",
     expectations: tuple[Expectation, ...] | None = None,
     pending: tuple[Expectation, ...] = (),
-    instance: str = "-",
-    wait: float = _WAIT,
+    old: tuple[Expectation, ...] = (),
+    ran: bool = True,
+    config_directory: str | None = None,
+    validate: Validate | None = None,
+    confirm_within: timedelta | None = None,
+    guard: Guard,
+    wait: float = WAIT,
 ) -> Applied:
     """Carry out *plan*. Returns also where the proof failed and the old state was put back and proven.
 
-    *activate* raises MailmendError where the server did not follow. *prove_old* judges the state before; without
-    it a successful activation of the old files is taken for it.
-    Raises Refused with nothing touched (a file changed since, locked, not writable, an interrupted change),
+    *validate* raises where the files as they would be cannot run: nothing is touched then. *activate* raises
+    MailmendError where the server did not follow. *prove_old* judges the state before; without it a successful
+    activation of the old files is taken for it; *old* says the same for whoever finds the change interrupted.
+    *confirm_within*: the change is on trial until `confirm`, and is taken back after that time. *guard* takes
+    it back where this program dies, or nobody confirms it.
+    Raises Refused with nothing touched (a file changed since, locked, not writable, another change open),
     Conflict where somebody edited a file while it was on trial, Degraded where the old state is not proven.
     """
     at = now()
@@ -118,18 +119,48 @@ def apply(
         remedy=chosen.remedy if chosen else None,
         reason=reason or plan.reason,
         state="intent",
-        files=plan.files,
+        files=in_order(plan.files),
         activation=plan.activation,
         diff=plan.diff,
         digest=plan.digest,
         changes=chosen.changes if chosen else (),
         expectations=expectations if expectations is not None else chosen.expectations if chosen else (),
         pending=pending,
+        old=old,
+        ran=ran,
+        config_directory=config_directory,
     )
-    with _alone(history, instance, wait):
-        if interrupted := history.interrupted():
-            raise Refused(interruption(interrupted), way_out(interrupted))
-        return _carry_out(intent, _Means(activate, prove, prove_old, history, wait))
+    with alone(history, wait):
+        _require_settled(history)
+        if validate is not None:
+            validate(plan.files)
+        return _carry_out(intent, _Means(activate, prove, prove_old, history, guard, wait), confirm_within)
+
+
+def confirm(history: History, guard: Guard, record_id: str | None = None, wait: float = WAIT) -> Record:
+    """The change on trial stays, or the one named that recovery left in conflict. Returns its entry,
+    also where it was confirmed already.
+
+    Raises Refused where there is none, or where it was taken back already.
+    """
+    with alone(history, wait):
+        found = history.get(record_id) if record_id else history.on_trial()
+        if found is None:
+            raise Refused(
+                "no change waits for a confirmation", "mailmend history shows what became of the last one"
+            )
+        if found.state == "kept":
+            return found
+        # Named, a change that others edited meanwhile is kept as it lies there: somebody has to decide.
+        if found.state != "trial" and (found.state != "intent" or record_id is None):
+            raise Refused(f"{found.id} cannot be confirmed: it is {found.state}", found.note)
+        if found.confirm_by and not boot.left(found.confirm_by):
+            raise Refused(f"{found.id} cannot be confirmed: its time is over", "it is being taken back")
+        kept = replace(found, state="kept", confirm_by=None)
+        with swap.refusing(history.folder):
+            history.replace(kept)
+        settle(kept, guard)
+    return kept
 
 
 def undo(
@@ -142,8 +173,9 @@ def undo(
     by: str,
     reason: str = "",
     merge: Merge = merging.postfix,
-    instance: str = "-",
-    wait: float = _WAIT,
+    old: tuple[Expectation, ...] = (),
+    guard: Guard,
+    wait: float = WAIT,
 ) -> Undone:
     """Take *record* back: its files as they were before it, activated as it was applied, and proven by *prove*.
 
@@ -152,7 +184,7 @@ def undo(
     Raises Conflict, with nothing touched, where our part itself was changed; Refused where the undoing could
     not be proven and the change is in force again, or for an entry that is an undo; Degraded as `apply` does.
     """
-    with _alone(history, instance, wait):
+    with alone(history, wait):
         record = history.get(record.id)
         if record.undoes is not None and record.state == "intent":
             record = history.get(record.undoes)
@@ -163,7 +195,7 @@ def undo(
             )
         if record.undoes is not None:
             raise Refused(f"{record.id} took back {record.undoes}", "mailmend fix makes a change anew")
-        edits, says = _all_backwards(record, merge)
+        edits, says = backwards(record, merge)
         at = now()
         intent = Record(
             id=history.new_id(at, f"undo-{record.id.split('-', 2)[-1]}"),
@@ -172,32 +204,53 @@ def undo(
             remedy=record.remedy,
             reason=reason or f"undo of {record.id}",
             state="intent",
-            files=edits,
+            files=in_order(edits),
             activation=record.activation,
-            diff="".join(_difference(edit.path, edit.before, edit.after) for edit in edits),
+            diff="".join(difference(edit.path, edit.before, edit.after) for edit in edits),
             digest="",
             undoes=record.id,
+            old=old,
+            config_directory=record.config_directory,
         )
-        applied = _carry_out(intent, _Means(activate, prove, prove_old, history, wait))
+        applied = _carry_out(intent, _Means(activate, prove, prove_old, history, guard, wait))
         if applied.rolled_back:
             _settle(record, history)
             raise Refused(f"{record.id} could not be undone and is in force again: {applied.says}")
         record = replace(record, state="undone")
         history.replace(record)
         _settle(record, history)
-        swap.tidy(edit.path for edit in record.files)
+        swap.clean(record.files)
     return Undone(record, applied.proof, _identical(record), says=says)
 
 
-def end(record: Record, *, history: History, instance: str = "-", wait: float = _WAIT) -> Undone:
+def end(record: Record, *, history: History, wait: float = WAIT) -> Undone:
     """End an entry that changed no file: nothing is activated, nothing is proven."""
-    with _alone(history, instance, wait):
+    with alone(history, wait):
         record = history.get(record.id)
         if record.state == "undone":
             return Undone(record, None, True, already=True, says=f"{record.id} is undone")
         record = replace(record, state="undone")
         history.replace(record)
     return Undone(record, None, True)
+
+
+def _require_settled(history: History) -> None:
+    if interrupted := history.interrupted():
+        raise Refused(interruption(interrupted), way_out(interrupted))
+    if trial := history.on_trial():
+        raise Refused(
+            f"{trial.id} waits for its confirmation",
+            "mailmend confirm keeps it, mailmend undo takes it back; then run this again",
+        )
+
+
+def settle(record: Record, guard: Guard) -> None:
+    """*record* is kept or taken back, and that is written down: what could have taken it back goes."""
+    # Nothing here may turn a change that is over into one that failed; the next command tidies again.
+    with suppress(OSError):
+        swap.clean(record.files)
+    with suppress(OSError):
+        guard.disarm()
 
 
 def _settle(record: Record, history: History) -> None:
@@ -207,49 +260,66 @@ def _settle(record: Record, history: History) -> None:
             history.replace(replace(other, state="rolled-back", reason=f"{other.reason}, interrupted"))
 
 
-def _carry_out(intent: Record, means: _Means) -> Applied:
-    history = means.history
-    with swap.staged(_in_order(intent.files), means.wait) as ready:
-        with swap.refusing(history.folder):
-            history.add(intent)
-        try:
-            swap.swap(ready)
-        except BaseException:
-            history.remove(intent.id)
-            raise
-        record, failure = intent, None
-        try:
-            means.activate(intent.activation)
-            record = replace(intent, proof=means.prove())
-            failure = _failure(record.proof)
-            if failure is None:
-                record = replace(record, state="kept")
-                with swap.refusing(history.folder):
-                    history.replace(record)
-        except MailmendError as error:
-            failure = str(error)
-        except BaseException:
-            # Interrupted from the keyboard, or a bug of ours: neither may leave a half-applied change.
-            _take_back(record, ready, "interrupted", means)
-            raise
+def _carry_out(intent: Record, means: _Means, confirm_within: timedelta | None = None) -> Applied:
+    _begin(intent, means)
+    record, failure = intent, None
+    try:
+        means.activate(intent.activation)
+        record = replace(intent, proof=means.prove())
+        failure = failure_of(record.proof)
         if failure is None:
-            swap.settle(ready)
-            return Applied(record, record.proof, False)
-        return Applied(_take_back(record, ready, failure, means), record.proof, True, failure)
+            trial = boot.after(confirm_within) if confirm_within else None
+            record = replace(record, state="trial" if trial else "kept", confirm_by=trial)
+            with swap.refusing(means.history.folder):
+                means.history.replace(record)
+    except MailmendError as error:
+        failure = str(error)
+    except BaseException:
+        # Interrupted from the keyboard, or a bug of ours: neither may leave a half-applied change.
+        _take_back(record, "interrupted", means)
+        raise
+    if failure is not None:
+        return Applied(_take_back(record, failure, means), record.proof, True, failure)
+    if record.state == "kept":
+        settle(record, means.guard)
+    return Applied(record, record.proof, False)
 
 
-def _take_back(record: Record, ready: swap.Staged, failure: str, means: _Means) -> Record:
+def _begin(intent: Record, means: _Means) -> None:
+    """The new files in place, with everything laid out to take them back. Raises with nothing changed."""
+    history = means.history
+    with swap.locked(intent.files, means.wait) as targets:
+        try:
+            with swap.refusing(history.state):
+                # First what looks after the change, then its entry, then the files beside: whenever this
+                # program dies, whoever comes next is led to all that it has left.
+                means.guard.arm(intent)
+                history.add(intent)
+            swap.stage(targets)
+            swap.swap(targets)
+        except BaseException:
+            _abandon(intent, means)
+            raise
+
+
+def _abandon(intent: Record, means: _Means) -> None:
+    """Nothing became of it, and nothing stays of it; where a file could not go back, recovery tries again."""
+    with suppress(OSError):
+        if any(swap.read(edit.path) == edit.after != edit.before for edit in intent.files):
+            return
+        swap.clean(intent.files)
+        means.history.remove(intent.id)
+        means.guard.disarm()
+
+
+def _take_back(record: Record, failure: str, means: _Means) -> Record:
     """The old bytes in place, activated and proven: returns the record as `rolled-back`."""
     try:
-        swap.put_back(ready, means.wait)
+        swap.put_back(record.files, means.wait)
     except Refused as refused:
-        shown = "".join(_difference(e.path, e.after, swap.read(e.path)) for e in record.files)
+        shown = "".join(difference(e.path, e.after, swap.read(e.path)) for e in record.files)
         reason = f"{failure}, and going back was not possible: {refused.reason}"
         raise Conflict(reason, f"mailmend undo {record.id}", shown) from None
-    record = replace(record, state="rolled-back")
-    # Where even this cannot be written, the entry stays an intent, and the next change asks for its undo.
-    with suppress(OSError):
-        means.history.replace(record)
     trouble, remains = None, "mailmend status"
     try:
         means.activate(record.activation)
@@ -260,10 +330,15 @@ def _take_back(record: Record, ready: swap.Staged, failure: str, means: _Means) 
     if means.prove_old is not None:
         # Whether an activation's trouble matters is for the proof to say: what never ran need not run now.
         try:
-            failed = _failure(means.prove_old())
+            failed = failure_of(means.prove_old())
         except MailmendError as error:
             failed = str(error)
         trouble = failed and (trouble or failed)
+    record = replace(record, state="rolled-back", confirm_by=None, note=failure)
+    # Where even this cannot be written (a full disk), the entry stays open, and the next command ends it.
+    with suppress(OSError):
+        means.history.replace(record)
+        settle(record, means.guard)
     if trouble is not None:
         raise Degraded(
             f"{failure}; the old files are in place again, but Postfix did not come back with them: {trouble}",
@@ -272,7 +347,7 @@ def _take_back(record: Record, ready: swap.Staged, failure: str, means: _Means) 
     return record
 
 
-def _failure(proof: Proof | None) -> str | None:
+def failure_of(proof: Proof | None) -> str | None:
     """What of *proof* does not hold, in one line; None where all does."""
     failed = [j for j in proof.judgements if j.verdict not in ("holds", "pending")] if proof else []
     if not failed:
@@ -280,65 +355,12 @@ def _failure(proof: Proof | None) -> str | None:
     return "; ".join(f"not so: {j.expectation.says}" + (f" ({j.says})" if j.says else "") for j in failed)
 
 
-def _all_backwards(record: Record, merge: Merge) -> tuple[tuple[FileEdit, ...], str]:
-    """What takes *record* back, and what stays all the same: a table that is named by others too."""
-    edits = tuple(e for e in (_backwards(edit, merge) for edit in record.files) if e.before != e.after)
-    kept = {e.path: by for e in edits if e.after is None and (by := _named_in(e.path, record.files, edits))}
-    says = "; ".join(f"{path} is kept: {by} still names it" for path, by in kept.items())
-    return tuple(e for e in edits if e.path not in kept), says
-
-
-def _named_in(table: str, files: Iterable[FileEdit], edits: Iterable[FileEdit]) -> str | None:
-    """The configuration file that, after *edits*, still names *table*; None where none does."""
-    after = {edit.path: edit.after for edit in edits}
-    folders = dict.fromkeys(PurePath(p).parent for p in (*(f.path for f in files), table))
-    # `$config_directory/NAME` is the same file: a name that is found once too often keeps a table, no more.
-    word = re.compile(rf"(?<![\w.-]){re.escape(PurePath(table).name)}(?![\w.-])")
-    for path in (str(folder / name) for folder in folders for name in swap.CONFIGURATION):
-        text = after[path] if path in after else swap.read(path)
-        if any(word.search(line) for line in (text or "").split("\n") if not line.lstrip().startswith("#")):
-            return path
-    return None
-
-
-def _in_order(edits: Iterable[FileEdit]) -> tuple[FileEdit, ...]:
-    """New tables first, then what names them, and last what is removed: a crash leaves nothing named and missing."""
-
-    def stage(edit: FileEdit) -> int:
-        if edit.after is None:
-            return 2
-        return 1 if PurePath(edit.path).name in swap.CONFIGURATION else 0
-
-    return tuple(sorted(edits, key=stage))
-
-
-def _backwards(edit: FileEdit, merge: Merge) -> FileEdit:
-    """The edit that takes *edit* back from what the file is now; before == after where nothing is to do."""
-    with swap.refusing(edit.path):
-        current = swap.read(edit.path)
-    if current in (edit.before, edit.after):
-        return FileEdit(edit.path, current, edit.before)
-    merged = merge(edit, current) if current is not None else None
-    if merged is None:
-        raise Conflict(
-            f"{edit.path} was changed since, in what is to be taken back",
-            f"compare it with the difference and edit {edit.path} by hand; nothing was touched",
-            _difference(edit.path, edit.after, current),
-        )
-    return FileEdit(edit.path, current, merged)
-
-
 def _identical(record: Record) -> bool:
     return all(swap.read(edit.path) == edit.before for edit in record.files)
 
 
 @contextmanager
-def _alone(history: History, instance: str, wait: float) -> Iterator[None]:
-    name = "lock" if instance == "-" else f"lock-{instance}"
-    with swap.lock(history.state / name, wait, "another mailmend is changing this Postfix"):
+def alone(history: History, wait: float) -> Iterator[None]:
+    """No other mailmend changes this host's Postfix meanwhile; Refused where one does for *wait* seconds."""
+    with swap.lock(history.state / "lock", wait, "another mailmend is changing this Postfix"):
         yield
-
-
-def _difference(path: str, before: str | None, after: str | None) -> str:
-    old, new = ([line + "\n" for line in (text or "").split("\n")] for text in (before, after))
-    return "".join(difflib.unified_diff(old, new, path, path))

@@ -14,6 +14,7 @@ from mailmend import __version__
 from mailmend.model import Activation, CannotLook, FileEdit, Plan, Proof, Record, Refused
 from mailmend.parse.logical import control_character
 from mailmend.system import host, swap, transaction
+from mailmend.system.guard import Guard
 from mailmend.system.history import History
 from mailmend.system.probe import now
 
@@ -55,7 +56,15 @@ def restore(path: str, state: Path, by: str | None = None) -> tuple[str | None, 
 
 def take_back(record: Record, history: History, by: str) -> transaction.Undone:
     """Undo one entry of `point`. Raises as transaction.undo does."""
-    return transaction.undo(record, activate=_nothing, prove=_proof, history=history, by=by, merge=_merged)
+    return transaction.undo(
+        record,
+        activate=_nothing,
+        prove=_proof,
+        history=history,
+        by=by,
+        merge=_merged,
+        guard=Guard(history.state),
+    )
 
 
 def is_ours(record: Record) -> bool:
@@ -88,6 +97,7 @@ def _apply(path: str, before: str, after: str, state: Path, by: str | None) -> N
         history=History(state),
         by=by or getpass.getuser(),
         reason=_REASON,
+        guard=Guard(state),
     )
 
 

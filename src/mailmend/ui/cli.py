@@ -41,7 +41,14 @@ class Mailmend(click.Group):
     ) -> NoReturn:
         argv = list(sys.argv[1:] if args is None else args)
         extra["standalone_mode"] = False
-        sys.exit(run(lambda: click.Group.main(self, argv, prog_name or "mailmend", **extra), argv))
+
+        def command() -> Any:
+            from mailmend.ui.commands import recovering
+
+            recovering.at_start(argv)
+            return click.Group.main(self, argv, prog_name or "mailmend", **extra)
+
+        sys.exit(run(command, argv))
 
 
 def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
@@ -165,7 +172,7 @@ def status() -> Outcome:
 @click.option("--dry-run", is_flag=True, help="Show the plan; change nothing.")
 @click.option("--yes", is_flag=True, help="Approve the plan without being asked.")
 @click.option(
-    "--confirm", is_flag=True, hidden=True, help="Keep the change once its proof holds, as is done anyway."
+    "--confirm", is_flag=True, help="Keep the change once its proof holds; do not wait for confirm."
 )
 @click.option("--to", "address", metavar="ADDRESS", help="Send one message there afterwards and follow it.")
 def fix(
@@ -174,12 +181,20 @@ def fix(
     """Plan the narrowest remedy, show the difference, apply it, prove it.
 
     DOMAIN names the recipients' domains it is about; without one, the log tells which were refused.
-    A proof that fails takes the change back by itself.
+    A proof that fails takes the change back by itself; so do 120 s without `mailmend confirm`, where it
+    touches listeners, TLS or relaying.
     """
     from mailmend.ui.commands import changing
 
     return changing.fix(
-        this_host(), domains, remedy, dry_run=dry_run, yes=yes, address=address, as_json=wants_json()
+        this_host(),
+        domains,
+        remedy,
+        dry_run=dry_run,
+        yes=yes,
+        confirm=confirm,
+        address=address,
+        as_json=wants_json(),
     )
 
 
@@ -204,11 +219,33 @@ def undo(change_id: str | None) -> Outcome:
 
 @mailmend.command()
 @everywhere
-def history() -> Outcome:
-    """List what mailmend changed here, newest first."""
+@click.argument("change_id", required=False, metavar="[ID]")
+def confirm(change_id: str | None) -> Outcome:
+    """Keep the change that waits for it; without this it is taken back."""
+    from mailmend.ui.commands import changing
+
+    return changing.confirm(this_host(), change_id)
+
+
+@mailmend.command()
+@everywhere
+@click.argument("change_id", required=False, metavar="[ID]")
+def history(change_id: str | None) -> Outcome:
+    """List what mailmend changed here, newest first; with ID, one change whole."""
     from mailmend.ui.commands import looking
 
-    return looking.history(this_host())
+    return looking.history(this_host(), change_id)
+
+
+@mailmend.command(hidden=True)
+@everywhere
+@click.option("--guard", "change_id", metavar="ID", help="Wait until that change is settled.")
+@click.option("--state", metavar="DIR", help="Where the history is kept.")
+def recover(change_id: str | None, state: str | None) -> Outcome:
+    """Take back what was interrupted, or not confirmed in time: for the units and undo.sh."""
+    from mailmend.ui.commands import recovering
+
+    return recovering.recover(change_id, Path(state) if state else None)
 
 
 @mailmend.command()

@@ -29,6 +29,7 @@ def fix(
     *,
     dry_run: bool,
     yes: bool,
+    confirm: bool,
     address: str | None,
     as_json: bool,
 ) -> Outcome:
@@ -55,6 +56,7 @@ def fix(
             remedy=remedy,
             dry_run=dry_run,
             approve=approve,
+            confirmed=confirm,
             progress=step,
         )
         sent = _sent(here, address, fixed, step)
@@ -95,7 +97,7 @@ def _sent(here: Here, address: str | None, fixed: Fixed, step: Progress) -> Prov
     """One message and its way, where the operator asked for it and the change stands."""
     from mailmend.jobs.prove import prove
 
-    if address is None or fixed.state not in ("kept", "in-place"):
+    if address is None or fixed.state not in ("kept", "trial", "in-place"):
         return None
     return prove(here, to=address, progress=step)
 
@@ -142,6 +144,20 @@ def undo(here: Here, change_id: str | None) -> Outcome:
 
     holds = undone.proof is None or undone.proof.holds
     return Outcome(0 if holds else EXIT_PROBLEMS, show.undone(undone), screen)
+
+
+def confirm(here: Here, change_id: str | None) -> Outcome:
+    """The change stays; what would have taken it back is gone."""
+    from mailmend.jobs.confirm import confirm as job
+
+    record = job(here, change_id)
+
+    def screen(target: Console) -> None:
+        from mailmend.ui.screens import proving
+
+        proving.confirmed(target, record)
+
+    return Outcome(0, show.document("confirm", {"record": show.record(record)}), screen)
 
 
 def webmin(here: Here, back: bool) -> Outcome:

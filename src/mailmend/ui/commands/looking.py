@@ -69,16 +69,19 @@ def status(here: Here) -> Outcome:
     return Outcome(EXIT_PROBLEMS if problems else 0, show.status(seen), screen)
 
 
-def history(here: Here) -> Outcome:
-    """What was changed; an empty history is a clean one."""
+def history(here: Here, change_id: str | None) -> Outcome:
+    """What was changed; an empty history is a clean one. With *change_id*, that entry whole."""
     from mailmend.jobs.history import history as job
 
-    records = job(here)
+    records = job(here, change_id)
 
     def screen(target: Console) -> None:
-        from mailmend.ui.screens import standing
+        from mailmend.ui.screens import past
 
-        standing.history(target, records)
+        if change_id:
+            past.change(target, records[0])
+        else:
+            past.history(target, records)
 
     return Outcome(0, show.document("history", {"records": [show.record(r) for r in records]}), screen)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mailmend.ui.screens.checking import findings_list
+from mailmend.ui.screens.past import on_trial
 from mailmend.ui.screens.proving import proof_table, sent_list
 from mailmend.ui.terminal import (
     BAD,
@@ -144,7 +145,7 @@ def ended(target: Console, fixed: Fixed, sent: Proven | None, remedy: str | None
         heading(target, "The message you asked for")
         sent_list(target, sent.deliveries)
     target.print()
-    if fixed.state == "kept" and fixed.record and fixed.plan.chosen:
+    if fixed.state in ("kept", "trial") and fixed.record and fixed.plan.chosen:
         cure = (
             ""
             if fixed.plan.chosen.effect == "cures"
@@ -154,7 +155,10 @@ def ended(target: Console, fixed: Fixed, sent: Proven | None, remedy: str | None
             target,
             joined(words("Done and proven: ", f"{STRONG} {GOOD}"), f"{fixed.plan.chosen.remedy}.", cure),
         )
-        say(target, joined("To take it back: ", command(f"mailmend undo {fixed.record.id}")))
+        if fixed.state == "trial":
+            on_trial(target, fixed.record)
+        else:
+            say(target, joined("To take it back: ", command(f"mailmend undo {fixed.record.id}")))
     elif fixed.state == "rolled-back":
         say(target, words("The proof failed, so the change was taken back.", f"{STRONG} {BAD}"))
         say(target, "The files are what they were, byte for byte, and Postfix runs on them.")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mailmend.jobs.apply import Applied
     from mailmend.jobs.prove import Proven
     from mailmend.jobs.undo import Undone
-    from mailmend.model import Delivery, Proof
+    from mailmend.model import Delivery, Proof, Record
 
 # The layers of a proof, in the order in which a change takes hold.
 LAYERS = ("saved", "running", "client", "delivery", "dns")
@@ -120,3 +120,8 @@ def undone(target: Console, result: Undone) -> None:
     if result.proof:
         heading(target, "Proof, by fresh looks")
         proof_table(target, result.proof)
+
+
+def confirmed(target: Console, record: Record) -> None:
+    say(target, joined(words("Kept: ", f"{STRONG} {GOOD}"), record.id))
+    say(target, joined("To take it back: ", command(f"mailmend undo {record.id}")))

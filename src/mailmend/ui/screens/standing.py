@@ -1,13 +1,13 @@
-"""The screens of status and history: saved, loaded, running and delivering side by side; what was changed."""
+"""The screen of status: saved, loaded, running and delivering side by side, and the changes in force."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mailmend.model import Family, family_of
 from mailmend.system.history import interruption, way_out
 from mailmend.ui.screens.checking import STANDS, findings_list
+from mailmend.ui.screens.past import on_trial
 from mailmend.ui.terminal import (
     BAD,
     FAINT,
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from mailmend.jobs.status import Status
-    from mailmend.model import Record
     from mailmend.road.way_back import WayBack
 
 FAMILIES: tuple[tuple[Family, str], ...] = (("ipv4", "IPv4"), ("ipv6", "IPv6"))
@@ -37,7 +36,6 @@ STILL = {
     "measured": "Mail over IPv6 would still be refused:",
     "unknown": "Not known, so the way back to IPv6 is not offered:",
 }
-STATE = {"kept": GOOD, "undone": FAINT, "rolled-back": BAD, "intent": WARN}
 
 
 def status(target: Console, seen: Status) -> None:
@@ -156,6 +154,8 @@ def _changes(target: Console, seen: Status) -> None:
         said = interruption(seen.interrupted)
         say(target, words(f"{said[0].upper()}{said[1:]}. This puts it right:", WARN), indent=2)
         say(target, command(way_out(seen.interrupted)), indent=4)
+    for waiting in [r for r in seen.records if r.state == "trial"]:
+        on_trial(target, waiting)
     if seen.records:
         heading(target, "Changes in force")
         columns(target, [(r.id, f"{r.remedy or ''} by {r.by}") for r in seen.records])
@@ -181,24 +181,3 @@ def _way_back(target: Console, way: WayBack) -> None:
             say(target, words(says, WARN), indent=2)
             for one in found:
                 say(target, f"{one.check}: {one.summary}", indent=4)
-
-
-def history(target: Console, records: Sequence[Record]) -> None:
-    """Newest first; an empty history says so."""
-    if not records:
-        say(target, "mailmend has changed nothing here.")
-        return
-    columns(
-        target,
-        [
-            (words(r.id, STRONG), words(r.state, STATE[r.state]), f"{r.at:%Y-%m-%d %H:%M}", f"by {r.by}")
-            for r in records
-        ],
-        head=("change", "state", "when", ""),
-        indent=0,
-    )
-    heading(target, "Why")
-    pairs(target, [(r.id, r.reason + (f", takes back {r.undoes}" if r.undoes else "")) for r in records])
-    if any(r.state in ("kept", "intent") and r.undoes is None for r in records):
-        target.print()
-        say(target, joined("To take one back: ", command("mailmend undo ID")))

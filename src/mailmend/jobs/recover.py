@@ -1,0 +1,83 @@
+"""recover: what a mailmend that died has left is taken back; the guard waits for that outside of it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from mailmend.jobs.change import fresh
+from mailmend.jobs.here import STATE, here
+from mailmend.model import Activation, Expectation, MailmendError, Proof, Record, Refused
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mailmend.system.recovery import Means, Recovered
+
+_LOOK = 0.5  # seconds between two looks of the guard at a change on trial
+_FOR_EVER = 10**9  # seconds: the guard waits for the program that makes the change, however long it takes
+
+
+def pending(state: Path = STATE) -> bool:
+    """Whether a change is not settled yet: cheap enough for the start of every command."""
+    from mailmend.system.guard import Guard
+
+    try:
+        return Guard(state).folder.exists()
+    except OSError:
+        return False
+
+
+def recover(state: Path = STATE, *, wait: float = 0.2) -> tuple[Recovered, ...]:
+    """Take back what was interrupted or not confirmed in time. Nothing while another mailmend is at work.
+
+    Raises Refused where a file cannot be written.
+    """
+    from mailmend.system.history import History
+    from mailmend.system.recovery import recover as take_back
+    from mailmend.system.swap import Busy
+
+    try:
+        return take_back(History(state), _means(state), wait=wait)
+    except Busy:
+        return ()
+
+
+def guard(record_id: str, state: Path = STATE) -> tuple[Recovered, ...]:
+    """Wait until the change *record_id* is settled; take it back where its program died, or its time is over."""
+    from mailmend.system import boot
+    from mailmend.system.history import History
+    from mailmend.system.recovery import recover as take_back
+
+    history, means = History(state), _means(state)
+    while True:
+        # The program that makes the change holds the lock; when it is given, that is over, or it is dead.
+        if done := take_back(history, means, only=record_id, wait=_FOR_EVER):
+            return done
+        try:
+            record = history.get(record_id)
+        except Refused:
+            return ()
+        if record.state != "trial" or record.confirm_by is None:
+            return ()
+        time.sleep(min(_LOOK, boot.left(record.confirm_by)))
+
+
+def _means(state: Path) -> Means:
+    from mailmend.system.guard import Guard
+    from mailmend.system.recovery import Means
+
+    def activate(record: Record, kind: Activation) -> None:
+        here(record.config_directory, state).activate(kind)
+
+    def prove(record: Record, expectations: tuple[Expectation, ...]) -> Proof:
+        return fresh(here(record.config_directory, state), expectations, "recovered")
+
+    return Means(activate, prove, Guard(state))
+
+
+def told(found: Recovered) -> MailmendError | None:
+    """What a person must decide or run; None where all is as it was before the change."""
+    if found.outcome == "taken-back":
+        return None
+    return Refused(found.says, "run " + ", or ".join(found.commands))

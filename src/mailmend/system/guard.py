@@ -1,0 +1,220 @@
+"""Whatever becomes of the program that makes a change, somebody outside it takes the change back.
+
+For as long as a change is neither kept nor taken back, *state*/trial holds a plain-sh undo.sh, for where not even
+Python runs; a detached process waits for the end of the change; and where systemd runs, a unit runs undo.sh
+before Postfix at the next boot. When the change is settled, all three go.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mailmend.model import FileEdit, Record
+from mailmend.system import detached
+from mailmend.system.durable import sync, write
+
+UNIT = "mailmend-undo.service"
+UNITS = Path("/etc/systemd/system")
+PATIENCE = 180  # seconds that a change may take at most before sh alone takes it back
+_GONE = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """*stop*, *start*, *reload* are the commands that activate Postfix on this host, for undo.sh.
+
+    *launch* starts the process that waits outside, as `detached.start` does.
+    """
+
+    state: Path
+    stop: tuple[str, ...] = ()
+    start: tuple[str, ...] = ()
+    reload: tuple[str, ...] = ()
+    launch: Callable[[str, tuple[str, ...]], None] = field(default=detached.start, repr=False)
+
+    @property
+    def folder(self) -> Path:
+        return self.state / "trial"
+
+    @property
+    def script(self) -> Path:
+        return self.folder / "undo.sh"
+
+    def guarded(self) -> str | None:
+        """The id of the change that is not settled yet, None where there is none. OSError where it is unreadable."""
+        try:
+            return (self.folder / "id").read_text("ascii").strip() or None
+        except FileNotFoundError:
+            return None
+
+    def arm(self, record: Record) -> None:
+        """Make ready to take *record* back. It is on the disk when this returns; OSError where it cannot be."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sync(self.state)
+        write(self.script, undo_script(record, self), 0o700)
+        write(self.folder / "id", record.id + "\n", 0o600)
+        if detached.SYSTEMD.is_dir():
+            self._install()
+        self.launch(f"mailmend-guard-{record.id}", ("/bin/sh", str(self.script), "guard"))
+
+    def disarm(self) -> None:
+        """The change is settled: nothing waits for it any more."""
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self.folder)
+            sync(self.state)
+        if detached.SYSTEMD.is_dir():
+            for path in (UNITS / "multi-user.target.wants" / UNIT, UNITS / UNIT):
+                path.unlink(missing_ok=True)
+            _reload_systemd()
+
+    def _install(self) -> None:
+        wants = UNITS / "multi-user.target.wants"
+        wants.mkdir(mode=0o755, parents=True, exist_ok=True)
+        write(UNITS / UNIT, boot_unit(self.script), 0o644)
+        link = wants / UNIT
+        with suppress(FileExistsError):
+            link.symlink_to(UNITS / UNIT)
+        sync(wants)
+        _reload_systemd()
+
+
+def boot_unit(script: Path) -> str:
+    """The unit that takes back, before Postfix starts, what nobody confirmed (systemd.unit(5))."""
+    return f"""\
+[Unit]
+Description=Take back mailmend's unconfirmed change before Postfix starts
+After=local-fs.target
+Before=postfix.service postfix@-.service
+ConditionPathExists={script}
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh {script} boot
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def undo_script(record: Record, guard: Guard) -> str:
+    """undo.sh for *record*: POSIX sh and coreutils, idempotent, touching nothing that others edited since."""
+    files = [_arguments(edit) for edit in record.files]
+    back = record.activation in ("reload", "restart") and record.ran
+    restart = record.activation == "restart"
+    commands = ((guard.stop, guard.start) if restart else (guard.reload,)) if back else ()
+    python = (
+        sys.executable,
+        "-P",
+        "-m",
+        "mailmend",
+        "recover",
+        "--guard",
+        record.id,
+        "--state",
+        str(guard.state),
+    )
+    return _SCRIPT.format(
+        id=record.id,
+        history=shlex.quote(str(guard.state / "history" / f"{record.id}.json")),
+        checks="\n".join(f"    either {line}" for line in files),
+        # The last file that was swapped goes back first.
+        backs="\n".join(f"    back {line}" for line in reversed(files)),
+        activate="\n".join(f"    {shlex.join(c)}" for c in commands if c) or "    :",
+        python=shlex.join(python),
+        patience=PATIENCE,
+    )
+
+
+def _arguments(edit: FileEdit) -> str:
+    return shlex.join((str(Path(edit.path).resolve()), _sum(edit.before), _sum(edit.after)))
+
+
+def _sum(text: str | None) -> str:
+    return _GONE if text is None else hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _reload_systemd() -> None:
+    with suppress(OSError, subprocess.TimeoutExpired):
+        subprocess.run(
+            ("systemctl", "daemon-reload"),
+            env=detached.ENVIRONMENT,
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )
+
+
+_SCRIPT = """\
+#!/bin/sh
+# Takes back mailmend's change {id}, which was neither kept nor taken back.
+#   sh undo.sh         now: the files, then Postfix
+#   sh undo.sh boot    the files alone, before Postfix starts
+#   sh undo.sh guard   waits for the change to end, and takes it back where it does not
+# A file that others edited since is left as it is (exit status 4).
+set -u
+umask 077
+PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
+export PATH LC_ALL
+changed=no
+
+open_change() {{
+    grep -q '^ "state": "\\(intent\\|trial\\)"' {history} 2>/dev/null
+}}
+
+sum_of() {{
+    if [ -e "$1" ]; then sha256sum <"$1" | cut -d ' ' -f 1; else echo -; fi
+}}
+
+either() {{
+    case $(sum_of "$1") in
+    "$2" | "$3") ;;
+    *)
+        echo "CONFLICT: $1 was changed since by others; nothing was touched" >&2
+        exit 4
+        ;;
+    esac
+}}
+
+back() {{
+    [ "$(sum_of "$1")" = "$2" ] && return
+    changed=yes
+    if [ "$2" = - ]; then
+        mv -f "$1" "$1.mailmend-old" && return
+    fi
+    for spare in "$1.mailmend-old" "$1.mailmend-new"; do
+        [ "$(sum_of "$spare")" = "$2" ] && mv -f "$spare" "$1" && return
+    done
+    echo "$1 could not be put back: its old text is in {history}" >&2
+    exit 4
+}}
+
+files() {{
+{checks}
+{backs}
+    sync
+}}
+
+activate() {{
+{activate}
+}}
+
+case ${{1-now}} in
+guard)
+    {python} >/dev/null 2>&1
+    case $? in 0 | 4) exit 0 ;; esac
+    sleep {patience}
+    ;;
+esac
+open_change || exit 0
+files
+case ${{1-now}} in boot) exit 0 ;; esac
+[ "$changed" = no ] || activate
+"""

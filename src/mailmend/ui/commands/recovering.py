@@ -1,0 +1,76 @@
+"""The start of every command, and the hidden `recover`: nothing half done is left behind."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mailmend.model import MailmendError
+from mailmend.ui import show
+from mailmend.ui.encode import printable
+from mailmend.ui.ending import EXIT_REFUSED, Outcome
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mailmend.system.recovery import Recovered
+
+# What is about no host, or itself settles what is open.
+_WITHOUT = {"recover", "confirm", "demo", "bench", "list"}
+_LOOKS_NOT_HERE = {"--replay", "--help", "-h", "--version"}
+
+
+def at_start(words: Sequence[str]) -> None:
+    """Where root runs a command and a change died half way, it is taken back first, and that is said on stderr."""
+    asked = next((word for word in words if not word.startswith("-")), None)
+    if os.geteuid() != 0 or asked is None or asked in _WITHOUT or _LOOKS_NOT_HERE.intersection(words):
+        return
+    from mailmend.jobs.recover import pending, recover
+
+    if not pending():
+        return
+    try:
+        found = recover()
+    except MailmendError as error:
+        _tell(f"{error}" + (f"; {error.next_step}" if error.next_step else ""))
+        return
+    for one in found:
+        _tell(one.says + (f"; run {', or '.join(one.commands)}" if one.commands else ""))
+
+
+def recover(change_id: str | None, state: Path | None) -> Outcome:
+    """4 where a person has to decide or to start Postfix."""
+    from mailmend.jobs import here
+    from mailmend.jobs.recover import guard
+    from mailmend.jobs.recover import recover as job
+
+    here.require_root("taking a change back")
+    place = state or here.STATE
+    found = guard(change_id, place) if change_id else job(place, wait=10.0)
+
+    def screen(target: Console) -> None:
+        from mailmend.ui.terminal import say
+
+        for one in found:
+            say(target, one.says)
+        if not found:
+            say(target, "Nothing was interrupted.")
+
+    fine = all(one.outcome == "taken-back" for one in found)
+    return Outcome(
+        0 if fine else EXIT_REFUSED,
+        show.document("recover", {"recovered": [_shape(one) for one in found]}),
+        screen,
+    )
+
+
+def _shape(one: Recovered) -> dict[str, object]:
+    return {"id": one.record.id, "outcome": one.outcome, "says": one.says, "commands": list(one.commands)}
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"mailmend: {printable(line)}\n")
+    sys.stderr.flush()

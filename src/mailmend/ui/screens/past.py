@@ -1,0 +1,102 @@
+"""The screens of history: every change in a line, and one change whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mailmend.ui.screens.proving import proof_table
+from mailmend.ui.terminal import (
+    BAD,
+    FAINT,
+    GOOD,
+    STRONG,
+    WARN,
+    columns,
+    command,
+    difference,
+    heading,
+    joined,
+    pairs,
+    say,
+    words,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mailmend.model import Record
+
+STATE = {"kept": GOOD, "trial": WARN, "undone": FAINT, "rolled-back": BAD, "intent": WARN}
+SAYS = {
+    "kept": "in force",
+    "trial": "on trial",
+    "undone": "taken back",
+    "rolled-back": "failed, and taken back",
+    "intent": "interrupted",
+}
+
+
+def history(target: Console, records: Sequence[Record]) -> None:
+    """Newest first; an empty history says so."""
+    if not records:
+        say(target, "mailmend has changed nothing here.")
+        return
+    columns(
+        target,
+        [
+            (
+                words(r.id, STRONG),
+                words(SAYS[r.state], STATE[r.state]),
+                f"{r.at:%Y-%m-%d %H:%M}",
+                f"by {r.by}",
+            )
+            for r in records
+        ],
+        head=("change", "state", "when", ""),
+        indent=0,
+    )
+    heading(target, "Why")
+    pairs(target, [(r.id, r.reason + (f", takes back {r.undoes}" if r.undoes else "")) for r in records])
+    for waiting in [r for r in records if r.state == "trial"]:
+        on_trial(target, waiting)
+    if any(r.state in ("kept", "intent") and r.undoes is None for r in records):
+        target.print()
+        say(target, joined("To see one whole: ", command("mailmend history ID")))
+        say(target, joined("To take one back: ", command("mailmend undo ID")))
+
+
+def change(target: Console, record: Record) -> None:
+    """Who, when and why, the difference, the proof, and what may be done about it now."""
+    say(target, joined(words(record.id, STRONG), "  ", words(SAYS[record.state], STATE[record.state])))
+    rows: list[tuple[str, str]] = [
+        ("when", f"{record.at:%Y-%m-%d %H:%M:%S %z}"),
+        ("by", record.by),
+        ("why", record.reason),
+        ("activation", record.activation),
+    ]
+    if record.undoes:
+        rows.append(("takes back", record.undoes))
+    if record.note:
+        rows.append(("taken back because", record.note))
+    pairs(target, rows)
+    if record.diff:
+        heading(target, "Difference")
+        difference(target, record.diff)
+    if record.proof:
+        heading(target, "Proof, as it was then")
+        proof_table(target, record.proof)
+    if record.state == "trial":
+        on_trial(target, record)
+    elif record.state in ("kept", "intent") and record.undoes is None:
+        target.print()
+        say(target, joined("To take it back: ", command(f"mailmend undo {record.id}")))
+
+
+def on_trial(target: Console, record: Record) -> None:
+    """The deadline, and both ways on: the last line that is read before it is over."""
+    target.print()
+    until = f"{record.confirm_by.at:%H:%M:%S}" if record.confirm_by else "its time is over"
+    say(target, words(f"{record.id} is on trial: it is taken back at {until}, unless you confirm it.", WARN))
+    say(target, joined("To take it back now: ", command("mailmend undo")))
+    say(target, joined("To keep it: ", command("mailmend confirm")))
