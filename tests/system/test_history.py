@@ -44,7 +44,6 @@ def record(record_id: str, at: datetime = AT) -> Record:
         changes=(Change("setting", "inet_protocols", "all", "ipv4", "restart"),),
         expectations=(expected,),
         proof=Proof((looked,), AT),
-        settings={"reload_cmd": ""},
     )
 
 

@@ -24,7 +24,7 @@ from mailmend.model import (
     Proposal,
     Refused,
 )
-from mailmend.system import activation, swap, transaction
+from mailmend.system import activation, rename, swap, transaction
 from mailmend.system.guard import Guard
 from mailmend.system.history import History
 from mailmend.system.probe import now
@@ -143,11 +143,11 @@ def test_a_map_that_appeared_since_the_plan_is_left_alone(server: Server) -> Non
 def test_an_editor_that_saves_between_lock_and_swap_keeps_its_save(server: Server, monkeypatch) -> None:
     really = swap.swap
 
-    def edited_meanwhile(ready: swap.Staged) -> None:
+    def edited_meanwhile(targets: tuple[swap.Target, ...]) -> None:
         other = server.etc / "main.cf~"
         other.write_text(MAIN + "biff = no\n")
         other.rename(server.main)
-        really(ready)
+        really(targets)
 
     monkeypatch.setattr(swap, "swap", edited_meanwhile)
     with pytest.raises(Refused, match="was changed since the plan was made"):
@@ -265,14 +265,10 @@ def test_a_history_that_cannot_be_written_stops_the_change(server: Server) -> No
 
 
 def test_a_second_file_that_cannot_be_swapped_brings_the_first_back(server: Server, monkeypatch) -> None:
-    really = Path.rename
+    def fails(one: Path, other: Path) -> None:
+        raise OSError(5, "Input/output error")
 
-    def fails(self: Path, to: Path) -> Path:
-        if Path(to).name == "main.cf" and self.name.endswith(".tmp"):
-            raise OSError(5, "Input/output error")
-        return really(self, to)
-
-    monkeypatch.setattr(Path, "rename", fails)
+    monkeypatch.setattr(rename, "exchange", fails)
     with pytest.raises(Refused, match="Input/output error"):
         server.apply()
     monkeypatch.undo()

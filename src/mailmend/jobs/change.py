@@ -26,15 +26,15 @@ def carry_out(
     plan: Plan,
     *,
     reason: str,
-    confirmed: bool = False,
+    trial: timedelta | None = TRIAL,
     typed: frozenset[str] = frozenset(),
     also: Callable[[datetime, bool], tuple[Expectation, ...]] | None = None,
     progress: Progress = silent,
 ) -> Applied:
     """Apply *plan* (its `chosen` and `files`), activate it, prove it; what fails is put back and proven again.
 
-    *confirmed*: kept as soon as the proof holds, else a change to listeners, TLS or relaying waits for
-    `confirm`. *typed* are the settings whose very names the operator typed (tier R is open to nothing else).
+    *trial*: how long a change to listeners, TLS or relaying waits for `confirm` once its proof holds; None
+    keeps it at once. *typed* are the settings whose very names the operator typed (tier R is open to nothing else).
     *also* gives more to prove: it is called with the time of the change and whether the log can be read.
     Raises as `transaction.apply` does; a result whose `rolled_back` is true left the old state in force.
     """
@@ -74,7 +74,7 @@ def carry_out(
         old=old,
         ran=running is not None and running.pid is not None,
         config_directory=here.config_directory,
-        confirm_within=None if confirmed or not waits(plan) else TRIAL,
+        confirm_within=trial if waits(plan) else None,
         guard=here.guard(),
     )
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import ModuleType
 from typing import Literal
 
 from mailmend.facts.case import Case, gather
-from mailmend.jobs.change import carry_out, fresh
+from mailmend.jobs.change import TRIAL, carry_out, fresh
 from mailmend.jobs.here import Here, Progress, operator, require_root, silent
 from mailmend.model import Expectation, Finding, Plan, Proof, Record, Refused, Scope
 from mailmend.questions import Master
@@ -43,10 +43,10 @@ def fix(
     remedy: str | None = None,
     dry_run: bool = False,
     approve: Callable[[Plan], bool],
-    confirmed: bool = False,
+    trial: timedelta | None = TRIAL,
     progress: Progress = silent,
 ) -> Fixed:
-    """Look, plan, ask *approve*, apply, prove; *confirmed*: kept at once where it would wait for `confirm`.
+    """Look, plan, ask *approve*, apply, prove; *trial* as for `carry_out`.
 
     Raises Refused where nothing may be changed, CannotLook where Postfix cannot be read.
     """
@@ -74,7 +74,7 @@ def fix(
         return Fixed(
             plan, case, findings, "in-place", None, proof, f"{plan.chosen.remedy} is in place already"
         )
-    return _applied(here, plan, case, findings, confirmed=confirmed, progress=progress)
+    return _applied(here, plan, case, findings, trial=trial, progress=progress)
 
 
 def _watched(here: Here, plan: Plan) -> Record | None:
@@ -110,13 +110,13 @@ def _applied(
     case: Case,
     findings: tuple[Finding, ...],
     *,
-    confirmed: bool,
+    trial: timedelta | None,
     progress: Progress,
 ) -> Fixed:
     def also(since: datetime, log: bool) -> tuple[Expectation, ...]:
         return (verify.delivered(case, "any", since),) if log else ()
 
-    applied = carry_out(here, plan, reason=plan.reason, confirmed=confirmed, also=also, progress=progress)
+    applied = carry_out(here, plan, reason=plan.reason, trial=trial, also=also, progress=progress)
     if applied.rolled_back:
         return Fixed(plan, case, findings, "rolled-back", applied.record, applied.proof, applied.says)
     state: Literal["kept", "trial"] = "trial" if applied.record.state == "trial" else "kept"

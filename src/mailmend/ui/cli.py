@@ -7,10 +7,12 @@ Jobs, screens and shapes are imported when a command runs: `mailmend --help` nee
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import click
 
@@ -80,6 +82,31 @@ def everywhere(function: Function) -> Function:
         help="Write what was looked at, without mailbox names and passwords, for a report.",
     )
     return as_json(bundle(directory(record(replay(function)))))
+
+
+def approval(function: Function) -> Function:
+    """`--yes`, `--confirm` and `--confirm-within`, given to the command as *yes* and *trial*."""
+
+    @functools.wraps(function)
+    def command(*args: Any, confirm: bool, within: int, **options: Any) -> Any:
+        return function(*args, trial=None if confirm else timedelta(seconds=within), **options)
+
+    yes = click.option("--yes", is_flag=True, help="Approve the plan without being asked.")
+    at_once = click.option(
+        "--confirm",
+        is_flag=True,
+        help="Keep it once its proof holds, instead of waiting for mailmend confirm.",
+    )
+    seconds = click.option(
+        "--confirm-within",
+        "within",
+        metavar="SECONDS",
+        type=click.IntRange(5, 3600),
+        default=120,
+        show_default=True,
+        help="How long a change to listeners, TLS or relaying waits to be confirmed.",
+    )
+    return yes(at_once(seconds(cast("Function", command))))
 
 
 def wants_json() -> bool:
@@ -170,13 +197,15 @@ def status() -> Outcome:
 @click.argument("domains", nargs=-1, metavar="[DOMAIN]...")
 @click.option("--remedy", metavar="ID", help="This remedy, whatever was found (mailmend list remedies).")
 @click.option("--dry-run", is_flag=True, help="Show the plan; change nothing.")
-@click.option("--yes", is_flag=True, help="Approve the plan without being asked.")
-@click.option(
-    "--confirm", is_flag=True, help="Keep the change once its proof holds; do not wait for confirm."
-)
+@approval
 @click.option("--to", "address", metavar="ADDRESS", help="Send one message there afterwards and follow it.")
 def fix(
-    domains: tuple[str, ...], remedy: str | None, dry_run: bool, yes: bool, confirm: bool, address: str | None
+    domains: tuple[str, ...],
+    remedy: str | None,
+    dry_run: bool,
+    yes: bool,
+    trial: timedelta | None,
+    address: str | None,
 ) -> Outcome:
     """Plan the narrowest remedy, show the difference, apply it, prove it.
 
@@ -192,7 +221,7 @@ def fix(
         remedy,
         dry_run=dry_run,
         yes=yes,
-        confirm=confirm,
+        trial=trial,
         address=address,
         as_json=wants_json(),
     )

@@ -12,6 +12,8 @@ from mailmend.ui.ending import EXIT_PROBLEMS, EXIT_REFUSED, Outcome, write
 from mailmend.ui.progress import Progress, progress
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from rich.console import Console
 
     from mailmend.jobs.fix import Fixed
@@ -29,7 +31,7 @@ def fix(
     *,
     dry_run: bool,
     yes: bool,
-    confirm: bool,
+    trial: timedelta | None,
     address: str | None,
     as_json: bool,
 ) -> Outcome:
@@ -56,7 +58,7 @@ def fix(
             remedy=remedy,
             dry_run=dry_run,
             approve=approve,
-            confirmed=confirm,
+            trial=trial,
             progress=step,
         )
         sent = _sent(here, address, fixed, step)
