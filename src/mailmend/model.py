@@ -7,6 +7,8 @@ from datetime import datetime
 from ipaddress import ip_address
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
+from mailmend.rehearsal import Rehearsal
+
 Family = Literal["ipv4", "ipv6"]
 Severity = Literal["bounced", "deferred", "rejected-inbound", "delivered", "notice"]
 Standing = Literal["reported", "measured", "unknown", "cleared"]
@@ -309,7 +311,7 @@ class Plan:
     """What will be done: approved by *digest*, which covers every byte of the files before and after.
 
     *chosen* is applied; *pending* (DNS records of others) is shown and watched; *declined* are the
-    remedies that were weighed and not taken, each with its objections.
+    remedies that were weighed and not taken, each with its objections. *rehearsal* where one was held.
     """
 
     chosen: Proposal | None
@@ -320,6 +322,7 @@ class Plan:
     pending: tuple[Proposal, ...] = ()
     declined: tuple[Proposal, ...] = ()
     reason: str = ""
+    rehearsal: Rehearsal | None = None
 
     @property
     def activation(self) -> Activation:
