@@ -182,6 +182,78 @@ def test_a_service_is_added_and_removed_again() -> None:
     assert str(added.remove_service("smtp-ipv4/unix")) == DEBIAN
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "after"),
+    [
+        ("process_limit", "50", "x inet n - y - 50 smtpd -v\n  -o a=1\n# c\n  -o b=2\n"),
+        ("wakeup", "60?", "x inet n - y 60? - smtpd -v\n  -o a=1\n# c\n  -o b=2\n"),
+        ("chroot", "n", "x inet n - n - - smtpd -v\n  -o a=1\n# c\n  -o b=2\n"),
+        ("unprivileged", "y", "x inet n y y - - smtpd -v\n  -o a=1\n# c\n  -o b=2\n"),
+        ("private", "-", "x inet - - y - - smtpd -v\n  -o a=1\n# c\n  -o b=2\n"),
+        ("command", "smtpd", "x inet n - y - - smtpd\n  -o a=1\n# c\n  -o b=2\n"),
+        ("command", "smtpd -v -v", "x inet n - y - - smtpd -v -v\n  -o a=1\n# c\n  -o b=2\n"),
+        ("command", "postscreen", "x inet n - y - - postscreen\n  -o a=1\n# c\n  -o b=2\n"),
+        (
+            "command",
+            "pipe user=x argv=/y z",
+            "x inet n - y - - pipe\n  -o a=1\n# c\n  -o b=2\n  user=x argv=/y z\n",
+        ),
+    ],
+)
+def test_a_column_is_set_and_nothing_else_differs(column: str, value: str, after: str) -> None:
+    before = mastercf.parse("x inet n - y - - smtpd -v\n  -o a=1\n# c\n  -o b=2\n")
+    edited = before.assign_column("x/inet", column, value)
+    assert str(edited) == after
+    assert edited.column("x/inet", column) == value
+    assert edited.services()[0].overrides == before.services()[0].overrides
+    back = edited.assign_column("x/inet", column, before.column("x/inet", column) or "")
+    assert str(back) == str(before)
+
+
+def test_what_a_pipe_runs_is_replaced_where_it_stands() -> None:
+    edited = mastercf.parse(DEBIAN).assign_column(
+        "maildrop/unix", "command", "pipe flags=R user=x argv=/bin/y -z"
+    )
+    assert str(edited) == DEBIAN.replace(
+        "flags=DRXhu user=vmail argv=/usr/bin/maildrop -d ${recipient}", "flags=R user=x argv=/bin/y -z"
+    )
+
+
+@pytest.mark.parametrize(
+    ("service", "column", "value"),
+    [
+        ("smtp/inet", "process_limit", "many"),
+        ("smtp/inet", "process_limit", "-1"),
+        ("smtp/inet", "process_limit", "5 5"),
+        ("smtp/inet", "chroot", "yes"),
+        ("smtp/inet", "wakeup", "1000??"),
+        ("smtp/inet", "command", ""),
+        ("smtp/inet", "command", "smtpd -o a=b"),
+        ("smtp/inet", "command", "smtpd\nevil inet n - n - - x"),
+        ("smtp/inet", "command", "smtpd # no"),
+        ("smtps/inet", "chroot", "y"),
+    ],
+)
+def test_what_master_would_not_take_for_a_column_is_refused(service: str, column: str, value: str) -> None:
+    with pytest.raises(Refused):
+        mastercf.parse(DEBIAN).assign_column(service, column, value)
+
+
+def test_an_entry_becomes_another_under_its_own_name_alone() -> None:
+    cf = mastercf.parse(DEBIAN)
+    edited = cf.replace_service("relay/unix", "relay unix - - n - - smtp -o smtp_helo_timeout=9")
+    assert edited.service_text("relay/unix") == "relay unix - - n - - smtp -o smtp_helo_timeout=9"
+    assert [s.id for s in edited.services()] == [s.id for s in cf.services()]
+    assert edited.replace_service("new/unix", "new unix - - n - - smtp").services()[-1].id == "new/unix"
+    for text in (
+        "other unix - - n - - smtp",
+        "relay unix - -",
+        "relay unix - - n - - smtp\nevil unix - - n - - x",
+    ):
+        with pytest.raises(Refused):
+            cf.replace_service("relay/unix", text)
+
+
 # ---- against Postfix itself ----------------------------------------------------------------
 
 NAMES = ["syslog_name", "smtp_bind_address", "inet_protocols"]

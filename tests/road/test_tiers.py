@@ -192,8 +192,8 @@ def test_a_list_that_is_read_from_a_file_of_somebody() -> None:
         ("smtpd\n", "smtpd -vD\n", "smtp/inet/command"),
         ("smtpd\n", "smtpd -n smtp -o daemon_directory=/tmp\n", "smtp/inet/command"),
         ("smtpd\n", "smtpd -c /tmp\n", "smtp/inet/command"),
-        ("local     unix  -       n       n ", "local     unix  -       -       n ", "local/unix/unpriv"),
-        ("smtp      inet  n       -       y ", "smtp      inet  n       n       y ", "smtp/inet/unpriv"),
+        ("local     unix  -       n       n ", "local     unix  -       -       n ", "local/unix/unprivileged"),
+        ("smtp      inet  n       -       y ", "smtp      inet  n       n       y ", "smtp/inet/unprivileged"),
         ("smtp      inet  n       -       y ", "smtp      inet  n       -       n ", "smtp/inet/chroot"),
         ("flags=Rq", "-D flags=Rq", "vacation/unix/command"),
     ],
@@ -202,7 +202,7 @@ def test_what_master_runs_and_as_whom(old: str, new: str, target: str) -> None:
     files = master(MASTER.replace(old, new, 1))
     assert tier(files, target) == "R"
     with pytest.raises(Refused):
-        require(files, frozenset({"smtp/inet/maxproc"}))
+        require(files, frozenset({"smtp/inet/process_limit"}))
     require(files, frozenset({target}))
 
 

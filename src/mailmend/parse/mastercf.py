@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 _BLANKS = " \t\r\n"
+_COLUMNS = ("service", "type", "private", "unprivileged", "chroot", "wakeup", "process_limit")
+_YES_NO = re.compile(r"[yn-]")
+_MAY_BE = {
+    "private": (_YES_NO, "y, n or -"),
+    "unprivileged": (_YES_NO, "y, n or -"),
+    "chroot": (_YES_NO, "y, n or -"),
+    "wakeup": (re.compile(r"\d{1,9}\??|-"), "seconds, seconds with a question mark, or -"),
+    "process_limit": (re.compile(r"\d{1,9}|-"), "a number or -"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +39,16 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A service of master.cf; *arguments_at*: where the first argument begins that is no option, or None."""
+    """A service of master.cf; *arguments_at*: where the first argument begins that is no option, or None.
+
+    *words* are all of its words, each with its start and end in the joined text.
+    """
 
     service: Service
     options: tuple[Option, ...]
     line: LogicalLine
     arguments_at: int | None
+    words: tuple[tuple[str, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +97,83 @@ class MasterCf:
         if edited.override(service_id, name) != value:
             raise Refused(f"-o {name}={value} would not read back from master.cf as the same value")
         return edited
+
+    def column(self, service_id: str, name: str) -> str | None:
+        """A column as postconf(1) -F names it; `command` is without its `-o`. None where the service is not there."""
+        entry = self._entry(service_id)
+        if entry is None:
+            return None
+        return entry.service.command if name == "command" else entry.words[_COLUMNS.index(name)][0]
+
+    def assign_column(self, service_id: str, name: str, value: str) -> MasterCf:
+        """Set a column; `command` is the program with its arguments, and leaves the `-o` where they are.
+
+        Refused: an unknown service, and what master(8) would not take for that column.
+        """
+        entry = self._entry(service_id)
+        if entry is None:
+            raise Refused(f"master.cf has no service {service_id}", "postconf -M lists them")
+        value = value.strip(" ")
+        if byte := logical.control_character(value):
+            raise Refused(
+                f"the value for {service_id}/{name} has the byte {byte} in it", "write it on one line"
+            )
+        if self.column(service_id, name) == value:
+            return self
+        if name == "command":
+            edited = self._command(entry, value)
+        else:
+            pattern, words = _MAY_BE[name]
+            if not pattern.fullmatch(value):
+                raise Refused(f"{service_id}/{name} can be {words}, not {value!r}")
+            _, start, end = entry.words[_COLUMNS.index(name)]
+            edited = self._put(entry, [(start, end, value)])
+        now = edited._entry(service_id)
+        if (
+            now is None
+            or edited.column(service_id, name) != value
+            or now.service.overrides != entry.service.overrides
+        ):
+            raise Refused(f"{service_id}/{name} = {value} would not read back from master.cf as the same")
+        return edited
+
+    def _command(self, entry: Entry, value: str) -> MasterCf:
+        """The program word, the options that are no `-o`, and the arguments, each in its place."""
+        new = [word for word, _, _ in _words(value)]
+        if any(word.startswith("-") and "o" in word for word in _leading(new[1:])):
+            raise Refused(
+                "an -o is not part of the command here",
+                f"set {entry.service.id}/NAME=VALUE sets one, -X takes it out",
+            )
+        flags = _leading(new[1:])
+        arguments = " ".join(new[1 + len(flags) :])
+        program, *rest = [
+            w for w in entry.words[7:] if not any(o.start <= w[1] < o.end for o in entry.options)
+        ]
+        spans = [(program[1], program[2], " ".join([*new[:1], *flags]))]
+        old = [w for w in rest if entry.arguments_at is not None and w[1] >= entry.arguments_at]
+        spans += [(start, end, "") for _, start, end in rest if (_, start, end) not in old]
+        if old:
+            spans.append((old[0][1], old[-1][2], arguments))
+            arguments = ""
+        edited = self._put(entry, spans)
+        if not arguments:
+            return edited
+        again = edited._entry(entry.service.id)
+        return edited if again is None else edited._insert(again, arguments)
+
+    def replace_service(self, service_id: str, text: str) -> MasterCf:
+        """Make `service/type` the one entry that *text* is; added where it is not there. Refused as `add_service`."""
+        added = parse(text)
+        if len(added.entries) == 1 and not added.broken and added.entries[0].service.id != service_id:
+            raise Refused(
+                f"that is {added.entries[0].service.id}, not {service_id}",
+                "name and type have to be the same",
+            )
+        if self._entry(service_id) is None:
+            return self.add_service(text)
+        MasterCf("", (), ()).add_service(text)
+        return self.take(service_id, added)
 
     def add_service(self, text: str) -> MasterCf:
         """Add one entry, written as it shall stand, at the end. Refused: none, two, or one that is there."""
@@ -138,13 +228,16 @@ class MasterCf:
 
     def _cut(self, entry: Entry, options: list[Option], put: str = "") -> MasterCf:
         """Take *options* out (and *put* in the place of the first); lines left blank go, comments stay."""
+        return self._put(entry, [(o.start, o.end, put if not at else "") for at, o in enumerate(options)])
+
+    def _put(self, entry: Entry, spans: list[tuple[int, int, str]]) -> MasterCf:
+        """Put each text in the place of what stands from start to end of the entry's joined text."""
         text = self.text
-        cuts = [(option.start, option.end) for option in options]
         begin = len(entry.line.text)
         for offset, piece in reversed(entry.line.pieces):
             begin -= len(piece)
             left = piece
-            for start, end in reversed(cuts):
+            for start, end, put in sorted(spans, reverse=True):
                 low, high = max(start - begin, 0), min(end - begin, len(piece))
                 if low < high:
                     left = _spliced(left, low, high, put if begin <= start else "")
@@ -193,7 +286,7 @@ def _entry(line: LogicalLine) -> Entry:
     overrides = tuple((option.name, option.value) for option in options)
     command = " ".join(rest)
     service = Service(name, type_, private, unprivileged, chroot, wakeup, limit, command, overrides)
-    return Entry(service, tuple(options), line, arguments_at)
+    return Entry(service, tuple(options), line, arguments_at, tuple(words))
 
 
 def _words(joined: str) -> Iterator[tuple[str, int, int]]:
@@ -210,6 +303,12 @@ def _words(joined: str) -> Iterator[tuple[str, int, int]]:
     if start >= 0:
         # A brace that is never closed swallows the rest; Postfix refuses to start with it.
         yield joined[start:], start, len(joined)
+
+
+def _leading(words: list[str]) -> list[str]:
+    """The options at the head of a command's arguments."""
+    stop = next((i for i, word in enumerate(words) if not word.startswith("-") or word == "--"), len(words))
+    return words[:stop]
 
 
 def _spliced(line: str, start: int, end: int, put: str) -> str:

@@ -87,7 +87,7 @@ def require(files: tuple[FileEdit, ...], typed: frozenset[str]) -> None:
 
 def _covered(target: str, typed: frozenset[str]) -> bool:
     service, _, column = target.rpartition("/")
-    return column in ("command", "unpriv", "chroot") and service in typed
+    return column in ("command", "unprivileged", "chroot") and service in typed
 
 
 # ---- main.cf -------------------------------------------------------------------------------
@@ -267,7 +267,7 @@ def _entry(before: Service, after: Service, place: _Place) -> Iterator[Touched]:
     elif before.command != after.command:
         yield _arguments(before, after)
     for column, was, is_ in (
-        ("unpriv", before.unprivileged, after.unprivileged),
+        ("unprivileged", before.unprivileged, after.unprivileged),
         ("chroot", before.chroot, after.chroot),
     ):
         if was != is_:
@@ -277,7 +277,7 @@ def _entry(before: Service, after: Service, place: _Place) -> Iterator[Touched]:
     for column, was, is_ in (
         ("private", before.private, after.private),
         ("wakeup", before.wakeup, after.wakeup),
-        ("maxproc", before.process_limit, after.process_limit),
+        ("process_limit", before.process_limit, after.process_limit),
     ):
         if was != is_:
             yield Touched(
