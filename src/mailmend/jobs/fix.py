@@ -50,9 +50,13 @@ def fix(
 
     Raises Refused where nothing may be changed, CannotLook where Postfix cannot be read.
     """
+    from mailmend.system.history import History
+    from mailmend.system.transaction import require_settled
+
     here.require_postfix()
     if not dry_run:
         require_root("changing Postfix")
+        require_settled(History(here.state))
         _require_running(here)
         progress("making sure that what is saved is what runs")
         _require_loaded(here)

@@ -131,7 +131,7 @@ def apply(
         config_directory=config_directory,
     )
     with alone(history, wait):
-        _require_settled(history)
+        require_settled(history)
         if validate is not None:
             validate(plan.files)
         return _carry_out(intent, _Means(activate, prove, prove_old, history, guard, wait), confirm_within)
@@ -146,9 +146,7 @@ def confirm(history: History, guard: Guard, record_id: str | None = None, wait: 
     with alone(history, wait):
         found = history.get(record_id) if record_id else history.on_trial()
         if found is None:
-            raise Refused(
-                "no change waits for a confirmation", "mailmend history shows what became of the last one"
-            )
+            raise Refused("no change waits for a confirmation", _last(history))
         if found.state == "kept":
             return found
         # Named, a change that others edited meanwhile is kept as it lies there: somebody has to decide.
@@ -234,7 +232,16 @@ def end(record: Record, *, history: History, wait: float = WAIT) -> Undone:
     return Undone(record, None, True)
 
 
-def _require_settled(history: History) -> None:
+def _last(history: History) -> str:
+    """What became of the newest change: why there is none to confirm."""
+    last = next((record for record in history.records() if record.undoes is None), None)
+    if last is None:
+        return "mailmend history shows what was changed"
+    return f"{last.id} is {last.state}" + (f": {last.note}" if last.note else "")
+
+
+def require_settled(history: History) -> None:
+    """Raise Refused, with what to do, where a change is neither kept nor taken back yet."""
     if interrupted := history.interrupted():
         raise Refused(interruption(interrupted), way_out(interrupted))
     if trial := history.on_trial():

@@ -153,7 +153,11 @@ def ended(target: Console, fixed: Fixed, sent: Proven | None, remedy: str | None
         )
         say(
             target,
-            joined(words("Done and proven: ", f"{STRONG} {GOOD}"), f"{fixed.plan.chosen.remedy}.", cure),
+            joined(
+                words("Proven: " if fixed.state == "trial" else "Done and proven: ", f"{STRONG} {GOOD}"),
+                f"{fixed.plan.chosen.remedy}.",
+                cure,
+            ),
         )
         if fixed.state == "trial":
             on_trial(target, fixed.record)

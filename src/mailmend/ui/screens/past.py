@@ -24,6 +24,7 @@ from mailmend.ui.terminal import (
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
     from mailmend.model import Record
 
@@ -47,7 +48,7 @@ def history(target: Console, records: Sequence[Record]) -> None:
         [
             (
                 words(r.id, STRONG),
-                words(SAYS[r.state], STATE[r.state]),
+                _standing(r),
                 f"{r.at:%Y-%m-%d %H:%M}",
                 f"by {r.by}",
             )
@@ -68,7 +69,7 @@ def history(target: Console, records: Sequence[Record]) -> None:
 
 def change(target: Console, record: Record) -> None:
     """Who, when and why, the difference, the proof, and what may be done about it now."""
-    say(target, joined(words(record.id, STRONG), "  ", words(SAYS[record.state], STATE[record.state])))
+    say(target, joined(words(record.id, STRONG), "  ", _standing(record)))
     rows: list[tuple[str, str]] = [
         ("when", f"{record.at:%Y-%m-%d %H:%M:%S %z}"),
         ("by", record.by),
@@ -91,6 +92,12 @@ def change(target: Console, record: Record) -> None:
     elif record.state in ("kept", "intent") and record.undoes is None:
         target.print()
         say(target, joined("To take it back: ", command(f"mailmend undo {record.id}")))
+
+
+def _standing(record: Record) -> Text:
+    """An undo that was kept is not "in force": what it took back is what counts."""
+    said = "done" if record.undoes and record.state == "kept" else SAYS[record.state]
+    return words(said, STATE[record.state])
 
 
 def on_trial(target: Console, record: Record) -> None:
