@@ -232,13 +232,14 @@ class Change:
 
     *kind* `setting`: a main.cf parameter; *target* its name.
     `override`: a `-o` of master.cf; *target* is `service/type/parameter`, as postconf(1) -P writes it.
+    `field`: a column of master.cf; *target* is `service/type/column`, as postconf(1) -F names it.
     `service`: a master.cf entry; *target* is `service/type`, *after* its whole text.
     `file`: a lookup table that mailmend writes; *target* its path.
     `dns`: a record that somebody else publishes; *target* is `name TYPE`, *after* its text.
     None stands for "not there".
     """
 
-    kind: Literal["setting", "override", "service", "file", "dns"]
+    kind: Literal["setting", "override", "field", "service", "file", "dns"]
     target: str
     before: str | None
     after: str | None

@@ -152,6 +152,21 @@ class Setting(Question[SettingValue]):
 
 
 @dataclass(frozen=True, slots=True)
+class Defaults(Question[tuple[tuple[str, str], ...]]):
+    """Every parameter that this Postfix knows, with its default as it is written, `$name` not expanded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manual(Question[str]):
+    """What the installed postconf(5) says of a parameter first: one paragraph of plain text.
+
+    "" where the manual is here and does not know it; no manual is an error.
+    """
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConfigWarnings(Question[tuple[str, ...]]):
     """What postconf(1) itself warns of: unused, undefined and overridden parameters, each once."""
 

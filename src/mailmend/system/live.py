@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mailmend import questions as ask
 from mailmend.model import CannotLook
-from mailmend.system import deliveries, dns, follow, host, listeners, trial
+from mailmend.system import deliveries, dns, follow, host, listeners, manual, trial
 from mailmend.system.postfix import Configuration
 from mailmend.system.probe import Live, now
 
@@ -41,6 +41,8 @@ def live(config_directory: str | None = None) -> Live:
             ask.Stat: host.file_stat,
             ask.Records: dns.resolver(),
             ask.Setting: configuration.setting,
+            ask.Defaults: lambda _: configuration.defaults(),
+            ask.Manual: lambda question: manual.paragraph(question.name, configuration),
             ask.ConfigWarnings: lambda _: configuration.warnings(),
             ask.Services: lambda _: configuration.services(),
             ask.Instances: lambda _: configuration.instances(),

@@ -170,6 +170,10 @@ class Configuration:
             if len(r) == 4
         )
 
+    def defaults(self) -> tuple[tuple[str, str], ...]:
+        """`postconf -d`."""
+        return tuple(_assignments(self._postconf("-d").stdout).items())
+
     def map_types(self) -> tuple[str, ...]:
         """`postconf -m`."""
         return tuple(self._postconf("-m").stdout.split())
