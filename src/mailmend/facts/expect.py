@@ -11,6 +11,7 @@ from mailmend.facts.case import refused_for_identity
 from mailmend.facts.looking import Unknown
 from mailmend.facts.route import routes
 from mailmend.facts.settings import program
+from mailmend.facts.written import written_is
 from mailmend.model import (
     Change,
     Evidence,
@@ -287,6 +288,7 @@ def _record_seen(expectation: Expectation, probe: Probe) -> Judgement:
 
 _JUDGES: dict[str, Callable[[Expectation, Probe], Judgement]] = {
     "setting-is": _setting_is,
+    "written-is": written_is,
     "file-is": _file_is,
     "running-since": _running_since,
     "listener": _listener,

@@ -46,12 +46,18 @@ def compose(changes: Iterable[Change], probe: Probe) -> tuple[FileEdit, ...]:
             master = master or mastercf.parse(_required(probe, f"{directory}/master.cf"))
             service, _, name = change.target.rpartition("/")
             master = master.assign_override(service, name, change.after)
+        elif change.kind == "field" and change.after is not None:
+            master = master or mastercf.parse(_required(probe, f"{directory}/master.cf"))
+            service, _, name = change.target.rpartition("/")
+            master = master.assign_column(service, name, change.after)
         elif change.kind == "service":
             master = master or mastercf.parse(_required(probe, f"{directory}/master.cf"))
             master = (
                 master.remove_service(change.target)
                 if change.after is None
                 else master.add_service(change.after)
+                if change.before is None
+                else master.replace_service(change.target, change.after)
             )
     edits = list(tables.values())
     if master is not None:
