@@ -50,8 +50,16 @@ def of(whole: message.Part, depth: int = 0) -> tuple[Delivery, ...]:
 def _enclosed(leaves: tuple[message.Part, ...], depth: int) -> tuple[Delivery, ...]:
     if depth >= DEPTH_CAP:
         return ()
-    enclosed = [message.read(message.text(leaf)) for leaf in leaves if leaf.type in _ENCLOSED[:2]]
+    enclosed = [message.read(message.text(leaf)) for leaf in leaves if _is_message(leaf)]
     return tuple(d for inner in enclosed if inner for d in of(inner, depth + 1))
+
+
+def _is_message(leaf: message.Part) -> bool:
+    """An enclosed message, also where a mail client knew it only as a file."""
+    return leaf.type in _ENCLOSED[:2] or any(
+        (words.parameter(leaf.header(header), name) or "").lower().endswith(".eml")
+        for header, name in (("content-disposition", "filename"), ("content-type", "name"))
+    )
 
 
 def _said(leaves: tuple[message.Part, ...]) -> str:

@@ -9,6 +9,7 @@ _TAG = re.compile(
     r"|h[1-6]|hr|img|meta|link|center|small|dl|dt|dd|section|o:p)(?:\s[^<>]{0,1000})?/?>|<!(?:--|doctype)[^<>]{0,1000}>",
     re.IGNORECASE,
 )
+_BREAK = re.compile(r"<br ?/?>[ \t]{0,8}\n", re.IGNORECASE)  # one line's end, not two
 _UNSEEN = re.compile(r"<(style|script|title)\b[^<>]{0,200}>[^<]{0,20000}(?:</\1>)?", re.IGNORECASE)
 
 
@@ -21,7 +22,7 @@ def text(page: str) -> str:
     """*page* without tags, entities read; what stood in a block of its own stands in a line of its own."""
     from html import unescape
 
-    return unescape(_TAG.sub(_instead, _UNSEEN.sub("", page))).replace("\u00a0", " ")
+    return unescape(_TAG.sub(_instead, _BREAK.sub("<br>", _UNSEEN.sub("", page)))).replace("\u00a0", " ")
 
 
 def _instead(tag: re.Match[str]) -> str:

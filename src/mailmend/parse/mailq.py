@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
 from mailmend.model import Delivery, Relay, Reply
-from mailmend.parse import prose, reply
+from mailmend.parse import documents, prose, reply
 
 _ENTRY = re.compile(
     r"^([0-9A-Za-z]{5,30})[*!#]? {1,12}\d{1,12} [A-Z][a-z]{2}"
@@ -19,8 +20,8 @@ _RECIPIENT = re.compile(r"[ \t]{1,60}<?([^\s()<>]{1,320})>?$")
 
 def deliveries(text: str) -> tuple[Delivery, ...]:
     """The recipients that wait, each with the reply of its last attempt; () where *text* is no such list."""
-    if text.lstrip().startswith("{"):
-        return tuple(d for d in _json(text) if d.reply)
+    if text.lstrip()[:1] in ("{", "["):
+        return tuple(d for d in _json(text) if d.reply) if '"queue_id"' in text else ()
     return tuple(d for d in _list(text) if d.reply) if _ENTRY.search(text) else ()
 
 
@@ -43,20 +44,18 @@ def _list(text: str) -> Iterator[Delivery]:
 
 
 def _json(text: str) -> Iterator[Delivery]:
-    import json
+    for document in documents.read(text):
+        for entry in document if isinstance(document, list) else (document,):
+            if isinstance(entry, dict) and isinstance(entry.get("recipients"), list) and "queue_id" in entry:
+                yield from _entry(entry)
 
-    for line in text.split("\n"):
-        try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if not isinstance(entry, dict) or not isinstance(entry.get("recipients"), list):
-            continue
-        for recipient in entry["recipients"]:
-            if isinstance(recipient, dict):
-                queue_id, sender = _text(entry.get("queue_id")), _text(entry.get("sender"))
-                reason = _text(recipient.get("delay_reason")) or ""
-                yield _waiting(queue_id, sender, _text(recipient.get("address")), reason)
+
+def _entry(entry: dict[str, Any]) -> Iterator[Delivery]:
+    queue_id, sender = _text(entry.get("queue_id")), _text(entry.get("sender"))
+    for recipient in entry["recipients"]:
+        if isinstance(recipient, dict):
+            reason = _text(recipient.get("delay_reason")) or ""
+            yield _waiting(queue_id, sender, _text(recipient.get("address")), reason)
 
 
 def _text(value: object) -> str | None:

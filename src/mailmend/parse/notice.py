@@ -50,9 +50,36 @@ _SAYS = re.compile(
     r"|not delivered to|returned permanent errors|failed addresses"
     r"|following address(?:es|\(es\))? failed|attempting to deliver"
     r"|message to \S{1,320} (?:has been|was) (?:blocked|rejected)|affected recipient|failure reasons|mail system error"
-    r"|无法(?:发送|送达|投递)|не может быть доставлено",
+    r"|rejected your message to|gave this error:|remote server returned '",
     re.IGNORECASE,
 )
+# The same in other languages: as Exchange, the large providers and other servers write it. Compared without case.
+_SAYS_ELSEWHERE = (
+    "konnte nicht zugestellt", "konnten nicht zugestellt", "nicht übermittelt werden", "nicht ausgeliefert werden",
+    "wurde nicht zugestellt", "nachrichtenzustellung", "zustellung fehlgeschlagen", "unzustellbar",
+    "échec de la remise", "n'a pas pu être", "n'a pas été remis", "n’a pas pu être",
+    "n’a pas été remis", "impossible de remettre", "no se pudo entregar", "no se puede entregar",
+    "no se ha podido entregar", "no ha podido ser entregado", "no pudo ser entregado",
+    "impossibile recapitare", "impossibile consegnare", "non è stato possibile consegnare",
+    "non è stato possibile recapitare", "mancato recapito", "geadresseerden of groepen", "bericht kon niet worden",
+    "e-mail kon niet worden", "falha na entrega a estes", "falha na entrega da mensagem",
+    "não foi possível entregar", "não pôde ser entregue", "não é possível entregar",
+    "nie można dostarczyć", "nie udało się dostarczyć", "nie mogła zostać dostarczona", "kan inte levereras",
+    "inte att leverera", "kunde inte levereras", "kan ikke leveres", "kunne ikke leveres", "toimitus epäonnistui",
+    "ei voitu toimittaa", "nelze doručit", "nepodařilo se doručit", "teslim edilemedi", "nem kézbesíthető",
+    "не удалось доставить", "не может быть доставлено", "не было доставлено", "не доставлено",
+    "无法发送", "无法送达", "无法投递", "未能送达", "投递失败", "無法傳遞", "無法送達", "傳遞失敗",
+    "配信に失敗", "配信できません", "送信できません", "配信不能", "届けることができません",
+    "배달하지 못", "배달되지 않", "전달할 수 없", "전송하지 못",
+)  # fmt: skip
+_SUBJECT_ELSEWHERE = (
+    "non-remis", "unzustellbar", "zustellung fehlgeschlagen", "zustellfehler", "non remis", "échec de la remise",
+    "échec d'envoi", "no se puede entregar", "no se ha podido entregar", "non recapitabile",
+    "mancato recapito", "onbestelbaar", "não é possível entregar",
+    "não entregue", "niedostarczone", "nie dostarczono", "zwrot poczty", "kan inte levereras", "kan ikke leveres",
+    "ei voi toimittaa", "nedoručitelné", "teslim edilemedi", "kézbesíthetetlen", "не удается доставить", "배달되지 않",
+    "전송 실패", "未傳遞", "無法傳遞", "未送达", "未递送",
+)  # fmt: skip
 _ANSWER = re.compile(r"\s*(?:re|aw|sv|antw|fwd?|wg|tr)(?:\[\d\])?\s*:", re.IGNORECASE)
 _AWAY = re.compile(
     r"out of (?:the )?office|on vacation|auto(?:matic|mated)?[- ]?(?:reply|response|antwort)"
@@ -80,18 +107,27 @@ def returned(whole: message.Part, subject: str, opening: str) -> bool:
     if whole.header("list-unsubscribe"):
         # A newsletter, whoever sends it; some bounces keep the headers of the list mail that they return.
         named = _DAEMON.search(whole.header("from")) or _SOFTWARE.search(whole.header("x-mailer"))
-        return bool(named and _SUBJECT.search(subject) and not answer)
+        return bool(named and _failed(subject) and not answer)
     if named:
-        if _SUBJECT.search(subject) and not answer:
+        if _failed(subject) and not answer:
             return True
         return says_undelivered(opening) and not (answer and _null_sender(whole) is None)
     # Nobody's name, but nobody to answer to either: then the subject and the text must both say it.
-    return bool(_null_sender(whole) and not answer and _SUBJECT.search(subject) and says_undelivered(opening))
+    return bool(_null_sender(whole) and not answer and _failed(subject) and says_undelivered(opening))
+
+
+def _failed(subject: str) -> bool:
+    lower = subject.lower()
+    return _SUBJECT.search(subject) is not None or any(words in lower for words in _SUBJECT_ELSEWHERE)
 
 
 def says_undelivered(opening: str) -> bool:
     """Whether the first sentences of a text say, as mail systems do, that mail was not delivered."""
-    return _SAYS.search(" ".join(opening[:OPENING].split())) is not None
+    words = " ".join(opening[:OPENING].split())
+    if _SAYS.search(words):
+        return True
+    lower = words.lower()
+    return any(said in lower for said in _SAYS_ELSEWHERE)
 
 
 def _null_sender(whole: message.Part) -> bool | None:

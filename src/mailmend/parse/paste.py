@@ -1,8 +1,8 @@
 """Whatever a person has of a refusal -> Deliveries: a bounce, log lines, a reply, quoted or wrapped text.
 
-The shapes are told apart here and read in a file each: a message (bounce.py), the queue (mailq.py), a service's
-JSON (trace.py), a log (logged.py), bare replies (replies.py), other text (prose.py). A shape more is a file more,
-and a line in `_deliveries`.
+The shapes are told apart here and read in a file each: a message (bounce.py), the queue (mailq.py, waiting.py), a
+service's JSON (trace.py), a log (logged.py), bare replies (replies.py), a session (dialogue.py), other text (prose.py).
+A shape more is a file more, and a line in `_LISTS` or `_deliveries`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from mailmend.model import Delivery, ParseError
 from mailmend.parse import (
     bounce,
+    dialogue,
     dsn,
     html,
     logged,
@@ -23,6 +24,8 @@ from mailmend.parse import (
     replies,
     returned,
     trace,
+    waiting,
+    words,
 )
 
 MESSAGE_CAP = 1024 * 1024  # of a message; what a bounce says stands in its beginning
@@ -30,13 +33,17 @@ LARGEST = 5 * 1024 * 1024  # bytes of anything else
 LARGEST_PROSE = 48 * 1024  # characters of what is neither a message nor a log
 QUOTES_CAP = 5  # times that somebody quoted somebody
 _START = 2 * 64 * 1024  # bytes in which the headers of a message have ended
+_UTF16_START = 400  # bytes that tell UTF-16 from what is binary
 MOST = 20_000  # deliveries
 
-_QUOTED = re.compile(r"^[ \t]?> ?", re.MULTILINE)
+_QUOTED = re.compile(r"^[ \t]?(?:> ?|\|(?: |$))", re.MULTILINE)
+_QUOTES = re.compile(r"\s{0,8}(?:>|\|(?: |$))")
+_COLOURS = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
 _A_REPLY = re.compile(r"\s{0,80}[245]\d\d[ -]")
 _STATUS_FIELD = re.compile(
     r"^[ \t]*(?:Reporting-MTA|Final-Recipient): ?[A-Za-z0-9-]+;", re.MULTILINE | re.IGNORECASE
 )
+_LISTS = (mailq.deliveries, waiting.deliveries, trace.deliveries, logged.deliveries)
 
 
 def deliveries(data: bytes) -> tuple[Delivery, ...]:
@@ -81,10 +88,12 @@ def _deliveries(text: str) -> tuple[Delivery, ...]:
         return bounce.of(whole)
     if not message.is_clean(text):
         text = text.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
+    if "\x1b" in text:
+        text = _unescaped(text)
     field = _STATUS_FIELD.search(text)
     if field:
         return dsn.report(_dedented(text[field.start() :]), text[: field.start()])
-    told = mailq.deliveries(text) or trace.deliveries(text) or logged.deliveries(text)
+    told = next((found for read in _LISTS if (found := read(text))), ())
     if told:
         return told
     seen = html.text(text) if html.looks_like(text) else text
@@ -93,7 +102,13 @@ def _deliveries(text: str) -> tuple[Delivery, ...]:
             f"{len(text) // 1024} KB of text that is neither a message nor a log or queue with deliveries in it",
             "give the part that has the refusal",
         )
-    return _bounce_text(seen) or prose.deliveries(seen)
+    return dialogue.deliveries(seen) or _bounce_text(seen) or prose.deliveries(seen)
+
+
+def _unescaped(text: str) -> str:
+    """*text* without a terminal's colours; in Japanese where its escapes are those of ISO-2022-JP."""
+    text = _COLOURS.sub("", text)
+    return words.decoded(text.encode("utf-8", "replace"), "iso-2022-jp") if "\x1b$" in text else text
 
 
 def _bounce_text(text: str) -> tuple[Delivery, ...]:
@@ -109,8 +124,9 @@ def _text(data: bytes) -> str:
         size = len(data) / 1024 / 1024
         raise ParseError(f"{size:.1f} MB is more than the {LARGEST // 1024 // 1024} MB that can be explained",
                          "give the bounce or the log lines concerned alone")  # fmt: skip
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):  # pasted into a Windows editor
-        text = data.decode("utf-16", "replace")
+    wide = _utf16(data)
+    if wide:
+        text = data.decode(wide, "replace").removeprefix("\ufeff")
     else:
         nul = data.find(b"\0")
         if data[:2] == b"\x1f\x8b":
@@ -131,6 +147,18 @@ def _text(data: bytes) -> str:
     return _one_line_end(text)
 
 
+def _utf16(data: bytes) -> str | None:
+    """The encoding of what a Windows editor wrote, with its mark or without."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    start = data[:_UTF16_START]
+    zeros = [start[at::2].count(0) for at in (0, 1)]
+    enough = 0.4 * len(start)  # nearly every other byte of a text in Latin letters
+    if len(start) < 8 or max(zeros) < enough or min(zeros):
+        return None
+    return "utf-16-le" if zeros[1] else "utf-16-be"
+
+
 def _one_line_end(text: str) -> str:
     if "\r" not in text:
         return text
@@ -144,7 +172,7 @@ def _unquoted(text: str) -> str:
     """*text* without the `> ` of a mail client, where at least half of its lines have one."""
     for _ in range(QUOTES_CAP):
         lines = [line for line in text[: 64 * 1024].split("\n", 1000)[:1000] if line.strip()]
-        quoted = sum(line.lstrip().startswith(">") for line in lines)
+        quoted = sum(_QUOTES.match(line) is not None for line in lines)
         if quoted == 0 or 2 * quoted < len(lines):
             break
         text = _QUOTED.sub("", text)

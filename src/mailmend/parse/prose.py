@@ -16,7 +16,7 @@ _OPENS = re.compile(
     r"<[^<>\s@]{1,64}@[^<>\s]{1,255}>(?: \(expanded from |:)|(?:\w+ )?\(?host [^\s\[]{1,255} ?\["
 )
 _RECIPIENT = re.compile(
-    r"(?:\bto=|\bTO: ?|\*\* |Final-Recipient: ?rfc822; ?)?<?([^<>\s@,;:]{1,64}@[A-Za-z0-9.-]{1,255})"
+    r"(?:\bto=|\bTO: ?|\*\* |Final-Recipient: ?rfc822; ?)?<?([^<>\s@,;:\"'\[({]{1,64}@[A-Za-z0-9.-]{1,255})"
 )
 _EXPANDED = re.compile(r"\(expanded from <([^<>\s]{1,320})>\)")
 _RELAY = re.compile(
@@ -24,6 +24,7 @@ _RELAY = re.compile(
     r"([A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){1,20})\.? ?"
     r"\[([0-9A-Fa-f:.]{2,45})\]"
 )
+_NAMED = re.compile(r"(?:\b[0-9A-F]{5,20}|\b[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,30}): $")  # a queue id
 _SPLIT = re.compile(r"(?<=[A-Za-z0-9]) \[(?=[0-9A-Fa-f.:]{2,45}\]:\d)")  # a wrap within relay=host[ip]:25
 _REMOTE = re.compile(r"Remote-MTA: ?dns; ?([A-Za-z0-9.-]{1,255})")
 # Without a code, only such words make a text a refusal: `550 guests came` or a letter must not become one.
@@ -39,6 +40,11 @@ _ANSWERED = re.compile(
     r"\bhost [^\s\[]{1,255} ?\[[0-9A-Fa-f:.]{2,45}\][^:]{0,60}(?:said|refused to talk to me|: ?$|:)"
     r"|refused to talk to me: |SMTP error from remote mail|did not like our [A-Z]{4}|\bfailed: [\w.-]{1,255}: [45]\d\d "
 )
+# PHPMailer: what the server said, and behind it the codes.
+_CODES_BEHIND = re.compile(
+    r"Detail: (.{1,2000}?) ?SMTP code: ([245]\d\d)(?: Additional SMTP info: ([245][\d.]{2,8}))?"
+)
+_PAIR = re.compile(r"\(([245]\d\d), b?['\"](.{1,2000}?)['\"]\)")  # Python's smtplib
 # What a client says itself, of a server that did not answer.
 _UNANSWERED = re.compile(
     r"\b(?:connect to|lost connection with|conversation with) [^\s\[]{1,255}\[[0-9A-Fa-f:.]{2,45}\]"
@@ -89,7 +95,7 @@ def _delivery(block: str) -> Delivery | None:
     logged = _logged(line)
     if logged:
         return logged
-    said = reply.parse(line)
+    said = reply.parse(_codes_first(line))
     if said is None or (said.code is not None and said.code < 400):
         return None
     silent = said.code is None and bool(_UNANSWERED.search(line))
@@ -110,11 +116,21 @@ def _delivery(block: str) -> Delivery | None:
     )
 
 
+def _codes_first(line: str) -> str:
+    """*line*, or of what a program made of a reply the reply: codes before words."""
+    if behind := _CODES_BEHIND.search(line):
+        return f"{behind[2]} {behind[3] or ''} {behind[1]}"
+    pair = _PAIR.search(line)
+    return f"{pair[1]} {pair[2]}" if pair else line
+
+
 def _logged(line: str) -> Delivery | None:
     """A log line whose beginning was not copied: from the queue id, or from `to=<` on."""
     start = line.find("NOQUEUE: ")
     if start < 0:
         start = line.find("to=<")
+    if start > 0 and (named := _NAMED.search(line[:start])):
+        start = named.start()
     if start < 0 or not ("status=" in line or "NOQUEUE: " in line):
         return None
     stub = maillog.line(f"postfix/smtp[1]: {_SPLIT.sub('[', line[start:])}")

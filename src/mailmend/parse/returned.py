@@ -28,14 +28,18 @@ _LABEL = re.compile(
     r"|recipient(?:s|\(s\))?(?: address)?|error-for|rcpt to|unknown user|undeliverable +to|undeliverable|to address"
     r"|delivery failed \d{1,4} attempts"
     r"|invalid final delivery userid|unable to deliver (?:your )?(?:message|mail) to|could not be delivered to|address"
-    r"|(?:did not reach|was not delivered to) the following recipients?|user's mailbox is full|e-?mail address)"
+    r"|(?:did not reach|was not delivered to) the following recipients?|user's mailbox is full|e-?mail address"
+    r"|empfänger(?:adresse)?|destinataires?|destinatari[oi]s?|destinatários?|geadresseerden?|ontvanger|adresat|mottagare"
+    r"|modtager|получател[ья]|адресат|宛先|送信先|收件人|받는 사람)"
     rf" ?(?:[:=]\s{{0,8}}|(?<=to) )[\"'<\[]{{0,3}}(?:SMTP:|rfc822; ?)?{_A}",
     re.IGNORECASE,
 )
 _WITHIN = re.compile(
     r"(?:deliver (?:your |the |this )?(?:message|mail|e-?mail) to|addressed to|permanent errors:"
     r"|(?:not|n't|not be|n't be) delivered to"
-    r"|your (?:message|mail|e-?mail) to|rejected recipient|quota violation for|reach the following recipient:"
+    r"|your (?:message|mail|e-?mail) to|(?:nachricht|e-?mail) an|message (?:à|adressé à)|mensaje a|messaggio a"
+    r"|bericht aan|mensagem para|wiadomość do|meddelande till|rejected recipient|quota violation for"
+    r"|reach the following recipient:"
     rf"|Address:|SMTP=) ?[\"'<(\[]{{0,3}}{_A}",
     re.IGNORECASE,
 )
@@ -87,7 +91,8 @@ _BOILERPLATE = re.compile(
 )
 _HEADING = re.compile(r"[-=*#|_ ]{3,}.{0,80}?[-=*#|_]{3,} ?$|\*\* .{0,80} \*\*$|THIS IS A WARNING")
 _LABELLED = re.compile(
-    r"^(?:on [A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} [\d:]{8} [+-]\d{4} ?|(?:reason|error-text|because) ?: ?)+",
+    r"^(?:on [A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} [\d:]{8} [+-]\d{4} ?|(?:reason|error-text|because"
+    r"|grund|ursache|raison|motif|motivo|reden|powód|orsak|årsag|причина|原因|理由|エラー内容) ?[:：] ?)+",
     re.IGNORECASE,
 )
 # `550: no such user` (Yahoo), `ERROR_CODE :550, ERROR_CODE :no such user` and `ResponseCode 421, ` (Zoho)
@@ -96,6 +101,12 @@ _OTHER_SIGNS = re.compile(
 )
 _IN_QUOTES = re.compile(r"(?i:remote server returned) '(.{1,4000})'")  # Exchange
 _GIVING_UP = re.compile(r"\s{0,8}Giving up on [0-9.]{7,15}\.?")
+_ERROR_FOLLOWS = re.compile(
+    r"(?:gave this error|the response was|server responded(?: with)?|hat diesen fehler (?:aus|zurück)gegeben"
+    r"|a (?:généré|renvoyé) (?:cette|l'|l’)erreur|(?:generó|devolvió) este error|ha restituito (?:questo|l')errore)"
+    r"(?: suivante)? ?:\s*$",
+    re.IGNORECASE,
+)
 _LETTERS = re.compile(r"[^\W\d_]{3}")
 _LEADS_ON = re.compile(r".{0,80}[:,،様]")
 
@@ -185,8 +196,16 @@ def _delivery(one: _About, before: list[str], said: tuple[transcript.Said, ...])
 
 def _reason(rows: list[str], before: list[str]) -> str:
     """The words that say why: what has a code comes first, the rows after the recipient come before those above it."""
-    after, above = _paragraphs(rows), _paragraphs(before)
+    after, above = _paragraphs(_quoted(rows)), _paragraphs(before)
     return _coded(after) or _coded(above) or _worded(after) or _worded(above)
+
+
+def _quoted(rows: list[str]) -> list[str]:
+    """The rows after `mx.example.com gave this error:`, where that announces the server's own words; else all."""
+    for number, row in enumerate(rows[:-1]):
+        if _ERROR_FOLLOWS.search(row[-80:]) and any(each.strip() for each in rows[number + 1 :]):
+            return rows[number + 1 :]
+    return rows
 
 
 def _coded(paragraphs: list[list[str]]) -> str:

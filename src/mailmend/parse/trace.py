@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from mailmend.model import Delivery, Relay, Reply, Severity, family_of
-from mailmend.parse import reply
+from mailmend.parse import documents, journal, logged, reply
 
 OBJECTS_CAP = 20_000
 _TEXT_CAP = 8192
@@ -46,34 +46,14 @@ def deliveries(text: str) -> tuple[Delivery, ...]:
     if text.lstrip()[:1] not in ("{", "["):
         return ()
     found: dict[tuple[object, ...], Delivery] = {}
-    for document in _documents(text):
+    lines: list[str] = []
+    for document in documents.read(text):
+        if isinstance(document, dict) and (line := journal.line(document)):
+            lines.append(line)
         for told in _walk(document):
             found.setdefault((told.recipient, told.severity, told.reply), told)
-    return tuple(found.values())
-
-
-def _documents(text: str) -> Iterator[Any]:
-    lines = [line for line in text.split("\n") if line.strip()]
-    each = [_json(line) for line in lines[:1]]
-    if len(lines) == 1 or each == [None] or lines[1].lstrip()[:1] not in ("{", "["):
-        yield _json(_rejoined(text))
-        return
-    yield from (_json(line) for line in lines[:OBJECTS_CAP])
-
-
-def _rejoined(text: str) -> str:
-    """*text* without the `!` and line end with which old gateways break lines of more than 998 characters."""
-    return text.replace("!\n ", "") if "!\n " in text else text
-
-
-def _json(text: str) -> Any:
-    import json
-
-    try:
-        # What follows the document is not its own: SNS puts a footer there.
-        return json.JSONDecoder(strict=False).raw_decode(text.lstrip())[0]
-    except (ValueError, RecursionError):
-        return None
+    logs = logged.deliveries("\n".join(lines)) if lines else ()
+    return logs or tuple(found.values())
 
 
 def _walk(document: Any) -> Iterator[Delivery]:
@@ -84,7 +64,7 @@ def _walk(document: Any) -> Iterator[Delivery]:
         value, above = waiting.pop()
         seen += 1
         if isinstance(value, str) and value[:1] in ("{", "["):  # SNS puts one document into another
-            value = _json(value)
+            value = documents.one(value)
         if isinstance(value, list):
             waiting.extend((item, above) for item in reversed(value[:OBJECTS_CAP]))
         elif isinstance(value, dict):

@@ -8,8 +8,20 @@ of_host("aspmx.l.google.com") -> "google"
 from __future__ import annotations
 
 from mailmend.receivers.files import load
-from mailmend.receivers.matching import Match, match, of, of_host, read
+from mailmend.receivers.matching import GAVE_UP, Match, match, of, of_host, read
 from mailmend.receivers.rules import Receiver, Rule, RuleError
 from mailmend.receivers.validate import validate
 
-__all__ = ["Match", "Receiver", "Rule", "RuleError", "load", "match", "of", "of_host", "read", "validate"]
+__all__ = [
+    "GAVE_UP",
+    "Match",
+    "Receiver",
+    "Rule",
+    "RuleError",
+    "load",
+    "match",
+    "of",
+    "of_host",
+    "read",
+    "validate",
+]

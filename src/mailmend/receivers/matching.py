@@ -220,7 +220,7 @@ def _letters(rule: Rule, gate: str, said: Reply, words: str) -> int | None:
     """How many letters agree where every condition of the rule holds; None where one does not."""
     if rule.code and said.code not in rule.code:
         return None
-    if rule.status and not any([_agrees(wanted, said.status) for wanted in rule.status]):
+    if rule.status and not any(_agrees(wanted, said.status) for wanted in rule.status):
         return None
     letters = 0
     for phrase in rule.all:

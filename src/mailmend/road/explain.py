@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # Deliveries whose meaning is not in the reply: the page of that name says what there is to say.
 _BY_SEVERITY = {"delivered": "delivered-notice", "rejected-inbound": "rejected-inbound"}
 
+_Key = tuple[str | None, ...]
 Progress = Callable[[int, int], None]
 _A_WHILE = 250  # deliveries between two calls of it
 
@@ -26,24 +27,43 @@ def explain(
     """One Refusal for each thing that was refused, in the order of *deliveries*.
 
     What says the same thing about the same message and recipient (several attempts, a log line and its
-    bounce) is one. What was delivered, and what a server said on the way to it, is told only where
-    nothing was refused. A reply that no rule explains is `unknown`, with what its codes alone say. *progress* is
-    called with how many are done, of how many.
+    bounce) is one, and what came back in the end is not also told as put off. What was delivered, and what a server
+    said on the way to it, is told only where nothing was refused. A reply that no rule explains is `unknown`, with
+    what its codes alone say. *progress* is called with how many are done, of how many.
     """
     told = list(deliveries)
     over = {d.queue_id for d in told if d.severity != "notice" and d.queue_id}
     if any(_refused(d) for d in told):
         told = [d for d in told if _refused(d) or (d.severity == "notice" and d.queue_id not in over)]
-    merged: dict[tuple[str | None, ...], _Verdict] = {}
+    merged: dict[_Key, _Verdict] = {}
+    put_off: dict[_Key, list[_Key]] = {}
     for number, delivery in enumerate(told):
         if progress and number % _A_WHILE == 0:
             progress(number, len(told))
         verdict = _judge(delivery, catalogue)
         key = _same(verdict, number)
+        if delivery.queue_id and delivery.severity in ("deferred", "bounced"):
+            before = put_off.setdefault((delivery.queue_id, delivery.recipient), [])
+            if delivery.severity == "deferred":
+                before.append(key)
+            elif before:
+                earlier = [merged.pop(each) for each in dict.fromkeys(before) if each in merged]
+                before.clear()
+                verdict = _last_reason(verdict, earlier)
         if key in merged:
             verdict.delivery = _join(merged[key].delivery, delivery)
         merged[key] = verdict
     return tuple(_told(verdict, catalogue) for verdict in merged.values())
+
+
+def _last_reason(verdict: _Verdict, earlier: list[_Verdict]) -> _Verdict:
+    """The verdict of what came back: where that was because of the time alone, for what it was put off last."""
+    if verdict.cause != receivers.GAVE_UP or not earlier:
+        return verdict
+    last = earlier[-1]
+    last.delivery = replace(last.delivery, severity="bounced")
+    last.gave_up = True
+    return last
 
 
 @dataclass(slots=True)
@@ -109,7 +129,7 @@ def _gave_up(delivery: Delivery, found: receivers.Match | None) -> bool:
     return bool(found and found.gave_up) or (first.startswith("4") and bool(delivery.reporting_mta))
 
 
-def _same(verdict: _Verdict, number: int) -> tuple[str | None, ...]:
+def _same(verdict: _Verdict, number: int) -> _Key:
     """What two refusals have in common that are one: the message (or the very words), recipient and cause."""
     delivery = verdict.delivery
     words = delivery.reply.text if delivery.reply else ""
