@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mailmend.jobs.here import Here, Progress, operator, silent
 from mailmend.model import Activation, Expectation, Plan, Proof
 from mailmend.questions import LogLines, Master, Now
-from mailmend.road import verify
+from mailmend.road import tiers, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +42,7 @@ def carry_out(
     from mailmend.system.history import History
 
     assert plan.chosen is not None  # noqa: S101  (the caller has looked)
+    tiers.require(plan.files, typed)
     since = here.probe.ask(Now()).at - _BEFORE
     log = here.probe.ask(LogLines(since)).known
     expectations = (
@@ -74,14 +75,9 @@ def carry_out(
         old=old,
         ran=running is not None and running.pid is not None,
         config_directory=here.config_directory,
-        confirm_within=trial if waits(plan) else None,
+        confirm_within=trial if tiers.needs_confirmation(plan.files) else None,
         guard=here.guard(),
     )
-
-
-def waits(plan: Plan) -> bool:
-    """Whether *plan* is kept only once somebody confirmed it: it may have cut off whoever made it, or others."""
-    return plan.chosen is not None and any(e.kind == "listener" for e in plan.chosen.expectations)
 
 
 def fresh(here: Here, expectations: tuple[Expectation, ...], epoch: str) -> Proof:
