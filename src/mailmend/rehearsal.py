@@ -46,7 +46,9 @@ class Passage:
 
     @property
     def verdict(self) -> Literal["better", "same", "worse"]:
-        """By what does not get through: more of it is worse, less is better."""
+        """By what does not get through: more of it is worse, less is better. Nothing sent is nothing through."""
+        if not self.after:
+            return "worse"
         lost = [sum(f.count for f in fates if not f.through) for fates in (self.before, self.after)]
         of = [max(sum(f.count for f in fates), 1) for fates in (self.before, self.after)]
         # Which address is tried is chance: a part that fails is the same as another part that fails.

@@ -22,8 +22,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from mailmend.lab import control, kernel, network, relay, root, sending
-from mailmend.lab.mailboxes import Google, Mailbox, as_told
+from mailmend.lab import certificates, control, kernel, network, relay, root, sending
+from mailmend.lab.mailboxes import Google, Mailbox, Submission, as_told
 from mailmend.lab.nameserver import Nameserver
 from mailmend.lab.zones import Zones
 
@@ -31,9 +31,10 @@ from mailmend.lab.zones import Zones
 class World:
     """Everything but the relay; its public methods are what the driver may call."""
 
-    def __init__(self, unpacked: Path, spaces: dict[str, int]) -> None:
-        certificates = unpacked / "etc/ssl"
-        pair = (certificates / "certs/ssl-cert-snakeoil.pem", certificates / "private/ssl-cert-snakeoil.key")
+    def __init__(self, unpacked: Path, spaces: dict[str, int], ip: list[str], environment: dict[str, str]) -> None:
+        secrets = unpacked / "etc/ssl"
+        pair = (secrets / "certs/ssl-cert-snakeoil.pem", secrets / "private/ssl-cert-snakeoil.key")
+        self._unpacked, self._ip, self._environment = unpacked, ip, environment
         self._key = sending.private_key(unpacked)
         self._zones = Zones(sending.public_key(unpacked))
         self._resolver = Nameserver(self._zones)
@@ -81,6 +82,27 @@ class World:
     def receiver(self, attribute: str, value: Any) -> None:
         """Set `world`, `mode` or `tls` of the stand-in."""
         setattr(self._servers["receiver"], attribute, value)
+
+    def lease(self, host: str, addresses: list[str]) -> None:
+        """Further addresses for `relay` or `elsewhere`."""
+        network.lease(self._spaces, host, addresses, self._ip, self._environment)
+
+    def certify(self, names: list[str]) -> str:
+        """Every receiver offers STARTTLS with a new certificate for *names*; returns its text (PEM)."""
+        certificate, key = certificates.throw_away(names, self._unpacked)
+        self._context = certificates.context(certificate, key)
+        for server in self._servers.values():
+            server.certify(self._context)
+        return certificate
+
+    async def relayhost(self, name: str, port: int) -> None:
+        """`elsewhere` takes mail for everybody at *port* too, after a login or without one; certify() first."""
+        if port == 25 or name in self._servers:
+            return
+        server = Submission(name, wrapped=port == 465)
+        server.certify(self._context)
+        await server.serve(network.listening(self._spaces["elsewhere"], port))
+        self._servers[name] = server
 
     def received(self, server: str) -> list[dict[str, Any]]:
         return [as_told(message) for message in self._servers[server].received]
@@ -149,7 +171,7 @@ def main() -> None:
         # Meanwhile the relay builds its machine; later these would delay the first message.
         for name in ("aiosmtpd.smtp", "dnslib", "spf", "dkim"):
             importlib.import_module(name)
-        world = World(unpacked, spaces)
+        world = World(unpacked, spaces, [ip], environment)
     except OSError as failure:
         sys.exit(f"{failure.filename or 'network'}: {failure.strerror}")
     # Orphans of the relay's beginning come to this process; nobody waits for them.

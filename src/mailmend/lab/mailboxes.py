@@ -44,24 +44,32 @@ class Received:
 
 
 class Mailbox:
-    """A server for aiosmtpd: accepts everything and keeps it."""
+    """A server for aiosmtpd: accepts everything and keeps it. *wrapped*: TLS from the first byte (RFC 8314)."""
+
+    wrapped = False
 
     def __init__(self, hostname: str, certificate: tuple[Path, Path] | None = None) -> None:
         self.hostname = hostname
         self.received: list[Received] = []
         self.tls = False
         self._certificate = certificate
+        self._context: ssl.SSLContext | None = None
+
+    def certify(self, context: ssl.SSLContext) -> None:
+        """Offer STARTTLS from now on, with the certificate of *context*."""
+        self.tls, self._context = True, context
 
     async def serve(self, sockets: list[socket.socket]) -> None:
         loop = asyncio.get_running_loop()
+        context = self._context if self.wrapped else None
         for sock in sockets:
-            await loop.create_server(self._session, sock=sock)
+            await loop.create_server(self._session, sock=sock, ssl=context)
 
     def _session(self) -> Any:
         from aiosmtpd.smtp import SMTP
 
-        context = None
-        if self.tls and self._certificate:
+        context = self._context if self.tls else None
+        if self.tls and self._certificate and not context:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*self._certificate)
         return SMTP(
@@ -69,8 +77,12 @@ class Mailbox:
             hostname=self.hostname,
             ident="ESMTP ready - gsmtp",
             enable_SMTPUTF8=True,
-            tls_context=context,
+            tls_context=context if not self.wrapped else None,
+            **self._options(),
         )
+
+    def _options(self) -> dict[str, Any]:
+        return {}
 
     async def handle_DATA(self, _server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 (aiosmtpd's)
         raw = envelope.original_content or envelope.content
@@ -102,6 +114,19 @@ class Mailbox:
 
     def decide(self, _ip: str, _helo: str, _mail_from: str, _raw: bytes) -> tuple[str, Verdict | None]:
         return "250 2.0.0 OK", None
+
+
+class Submission(Mailbox):
+    """A relayhost: lets everybody log in (RFC 4954)."""
+
+    def __init__(self, hostname: str, *, wrapped: bool) -> None:
+        super().__init__(hostname)
+        self.wrapped = wrapped
+
+    def _options(self) -> dict[str, Any]:
+        from aiosmtpd.smtp import AuthResult
+
+        return {"authenticator": lambda *_said: AuthResult(success=True), "auth_require_tls": False}
 
 
 class Google(Mailbox):
