@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
@@ -45,6 +46,7 @@ class Refused(MailmendError):
     """Mailmend declines to act, or took its action back (exit 4)."""
 
 
+@lru_cache(maxsize=1024)  # a log has the same few in every line
 def family_of(ip: str | None) -> Family | None:
     """The address family of *ip*; None where there is no address or it is none."""
     try:
