@@ -11,8 +11,8 @@ from typing import Literal
 from mailmend.facts.case import Case, gather
 from mailmend.jobs.change import TRIAL, carry_out, fresh
 from mailmend.jobs.here import Here, Progress, operator, require_root, silent
+from mailmend.jobs.ready import require_loaded, require_running
 from mailmend.model import Expectation, Finding, Plan, Proof, Record, Refused, Scope
-from mailmend.questions import Master
 from mailmend.road import verify
 from mailmend.road.plan import WATCHED
 from mailmend.road.plan import plan as make_plan
@@ -57,9 +57,9 @@ def fix(
     if not dry_run:
         require_root("changing Postfix")
         require_settled(History(here.state))
-        _require_running(here)
+        require_running(here)
         progress("making sure that what is saved is what runs")
-        _require_loaded(here)
+        require_loaded(here)
     progress("looking at host, DNS, routes and log")
     findings = _findings(here, scope)
     case = gather(findings, here.probe, scope)
@@ -87,25 +87,6 @@ def _watched(here: Here, plan: Plan) -> Record | None:
 
     expectations = tuple(e for p in plan.pending for e in p.expectations)
     return History(here.state).watch(expectations, operator(), plan.reason) if expectations else None
-
-
-def _require_running(here: Here) -> None:
-    """An activation would start what somebody may have stopped on purpose."""
-    running = here.probe.ask(Master())
-    if running.answer is None or running.answer.pid is None:
-        raise Refused(running.error or "Postfix is not running", "start it first: nothing was changed")
-
-
-def _require_loaded(here: Here) -> None:
-    """An activation would also bring somebody else's unloaded edit to life, and be blamed for it."""
-    from mailmend import catalogue
-    from mailmend.jobs.validate import validate
-    from mailmend.road.check import check
-
-    validate(here.probe)
-    for finding in check(here.probe, Scope(), {"loaded": catalogue.load().checks["loaded"]}):
-        if finding.standing == "measured":
-            raise Refused(finding.summary, "mailmend apply brings what is saved to the running Postfix first")
 
 
 def _applied(
