@@ -31,8 +31,12 @@ class Undone:
     says: str = ""
 
 
-def undo(here: Here, record_id: str | None = None, *, progress: Progress = silent) -> Undone:
+def undo(
+    here: Here, record_id: str | None = None, *, reason: str = "", progress: Progress = silent
+) -> Undone:
     """Take back *record_id*; without one, what was interrupted, else the newest change in force.
+
+    *reason* stands in the history.
 
     Raises Refused where there is nothing to undo, where somebody else changed the same lines since
     (CONFLICT), or where not even the old state could be proven (DEGRADED).
@@ -57,6 +61,7 @@ def undo(here: Here, record_id: str | None = None, *, progress: Progress = silen
         prove=lambda: _proof(here, record),
         history=history,
         by=operator(),
+        reason=reason,
         old=verify.listeners_as_they_are(here.probe),
         guard=here.guard(),
     )
