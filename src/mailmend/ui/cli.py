@@ -279,6 +279,20 @@ def recover(change_id: str | None, state: str | None) -> Outcome:
 
 @mailmend.command()
 @everywhere
+@click.argument("assignments", nargs=-1, metavar="[NAME=VALUE]...")
+@click.option("--remedy", metavar="ID", help="This remedy; without one, what fix would choose.")
+def rehearse(assignments: tuple[str, ...], remedy: str | None) -> Outcome:
+    """Try a change on a copy of this host in a private network; touch nothing.
+
+    Shows which mail comes through before and after it, and what cannot be known this way.
+    """
+    from mailmend.ui.commands import rehearsing
+
+    return rehearsing.rehearse(this_host(), assignments, remedy)
+
+
+@mailmend.command()
+@everywhere
 @click.option("--to", "address", metavar="ADDRESS", help="Send one message there and follow it.")
 @click.argument("recipient", required=False, metavar="[ADDRESS]")
 def prove(address: str | None, recipient: str | None) -> Outcome:

@@ -20,6 +20,7 @@ from mailmend.ui.show.changes import (
 from mailmend.ui.show.common import Shape, document, error, moment, value
 from mailmend.ui.show.documents import applied, demo, fixed, measured, proven, status, undone
 from mailmend.ui.show.looks import evidence, finding, listener, question
+from mailmend.ui.show.rehearsals import rehearsal
 
 __all__ = [
     "Shape",
@@ -49,6 +50,7 @@ __all__ = [
     "question",
     "record",
     "refusal",
+    "rehearsal",
     "relay",
     "reply",
     "status",

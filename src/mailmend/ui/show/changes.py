@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mailmend.ui.show.common import Shape, moment
 from mailmend.ui.show.looks import evidence
+from mailmend.ui.show.rehearsals import rehearsal
 
 if TYPE_CHECKING:
     from mailmend.model import (
@@ -78,6 +79,7 @@ def plan(made: Plan) -> Shape:
         "digest": made.digest,
         "pending": [proposal(p) for p in made.pending],
         "declined": [proposal(p) for p in made.declined],
+        "rehearsal": rehearsal(made.rehearsal),
     }
 
 
