@@ -67,13 +67,14 @@ class Guard:
 
     def disarm(self) -> None:
         """The change is settled: nothing waits for it any more."""
+        if detached.SYSTEMD.is_dir():
+            for path in (UNITS / "multi-user.target.wants" / UNIT, UNITS / UNIT, UNITS / f"{UNIT}.new"):
+                path.unlink(missing_ok=True)
+            _reload_systemd()
+        # Last: while the folder is there, the next command looks after what else is left.
         with suppress(FileNotFoundError):
             shutil.rmtree(self.folder)
             sync(self.state)
-        if detached.SYSTEMD.is_dir():
-            for path in (UNITS / "multi-user.target.wants" / UNIT, UNITS / UNIT):
-                path.unlink(missing_ok=True)
-            _reload_systemd()
 
     def _install(self) -> None:
         wants = UNITS / "multi-user.target.wants"

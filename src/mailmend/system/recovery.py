@@ -130,7 +130,7 @@ def _tidy(history: History, guard: Guard) -> None:
     if record is not None and record.state in ("intent", "trial"):
         return
     if record is not None:
-        settle(record, guard)
+        settle(record, history, guard)
     else:
         guard.disarm()
     if trial := history.on_trial():

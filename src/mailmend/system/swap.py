@@ -17,11 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailmend.model import FileEdit, Refused
-from mailmend.system import rename
+from mailmend.system import rename, successor
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 CONFIGURATION = ("main.cf", "master.cf")
-_PAST_THE_NAP = 3.0  # seconds
 _FORBIDDEN = {errno.EACCES, errno.EPERM}
 
 
@@ -50,6 +49,16 @@ class Target:
         """
         return self.path.with_name(self.path.name + ".mailmend-old")
 
+    @property
+    def aged(self) -> bool:
+        """Whether Postfix fears to read half of it: every process naps until these files are 2 s old."""
+        return self.path.name in CONFIGURATION
+
+    @property
+    def spare(self) -> Path:
+        """A second name of the file for a moment, where the file system cannot exchange two."""
+        return self.path.with_name(self.path.name + ".mailmend-spare")
+
 
 class Busy(Refused):
     """Another program holds a lock, and did not give it back in time."""
@@ -62,6 +71,12 @@ class Neither(Refused):
         what = "was" if len(paths) == 1 else "were"
         super().__init__(f"{' and '.join(paths)} {what} changed since", "nothing was touched")
         self.paths = paths
+
+
+def require(edits: Iterable[FileEdit]) -> None:
+    """Raise Refused where a file is not what the plan saw, or is none that can be changed: a first look, unlocked."""
+    for target in tuple(_target(edit) for edit in edits):
+        _require(target, target.edit.before)
 
 
 @contextmanager
@@ -88,7 +103,7 @@ def stage(targets: Iterable[Target]) -> None:
         with refusing(target.edit.path):
             target.old.unlink(missing_ok=True)
             if target.edit.after is not None:
-                _stage(target, target.edit.after)
+                successor.write(target.new, target.edit.after, target.path, aged=target.aged)
 
 
 def swap(targets: tuple[Target, ...]) -> None:
@@ -135,12 +150,15 @@ def put_back(edits: Iterable[FileEdit], wait: float) -> bool:
 def clean(edits: Iterable[FileEdit]) -> None:
     """The change is over, kept or taken back: nothing of it stays beside the files."""
     targets = tuple(_beside(edit) for edit in edits)
-    for target in targets:
-        target.old.unlink(missing_ok=True)
-        target.new.unlink(missing_ok=True)
-        with suppress(Refused, OSError), _locked(target, 0.0):
-            pass  # leaving it removes the lock of a program that died
-    _sync(targets)
+    # Where nothing lies, nothing is tried: a folder that is read-only or gone is no trouble then.
+    left = [t for t in targets if any(os.path.lexists(p) for p in (t.old, t.new, t.spare, t.lock))]
+    for target in left:
+        for path in (target.old, target.new, target.spare):
+            path.unlink(missing_ok=True)
+        if os.path.lexists(target.lock):
+            with suppress(Refused, OSError), _locked(target, 0.0):
+                pass  # leaving it removes the lock of a program that died
+    _sync(left)
 
 
 def read(path: str | Path) -> str | None:
@@ -284,48 +302,6 @@ def _flock(fd: int, deadline: float, busy: str) -> None:
             time.sleep(0.05)
 
 
-def _stage(target: Target, after: str) -> None:
-    """Write the successor beside the old file, with its owner, mode, xattrs and ACL."""
-    target.new.unlink(missing_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(target.new, flags, 0o600)
-    try:
-        rest = memoryview(after.encode("utf-8", "surrogateescape"))
-        while rest:
-            rest = rest[os.write(fd, rest) :]
-        _like(fd, target.path)
-        if target.path.name in CONFIGURATION:
-            # Every process of Postfix naps until these files are 2 s old, for fear of reading half of one. Ours
-            # is whole, and without the nap a restart keeps the port closed for less long.
-            os.utime(fd, (time.time() - _PAST_THE_NAP,) * 2)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _like(fd: int, path: Path) -> None:
-    """Owner, mode and attributes of *path* for *fd*; a file that is new is root's and readable by all."""
-    try:
-        old = path.stat()
-    except FileNotFoundError:
-        os.fchmod(fd, 0o644)
-        return
-    os.fchown(fd, old.st_uid, old.st_gid)
-    os.fchmod(fd, stat.S_IMODE(old.st_mode))
-    for name in _xattrs(path):
-        os.setxattr(fd, name, os.getxattr(path, name))
-
-
-def _xattrs(path: Path) -> list[str]:
-    """The names of the extended attributes: ACLs and SELinux labels are among them."""
-    try:
-        return os.listxattr(path)
-    except OSError as error:
-        if error.errno == errno.ENOTSUP:
-            return []
-        raise
-
-
 def _put(target: Target) -> None:
     """The new file in the place of the old one, which is then `.mailmend-old`.
 
@@ -359,7 +335,7 @@ def _take_back(target: Target) -> None:
             # It died in the instant between the exchange and the old file's name.
             target.new.rename(target.old)
         else:
-            _stage(target, before)
+            successor.write(target.new, before, target.path, aged=target.aged)
             target.new.rename(target.old)
     if after is None:
         rename.rename_new(target.old, target.path)
@@ -381,16 +357,15 @@ def _exchange(target: Target, other: Path, expected: str) -> None:
 
 def _replace(target: Target, other: Path, expected: str) -> None:
     """The same for a file system that cannot exchange: the old file keeps a name of its own meanwhile."""
-    spare = target.path.with_name(target.path.name + ".mailmend-spare")
-    spare.unlink(missing_ok=True)
-    spare.hardlink_to(target.path)
+    target.spare.unlink(missing_ok=True)
+    target.spare.hardlink_to(target.path)
     try:
         _require(target, expected)
         other.rename(target.path)
     except BaseException:
-        spare.unlink(missing_ok=True)
+        target.spare.unlink(missing_ok=True)
         raise
-    spare.rename(other)
+    target.spare.rename(other)
 
 
 def _sync(targets: Iterable[Target]) -> None:

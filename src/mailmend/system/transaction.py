@@ -157,7 +157,7 @@ def confirm(history: History, guard: Guard, record_id: str | None = None, wait: 
         kept = replace(found, state="kept", confirm_by=None)
         with swap.refusing(history.folder):
             history.replace(kept)
-        settle(kept, guard)
+        settle(kept, history, guard)
     return kept
 
 
@@ -212,12 +212,12 @@ def undo(
         )
         applied = _carry_out(intent, _Means(activate, prove, prove_old, history, guard, wait))
         if applied.rolled_back:
-            _settle(record, history)
+            with swap.refusing(history.folder):
+                _settle(record, history)
+                if record.state == "trial":
+                    guard.arm(record)
             raise Refused(f"{record.id} could not be undone and is in force again: {applied.says}")
-        record = replace(record, state="undone")
-        history.replace(record)
-        _settle(record, history)
-        swap.clean(record.files)
+        record = replace(record, state="undone", confirm_by=None)
     return Undone(record, applied.proof, _identical(record), says=says)
 
 
@@ -251,12 +251,18 @@ def require_settled(history: History) -> None:
         )
 
 
-def settle(record: Record, guard: Guard) -> None:
+def settle(record: Record, history: History, guard: Guard) -> None:
     """*record* is kept or taken back, and that is written down: what could have taken it back goes."""
-    # Nothing here may turn a change that is over into one that failed; the next command tidies again.
-    with suppress(OSError):
+    # Nothing here may turn a change that is over into one that failed. The guard goes last, for as long as it is
+    # there the next command tidies again.
+    with suppress(OSError, MailmendError):
+        if record.undoes is not None and record.state == "kept":
+            undone = history.get(record.undoes)
+            if undone.state != "undone":
+                history.replace(replace(undone, state="undone", confirm_by=None))
+            _settle(undone, history)
+            swap.clean(undone.files)
         swap.clean(record.files)
-    with suppress(OSError):
         guard.disarm()
 
 
@@ -288,25 +294,25 @@ def _carry_out(intent: Record, means: _Means, confirm_within: timedelta | None =
     if failure is not None:
         return Applied(_take_back(record, failure, means), record.proof, True, failure)
     if record.state == "kept":
-        settle(record, means.guard)
+        settle(record, means.history, means.guard)
     return Applied(record, record.proof, False)
 
 
 def _begin(intent: Record, means: _Means) -> None:
     """The new files in place, with everything laid out to take them back. Raises with nothing changed."""
-    history = means.history
-    with swap.locked(intent.files, means.wait) as targets:
-        try:
-            with swap.refusing(history.state):
-                # First what looks after the change, then its entry, then the files beside: whenever this
-                # program dies, whoever comes next is led to all that it has left.
-                means.guard.arm(intent)
-                history.add(intent)
+    swap.require(intent.files)
+    try:
+        with swap.refusing(means.history.state):
+            # First what looks after the change, then its entry, then the files beside (Postfix's lock is one):
+            # whenever this program dies, whoever comes next is led to all that it has left.
+            means.guard.arm(intent)
+            means.history.add(intent)
+        with swap.locked(intent.files, means.wait) as targets:
             swap.stage(targets)
             swap.swap(targets)
-        except BaseException:
-            _abandon(intent, means)
-            raise
+    except BaseException:
+        _abandon(intent, means)
+        raise
 
 
 def _abandon(intent: Record, means: _Means) -> None:
@@ -345,7 +351,7 @@ def _take_back(record: Record, failure: str, means: _Means) -> Record:
     # Where even this cannot be written (a full disk), the entry stays open, and the next command ends it.
     with suppress(OSError):
         means.history.replace(record)
-        settle(record, means.guard)
+        settle(record, means.history, means.guard)
     if trouble is not None:
         raise Degraded(
             f"{failure}; the old files are in place again, but Postfix did not come back with them: {trouble}",
