@@ -82,7 +82,7 @@ def remedied(
     lab.relay.reset(**{**already, "main": {"smtp_address_preference": "ipv6", **already.get("main", {})}})
     lab.relay.start()
     if remedy:
-        done = lab.relay.mailmend("--json", "fix", "--remedy", remedy, "--yes")
+        done = lab.relay.mailmend("--json", "fix", "--remedy", remedy, "--yes", "--confirm")
         assert done.returncode == 0, done.stdout + done.stderr
         fixed = json.loads(done.stdout)
         if remedy == "dns-records":
