@@ -197,12 +197,14 @@ def status() -> Outcome:
 @click.argument("domains", nargs=-1, metavar="[DOMAIN]...")
 @click.option("--remedy", metavar="ID", help="This remedy, whatever was found (mailmend list remedies).")
 @click.option("--dry-run", is_flag=True, help="Show the plan; change nothing.")
+@click.option("--rehearse", "rehearsed", is_flag=True, help="Try it on a copy of this host first.")
 @approval
 @click.option("--to", "address", metavar="ADDRESS", help="Send one message there afterwards and follow it.")
 def fix(
     domains: tuple[str, ...],
     remedy: str | None,
     dry_run: bool,
+    rehearsed: bool,
     yes: bool,
     trial: timedelta | None,
     address: str | None,
@@ -224,6 +226,40 @@ def fix(
         trial=trial,
         address=address,
         as_json=wants_json(),
+        rehearsed=rehearsed,
+    )
+
+
+@mailmend.command(name="set")
+@everywhere
+@click.argument("assignments", nargs=-1, metavar="NAME=VALUE...")
+@click.option(
+    "-X",
+    "--default",
+    "defaults",
+    multiple=True,
+    metavar="NAME",
+    help="Take NAME out, so that its default applies.",
+)
+@click.option("--dry-run", is_flag=True, help="Show the plan; change nothing.")
+@approval
+def set_(
+    assignments: tuple[str, ...],
+    defaults: tuple[str, ...],
+    dry_run: bool,
+    yes: bool,
+    trial: timedelta | None,
+) -> Outcome:
+    """Set settings of Postfix, all at once, and prove it.
+
+    NAME is a setting of main.cf, SERVICE/TYPE/NAME one of a single service or a column of master.cf
+    (smtp/unix/inet_protocols, smtp/inet/process_limit, smtp/inet/command), SERVICE/TYPE a whole entry, all
+    as postconf(1) names them. What is equal to root is set by its own name alone.
+    """
+    from mailmend.ui.commands import setting
+
+    return setting.set_(
+        this_host(), assignments, defaults, dry_run=dry_run, yes=yes, trial=trial, as_json=wants_json()
     )
 
 
@@ -304,7 +340,7 @@ def prove(address: str | None, recipient: str | None) -> Outcome:
 
 @mailmend.command(name="list")
 @everywhere
-@click.argument("what", type=click.Choice(["causes", "receivers", "checks", "remedies"]))
+@click.argument("what", type=click.Choice(["causes", "receivers", "checks", "remedies", "settings"]))
 def list_(what: str) -> Outcome:
     """List what mailmend knows."""
     from mailmend.ui.commands import knowing

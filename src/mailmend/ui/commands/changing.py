@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 from mailmend.model import Refused, Scope
 from mailmend.ui import show
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from mailmend.jobs.here import Here
     from mailmend.jobs.prove import Proven
     from mailmend.model import Plan
+    from mailmend.rehearsal import Rehearsal
 
 NOT_ASKED = "nothing was changed: the plan was not approved"
 
@@ -34,23 +36,38 @@ def fix(
     trial: timedelta | None,
     address: str | None,
     as_json: bool,
+    rehearsed: bool = False,
 ) -> Outcome:
-    """The plan is shown before anybody is asked; without an answer nothing is changed (4)."""
+    """The plan is shown before anybody is asked; without an answer nothing is changed (4).
+
+    *rehearsed*: it is tried on a copy of this host first; what fails there is not applied unasked (4).
+    """
     from mailmend.jobs.fix import fix as job
+    from mailmend.ui.commands import rehearsing
     from mailmend.ui.commands.knowing import no_such, remedies, require_address
 
     if remedy is not None and remedy not in remedies():
         raise no_such("remedy", remedy, remedies())
     if address is not None:
         require_address(address)
+    held: list[Rehearsal] = []
     with progress() as step:
 
         def approve(plan: Plan) -> bool:
+            if rehearsed:
+                plan = rehearsing.held(here, plan, held, step)
             step.pause()
-            if as_json:
+            if not as_json:
+                _show_plan(plan)
+            if yes:
+                rehearsing.require(plan)
+            if yes or as_json:
                 return yes
-            _show_plan(plan)
-            return yes or _asked()
+            answer = _answer(rehearsal=not rehearsed)
+            if answer == "rehearse":
+                rehearsing.show_held(rehearsing.held(here, plan, held, step), step)
+                return _asked()
+            return answer == "yes"
 
         fixed = job(
             here,
@@ -61,6 +78,9 @@ def fix(
             trial=trial,
             progress=step,
         )
+        if dry_run and rehearsed and fixed.plan.files:
+            rehearsing.held(here, fixed.plan, held, step)
+        fixed = replace(fixed, plan=replace(fixed.plan, rehearsal=held[-1] if held else None))
         sent = _sent(here, address, fixed, step)
     planned_here = as_json or fixed.state != "planned" or dry_run
     status = _exit(fixed, sent, dry_run)
@@ -86,13 +106,21 @@ def _show_plan(plan: Plan) -> None:
 
 def _asked() -> bool:
     """Ask the person; where nobody sits at a terminal, or the answer is not yes, it is no."""
+    return _answer(rehearsal=False) == "yes"
+
+
+def _answer(*, rehearsal: bool) -> Literal["yes", "no", "rehearse"]:
+    """What the person says; *rehearsal*: it can be rehearsed first."""
     from mailmend.ui.terminal import is_tty
 
     if not is_tty():
-        return False
-    sys.stderr.write("\nApply this? [y/N] ")
+        return "no"
+    sys.stderr.write(f"\nApply this? [y/N{'/r: rehearse it first' if rehearsal else ''}] ")
     sys.stderr.flush()
-    return sys.stdin.readline().strip().casefold() in ("y", "yes")
+    answer = sys.stdin.readline().strip().casefold()
+    if rehearsal and answer in ("r", "rehearse"):
+        return "rehearse"
+    return "yes" if answer in ("y", "yes") else "no"
 
 
 def _sent(here: Here, address: str | None, fixed: Fixed, step: Progress) -> Proven | None:

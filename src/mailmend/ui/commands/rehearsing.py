@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 from mailmend.model import ParseError, Refused
 from mailmend.ui import show
-from mailmend.ui.ending import EXIT_PROBLEMS, Outcome
-from mailmend.ui.progress import progress
+from mailmend.ui.ending import EXIT_PROBLEMS, Outcome, write
+from mailmend.ui.progress import Progress, progress
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from mailmend.jobs.here import Here
     from mailmend.model import Plan
+    from mailmend.rehearsal import Rehearsal
 
 
 def rehearse(here: Here, assignments: Sequence[str], remedy: str | None) -> Outcome:
@@ -33,17 +34,17 @@ def rehearse(here: Here, assignments: Sequence[str], remedy: str | None) -> Outc
     with progress() as step:
         plan = of_assignments(here, assignments) if assignments else of_remedy(here, remedy, step)
         plan = replace(plan, rehearsal=job(here, plan, step))
-    held = plan.rehearsal
-    assert held is not None  # noqa: S101  (for the type checker)
+    shown = plan.rehearsal
+    assert shown is not None  # noqa: S101  (for the type checker)
 
     def screen(target: Console) -> None:
         from mailmend.ui.screens import rehearsing
 
         _planned(target, plan)
-        rehearsing.rehearsed(target, held)
+        rehearsing.rehearsed(target, shown)
 
-    document = show.document("rehearse", {"plan": show.plan(plan), **(show.rehearsal(held) or {})})
-    return Outcome(0 if held.holds else EXIT_PROBLEMS, document, screen)
+    document = show.document("rehearse", {"plan": show.plan(plan), **(show.rehearsal(shown) or {})})
+    return Outcome(0 if shown.holds else EXIT_PROBLEMS, document, screen)
 
 
 def _planned(target: Console, plan: Plan) -> None:
@@ -57,10 +58,28 @@ def _planned(target: Console, plan: Plan) -> None:
         say(target, f"What is saved is rehearsed as it is: {plan.reason or 'nothing is changed'}.")
 
 
+def held(here: Here, plan: Plan, kept: list[Rehearsal], step: Progress) -> Plan:
+    """*plan* with its rehearsal, held now; it is also the last of *kept*."""
+    from mailmend.jobs.rehearse import rehearse as job
+
+    kept.append(job(here, plan, step))
+    return replace(plan, rehearsal=kept[-1])
+
+
+def show_held(plan: Plan, step: Progress) -> None:
+    """Put the rehearsal of *plan* before the person who is asked."""
+    from mailmend.ui.screens import rehearsing
+    from mailmend.ui.terminal import drawn
+
+    step.pause()
+    if (shown := plan.rehearsal) is not None:
+        write(drawn(lambda target: rehearsing.rehearsed(target, shown)))
+
+
 def require(plan: Plan) -> None:
     """Raise Refused, in one line, where *plan* was rehearsed and did not hold."""
-    held = plan.rehearsal
-    if held is not None and not held.holds:
-        more = f", and {len(held.failures) - 1} more" if len(held.failures) > 1 else ""
+    shown = plan.rehearsal
+    if shown is not None and not shown.holds:
+        more = f", and {len(shown.failures) - 1} more" if len(shown.failures) > 1 else ""
         step = "nothing was changed; mailmend rehearse shows all of it"
-        raise Refused(f"the rehearsal failed: {held.failures[0]}{more}", step)
+        raise Refused(f"the rehearsal failed: {shown.failures[0]}{more}", step)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mailmend.ui.screens.checking import findings_list
 from mailmend.ui.screens.past import on_trial
 from mailmend.ui.screens.proving import proof_table, sent_list
+from mailmend.ui.screens.rehearsing import rehearsed
 from mailmend.ui.terminal import (
     BAD,
     FAINT,
@@ -59,6 +60,8 @@ def planned(target: Console, plan: Plan) -> None:
     _declined(target, plan.declined)
     if plan.chosen:
         _not_proposed(target)
+    if plan.rehearsal:
+        rehearsed(target, plan.rehearsal)
 
 
 def _remedy(target: Console, chosen: Proposal, reason: str) -> None:
