@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mailmend.facts.settings import smtp_services
 from mailmend.facts.source import families
 from mailmend.jobs.here import Here
-from mailmend.model import CannotLook, Family, Finding, Proof, Record, Scope
+from mailmend.model import CannotLook, Family, Finding, Proof, Record, Refused, Scope
 from mailmend.questions import (
     Host,
     HostFacts,
@@ -34,7 +34,8 @@ class Status:
 
     *records* are the changes in force, *ways_back* what they, and what is only watched, wait for.
     *clients* are the smtp clients of master.cf with the families that each may use: new ones read what is saved.
-    *interrupted* is a change that mailmend or the machine died in.
+    *interrupted* is a change that mailmend or the machine died in. *overwritten* are changes in force that
+    others wrote over, each with the file.
     """
 
     host: HostFacts | None
@@ -50,6 +51,7 @@ class Status:
     errors: tuple[str, ...]
     interrupted: Record | None = None
     clients: tuple[tuple[str, tuple[Family, ...]], ...] | None = None
+    overwritten: tuple[tuple[Record, str], ...] = ()
 
     @property
     def pending(self) -> tuple[tuple[Record, Proof], ...]:
@@ -98,7 +100,20 @@ def status(here: Here) -> Status:
         errors=tuple(errors),
         interrupted=interrupted,
         clients=_clients(here),
+        overwritten=_overwritten(here),
     )
+
+
+def _overwritten(here: Here) -> tuple[tuple[Record, str], ...]:
+    from mailmend.system import merge
+    from mailmend.system.backwards import overwritten
+    from mailmend.system.history import History
+
+    try:
+        return overwritten(History(here.state).records(), merge.postfix)
+    except (CannotLook, Refused):
+        # Told already, by the looks at the history and at the configuration.
+        return ()
 
 
 def _clients(here: Here) -> tuple[tuple[str, tuple[Family, ...]], ...] | None:

@@ -29,6 +29,33 @@ def backwards(record: Record, merge: Merge) -> tuple[tuple[FileEdit, ...], str]:
     return tuple(e for e in edits if e.path not in kept), says
 
 
+def overwritten(records: Iterable[Record], merge: Merge) -> tuple[tuple[Record, str], ...]:
+    """Each change in force with a file in which it no longer stands, though nobody took it back.
+
+    *records* is the history, newest first. Configuration management writes over a change at its next run, and so
+    does whoever restores a backup. Of a file only the newest change of ours is asked about: it may well have
+    changed what an older one had set. Raises Refused where a file cannot be read.
+    """
+    newest: dict[str, tuple[Record, FileEdit]] = {}
+    for record in records:
+        if record.state in ("kept", "trial"):
+            for edit in record.files:
+                newest.setdefault(edit.path, (record, edit))
+    ours = ((record, edit) for record, edit in newest.values() if record.undoes is None)
+    return tuple((record, edit.path) for record, edit in ours if not _stands(edit, merge))
+
+
+def _stands(edit: FileEdit, merge: Merge) -> bool:
+    with swap.refusing(edit.path):
+        current = swap.read(edit.path)
+    if current == edit.after:
+        return True
+    if current in (edit.before, None):
+        return False
+    without = merge(edit, current)
+    return without is not None and without != current
+
+
 def _named_in(table: str, files: Iterable[FileEdit], edits: Iterable[FileEdit]) -> str | None:
     """The configuration file that, after *edits*, still names *table*; None where none does."""
     after = {edit.path: edit.after for edit in edits}

@@ -53,7 +53,7 @@ def check(domains: Sequence[str], here: Here, message: str | None = None) -> Out
 
 
 def status(here: Here) -> Outcome:
-    """1 where the running server is not what is saved, a check finds a problem, or a change was interrupted."""
+    """1 where what runs is not what is saved, a check finds a problem, or a change was interrupted or overwritten."""
     from mailmend.jobs.status import status as job
 
     with progress() as step:
@@ -65,7 +65,11 @@ def status(here: Here) -> Outcome:
 
         standing.status(target, seen)
 
-    problems = seen.interrupted is not None or any(f.standing == "measured" for f in seen.findings)
+    problems = (
+        seen.interrupted is not None
+        or seen.overwritten
+        or any(f.standing == "measured" for f in seen.findings)
+    )
     return Outcome(EXIT_PROBLEMS if problems else 0, show.status(seen), screen)
 
 

@@ -154,6 +154,11 @@ def _changes(target: Console, seen: Status) -> None:
         said = interruption(seen.interrupted)
         say(target, words(f"{said[0].upper()}{said[1:]}. This puts it right:", WARN), indent=2)
         say(target, command(way_out(seen.interrupted)), indent=4)
+    for record, path in seen.overwritten:
+        told = (
+            f"{record.id} no longer stands in {path}: somebody else wrote over it (configuration management?)"
+        )
+        say(target, words(told, WARN), indent=2)
     for waiting in [r for r in seen.records if r.state == "trial"]:
         on_trial(target, waiting)
     if seen.records:

@@ -46,6 +46,7 @@ def status(seen: Status) -> Shape:
             ],
             "held": [r.id for r in seen.held],
             "interrupted": record(seen.interrupted) if seen.interrupted else None,
+            "overwritten": [{"change": entry.id, "file": path} for entry, path in seen.overwritten],
             "errors": list(seen.errors),
         },
     )
