@@ -229,7 +229,10 @@ def _activation(each: Assignment, effective: str | None, would_be: str | None) -
 def _set_by(each: Assignment, change: Change, probe: Probe) -> str:
     folder = config_directory(probe)
     if each.kind != "setting":
-        return f"{folder}/master.cf" if change.before is not None else "main.cf, or the default"
+        if change.before is not None:
+            return f"{folder}/master.cf"
+        main = probe.ask(Setting(each.name)).answer
+        return f"{folder}/main.cf" if main and main.written is not None else "the default"
     found = [
         a
         for a in maincf.parse(answer(probe, File(f"{folder}/main.cf")).text).assignments

@@ -62,8 +62,14 @@ def require_address(text: str) -> None:
 
 
 def listing(what: str) -> Outcome:
-    """*what* is causes, receivers, checks or remedies; each entry has an id and what it is in one line."""
-    entries = {"causes": _causes, "receivers": _receivers, "checks": _checks, "remedies": _remedies}[what]()
+    """*what* is causes, receivers, checks, remedies or settings; each entry has an id and what it is in one line."""
+    entries = {
+        "causes": _causes,
+        "receivers": _receivers,
+        "checks": _checks,
+        "remedies": _remedies,
+        "settings": _settings,
+    }[what]()
     keys = _COLUMNS[what]
 
     def screen(target: Console) -> None:
@@ -82,10 +88,13 @@ _COLUMNS = {
     "receivers": ("id", "rules", "hosts"),
     "checks": ("id", "question"),
     "remedies": ("id", "effect", "act"),
+    "settings": ("id", "tier", "activation", "meaning"),
 }
 
 
 def _cell(value: Any) -> str:
+    if value is None:
+        return ""
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
@@ -121,6 +130,15 @@ def _remedies() -> list[dict[str, Any]]:
         {"id": name, "effect": module.EFFECT, "act": _says(module), "heals": list(module.HEALS)}
         for name, module in sorted(remedies().items())
     ]
+
+
+def _settings() -> list[dict[str, Any]]:
+    """By name; patterns stand for what Postfix makes up by the dozen."""
+    from mailmend import settings
+
+    loaded = settings.load()
+    names = {*loaded.names(), *(name for group in loaded.groups for name in group.names)}
+    return [show.known(loaded.of(name)) for name in sorted(names)]
 
 
 def _says(module: ModuleType) -> str:

@@ -21,6 +21,7 @@ from mailmend.ui.show.common import Shape, document, error, moment, value
 from mailmend.ui.show.documents import applied, demo, fixed, measured, proven, status, undone
 from mailmend.ui.show.looks import evidence, finding, listener, question
 from mailmend.ui.show.rehearsals import rehearsal
+from mailmend.ui.show.settings import known, subject, was_set
 
 __all__ = [
     "Shape",
@@ -39,6 +40,7 @@ __all__ = [
     "fixed",
     "group",
     "judgement",
+    "known",
     "listener",
     "measured",
     "moment",
@@ -54,6 +56,8 @@ __all__ = [
     "relay",
     "reply",
     "status",
+    "subject",
     "undone",
     "value",
+    "was_set",
 ]
