@@ -16,8 +16,9 @@ from mailmend.model import Cause, MailmendError
 if TYPE_CHECKING:
     from mailmend.receivers import Receiver
 
-# Pages may name these: known, explained, and not yet something that mailmend applies.
-LATER = ("srs", "hold")
+# Pages may name these too: what is explained and not yet applied, and what is a command of its own.
+LATER = ("srs",)
+COMMANDS = ("hold",)
 
 
 class CatalogueError(MailmendError):
@@ -88,7 +89,7 @@ def validate(catalogue: Catalogue) -> None:
         raise
     except MailmendError as error:
         raise CatalogueError(error.reason) from None
-    remedies = (*catalogue.remedies, *LATER)
+    remedies = (*catalogue.remedies, *LATER, *COMMANDS)
     for name, cause in causes.items():
         place = f"causes/{name}.md"
         _known(place, "check", cause.checks, catalogue.checks)

@@ -284,6 +284,43 @@ def undo(change_id: str | None) -> Outcome:
 
 @mailmend.command()
 @everywhere
+@click.argument("switch", required=False, type=click.Choice(["on", "off", "watch"]), metavar="[on|off]")
+@click.option(
+    "--cause", "causes", metavar="ID", multiple=True, help="on: refusals for this; may be repeated."
+)
+@click.option("--for", "length", metavar="TIME", help="on: at most so long (4d, 12h, 90m).")
+@click.option(
+    "--limit", metavar="N", type=click.IntRange(1, 100_000), help="on: at most so many messages.  [1000]"
+)
+@click.option("--dry-run", is_flag=True, help="on: show the plan; change nothing.")
+@click.option("--yes", is_flag=True, help="on: approve the plan without being asked.")
+@click.option("--state", metavar="DIR", hidden=True)
+def hold(
+    switch: str | None,
+    causes: tuple[str, ...],
+    length: str | None,
+    limit: int | None,
+    dry_run: bool,
+    yes: bool,
+    state: str | None,
+) -> Outcome:
+    """Let refused mail wait instead of bouncing while it is being fixed.
+
+    on: refusals for the sender's address, DNS or authentication stay queued, bounded in time and volume; never
+    those for content or recipients. off: the mail that was held is tried again, and followed. Without either:
+    what is held now.
+    """
+    from mailmend.ui.commands import holding
+
+    if switch == "on":
+        return holding.on(this_host(), causes, length, limit, dry_run=dry_run, yes=yes, as_json=wants_json())
+    if switch == "watch":
+        return holding.watch(Path(state) if state else None)
+    return holding.off(this_host()) if switch == "off" else holding.shown(this_host())
+
+
+@mailmend.command()
+@everywhere
 @click.argument("change_id", required=False, metavar="[ID]")
 def confirm(change_id: str | None) -> Outcome:
     """Keep the change that waits for it; without this it is taken back."""

@@ -39,8 +39,9 @@ def applied() -> frozenset[str]:
     from pkgutil import iter_modules
 
     from mailmend import remedies as room
+    from mailmend.catalogue import COMMANDS
 
-    return frozenset(file.name.replace("_", "-") for file in iter_modules(room.__path__))
+    return frozenset((*COMMANDS, *(file.name.replace("_", "-") for file in iter_modules(room.__path__))))
 
 
 def no_such(kind: str, name: str, known: Collection[str]) -> ParseError:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailmend.model import MailmendError
+from mailmend.places import STATE, trial
 from mailmend.ui import show
 from mailmend.ui.encode import printable
 from mailmend.ui.ending import EXIT_REFUSED, Outcome
@@ -28,10 +29,15 @@ def at_start(words: Sequence[str]) -> None:
     asked = next((word for word in words if not word.startswith("-")), None)
     if os.geteuid() != 0 or asked is None or asked in _WITHOUT or _LOOKS_NOT_HERE.intersection(words):
         return
-    from mailmend.jobs.recover import pending, recover
-
-    if not pending():
+    if asked != "hold" or "watch" not in words:
+        _tend()
+    try:
+        if not trial().exists():
+            return
+    except OSError:
         return
+    from mailmend.jobs.recover import recover
+
     try:
         found = recover()
     except MailmendError as error:
@@ -41,14 +47,31 @@ def at_start(words: Sequence[str]) -> None:
         _tell(one.says + (f"; run {', or '.join(one.commands)}" if one.commands else ""))
 
 
+def _tend() -> None:
+    """A hold whose time or volume is over ends, and one that nobody watches is watched again."""
+    from mailmend.jobs.here import STATE
+    from mailmend.system.vigil import Vigil
+
+    if not Vigil(STATE).mark.exists():
+        return
+    from mailmend.jobs.vigil import tend
+
+    try:
+        said = tend()
+    except MailmendError as error:
+        said = str(error)
+    if said:
+        _tell(said)
+
+
 def recover(change_id: str | None, state: Path | None) -> Outcome:
     """4 where a person has to decide or to start Postfix."""
-    from mailmend.jobs import here
+    from mailmend.jobs.here import require_root
     from mailmend.jobs.recover import guard
     from mailmend.jobs.recover import recover as job
 
-    here.require_root("taking a change back")
-    place = state or here.STATE
+    require_root("taking a change back")
+    place = state or STATE
     found = guard(change_id, place) if change_id else job(place, wait=10.0)
 
     def screen(target: Console) -> None:
