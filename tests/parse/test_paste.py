@@ -48,7 +48,8 @@ UNREADABLE = {
     "gzip": (b"\x1f\x8b\x08 550 5.7.1", "binary"),
     "binary without a zero": (b"550 5.7.1 \x02\x03", "character 10: binary"),
     "too large": (b"x" * (MEGABYTES + 1), "more than the 5 MB"),
-    "a novel": (b"It was a dark night.\n" * 20000, "neither a message nor a log or queue"),
+    "a ZIP archive": (b"PK\x03\x04 bounce.eml", "a ZIP archive"),
+    "a message of Outlook's": (b"\xd0\xcf\x11\xe0\xa1\xb1", "Outlook's own format"),
     "headers without end": (b"Received: from nowhere\n" * 9000, "more than 64 KB"),
 }
 
@@ -58,6 +59,18 @@ def test_what_cannot_be_read_gets_one_line_that_says_where(data: bytes, reason: 
     with pytest.raises(ParseError, match=reason) as refused:
         paste.deliveries(data)
     assert "\n" not in str(refused.value)
+
+
+def test_of_a_long_text_what_stands_around_a_code_is_read_and_it_is_said() -> None:
+    said: list[str] = []
+    novel = b"It was a dark night.\n\n" * 10_000
+    assert paste.deliveries(novel, said.append) == ()
+    [found] = paste.deliveries(novel + b"550 5.1.1 no such user\n\n" + novel, said.append)
+    assert (found.reply and found.reply.text) == "no such user"
+    assert [notice.split(":")[0] for notice in said] == [
+        "214 KB of text that is neither a message nor a log",
+        "429 KB of text that is neither a message nor a log",
+    ]
 
 
 STATES = {

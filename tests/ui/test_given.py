@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+import time
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from mailmend.model import ParseError
-from mailmend.parse import paste
 from mailmend.ui import given
 from mailmend.ui.cli import mailmend
 
@@ -53,13 +55,47 @@ def test_a_folder_of_files_that_are_mail(tmp_path: Path) -> None:
 
 
 def test_of_a_message_larger_than_a_megabyte_the_beginning_is_read_and_it_is_said(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
 ) -> None:
     file = tmp_path / "large.eml"
     file.write_bytes(REFUSED.replace(b"See you on Monday.", b"See you.\n" * 700_000))
-    [(_, data)] = given.every([str(file)])
-    assert "large.eml is larger than 1 MB: the first 1 MB of it was read" in capsys.readouterr().err
-    assert [d.recipient for d in paste.deliveries(data)] == ["reader@example.com", "other@example.com"]
+    told = CliRunner().invoke(mailmend, ["--json", "explain", str(file)])
+    notice = f"{file}: larger than 1 MB: the first 1 MB of it was read"
+    assert notice in told.stderr
+    document = json.loads(told.stdout)
+    assert document["notices"] == [notice]
+    assert [each["recipient"] for each in document["refusals"]] == ["reader@example.com", "other@example.com"]
+
+
+def test_a_packed_log_or_mailbox_is_unpacked(tmp_path: Path) -> None:
+    box = POSTMARK + REFUSED + b"\n" + POSTMARK + LETTER
+    (tmp_path / "box.gz").write_bytes(gzip.compress(box[:100]) + gzip.compress(box[100:]))
+    (tmp_path / "mail.log.2.gz").write_bytes(gzip.compress(b"550 5.1.1 no such user\n"))
+    names = [Path(name).name for name, _ in given.every([str(tmp_path)])]
+    assert names == ["box.gz, message 1", "box.gz, message 2", "mail.log.2.gz"]
+    assert [data for _, data in given.every([str(tmp_path / "mail.log.2.gz")])] == [
+        b"550 5.1.1 no such user\n"
+    ]
+
+
+def test_of_what_was_packed_and_broke_the_beginning_is_read_and_it_is_said(tmp_path: Path) -> None:
+    said: list[str] = []
+    packed = gzip.compress(REFUSED * 50)
+    (tmp_path / "broken.gz").write_bytes(packed[: len(packed) // 2] + b"\xff" * 300)
+    [(_, data)] = given.every([str(tmp_path / "broken.gz")], said.append)
+    assert data.startswith(REFUSED[:500])
+    assert said == [f"{tmp_path}/broken.gz is broken: what gzip could unpack of it was read"]
+    (tmp_path / "broken.gz").write_bytes(b"\x1f\x8b" + b"\xff" * 300)
+    with pytest.raises(ParseError, match="packed by gzip, and broken"):
+        list(given.every([str(tmp_path / "broken.gz")]))
+
+
+def test_a_bomb_is_unpacked_no_further_than_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "bomb.gz").write_bytes(gzip.compress(b"550 5.7.1 " * 20_000_000, 1))
+    begun = time.process_time()
+    [(_, data)] = given.every([str(tmp_path / "bomb.gz")])
+    assert len(data) == given.MOST
+    assert time.process_time() - begun < 0.5
 
 
 def test_a_large_log_is_not_cut(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

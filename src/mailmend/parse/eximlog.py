@@ -45,19 +45,21 @@ def deliveries(lines: Iterable[str]) -> tuple[Delivery, ...]:
             continue
         stamp, message, flag, blank, rest = line.groups()
         if flag == "H=":
-            told = _rejected(f"{flag}{blank}{rest}")
+            told = _rejected(f"{flag}{blank}{rest}", message, stamp, text[:LINE_CAP])
         elif flag == "<=" or not blank:
             if message and flag == "<=":
                 senders[message] = rest.split(" ", 1)[0].replace("<>", "")
             continue
         else:
-            told = _attempt(_FLAGS.get(flag), rest)
+            told = _attempt(_FLAGS.get(flag), rest, message, stamp, text[:LINE_CAP])
         if told:
-            found.append(replace(told, queue_id=message, at=_time(stamp), excerpt=text[:LINE_CAP]))
-    return tuple(replace(d, sender=senders.get(d.queue_id or "", d.sender)) for d in found)
+            found.append(told)
+    return tuple(replace(d, sender=senders[d.queue_id]) if d.queue_id in senders else d for d in found)
 
 
-def _attempt(severity: Severity | None, rest: str) -> Delivery | None:
+def _attempt(
+    severity: Severity | None, rest: str, message: str | None, stamp: str | None, text: str
+) -> Delivery | None:
     address = _ADDRESS.match(rest)
     if severity is None or address is None or "@" not in address[1]:
         return None
@@ -73,8 +75,11 @@ def _attempt(severity: Severity | None, rest: str) -> Delivery | None:
         relay=_relay(before, words),
         original_recipient=address[2],
         sender=(found := _SENDER.search(before)) and found[1],
-        source_ip=reply.source_ip(words),
+        source_ip=reply.contacted_from(told.text) if told else None,
         forwarded=True if address[2] and address[2].lower() != address[1].lower() else None,
+        queue_id=message,
+        at=_time(stamp),
+        excerpt=text,
     )
 
 
@@ -83,7 +88,7 @@ def _relay(before: str, words: str) -> Relay | None:
     return Relay(host[1], host[2]) if host and family_of(host[2]) else prose.relay(words)
 
 
-def _rejected(rest: str) -> Delivery | None:
+def _rejected(rest: str, message: str | None, stamp: str | None, text: str) -> Delivery | None:
     """This server's own refusal of what a client wanted."""
     refused = _REFUSED.search(rest)
     client = _CLIENT.search(rest)
@@ -96,6 +101,9 @@ def _rejected(rest: str) -> Delivery | None:
         reply=reply.parse(refused[3].lstrip(" :")),
         sender=sender[1] if sender else None,
         source_ip=client[1],
+        queue_id=message,
+        at=_time(stamp),
+        excerpt=text,
     )
 
 

@@ -9,11 +9,14 @@ _TEXT = ("MESSAGE", "log", "message", "msg", "line", "short_message")
 _NAME = ("SYSLOG_IDENTIFIER", "program", "ident", "tag", "appname", "app_name", "process", "_COMM")
 _PID = ("_PID", "SYSLOG_PID", "pid", "procid")
 _HOST = ("_HOSTNAME", "host", "hostname", "HOSTNAME")
+_CARRIES = frozenset(("log", "line", *_NAME))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def line(record: dict[str, Any]) -> str | None:
     """The line that *record* carries, as syslog would write it; None where it is another thing."""
+    if record.keys().isdisjoint(_CARRIES):
+        return None
     message = next((text for name in _TEXT if (text := _text(record.get(name)))), "").strip()
     if not message:
         return None

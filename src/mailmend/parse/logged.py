@@ -67,7 +67,8 @@ def _postfix(text: str) -> tuple[Delivery, ...]:
                 put_off.setdefault(told.queue_id, {})[told.recipient] = len(found)
             found.append(told)
     return tuple(
-        replace(d, sender=senders.get(d.queue_id)) if d.queue_id and d.sender is None else d for d in found
+        replace(d, sender=senders[d.queue_id]) if d.sender is None and d.queue_id in senders else d
+        for d in found
     )
 
 
@@ -75,7 +76,7 @@ def _bare(text: str) -> str:
     """*text* without what was put around its lines: grep's file names and numbers, RFC 5424's head, HTML's signs."""
     if "=&lt;" in text:
         text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", '"').replace("&amp;", "&")
-    if _FILED.match(text):
+    if (filed := _FILED.match(text)) and filed.end():
         text = _FILED.sub("", text)
     if _NEWER.match(text):
         text = _NEWER.sub(r"\1 \2 \3[\4]: ", text)

@@ -236,13 +236,14 @@ def delivery(of: LogLine) -> Delivery | None:
     warned about, and a server's reply after which the next address was tried, are `notice`.
     """
     if (tried := attempt(of)) is not None:
+        told = _reply(said(tried.reply), tried.dsn)
         return Delivery(
             severity=severity(tried),
             recipient=tried.recipient,
-            reply=_reply(said(tried.reply), tried.dsn),
+            reply=told,
             relay=tried.relay,
             original_recipient=tried.original_recipient,
-            source_ip=_contacted_from(tried.reply),
+            source_ip=_contacted_from(told),
             forwarded=forwarded(tried.recipient, tried.original_recipient),
             reporting_mta=of.host,
             queue_id=of.queue_id,
@@ -280,11 +281,12 @@ def _on_the_way(of: LogLine) -> Delivery | None:
     match = _SAID.match(of.message) if of.service in ("smtp", "lmtp") else None
     if match is None:
         return None
+    told = _reply(said(of.message), None)
     return Delivery(
         severity="notice",
-        reply=_reply(said(of.message), None),
+        reply=told,
         relay=Relay(match[1], match[2] if family_of(match[2]) else None),
-        source_ip=_contacted_from(of.message),
+        source_ip=_contacted_from(told),
         reporting_mta=of.host,
         queue_id=of.queue_id,
         at=of.at,
@@ -301,7 +303,7 @@ def _reply(text: str, dsn: str | None) -> Reply:
     return found if found.status or not dsn else Reply(found.code, dsn, found.text)
 
 
-def _contacted_from(text: str) -> str | None:
+def _contacted_from(said: Reply) -> str | None:
     from mailmend.parse import reply
 
-    return reply.source_ip(said(text))
+    return reply.contacted_from(said.text)

@@ -127,7 +127,10 @@ class MasterCf:
             if not pattern.fullmatch(value):
                 raise Refused(f"{service_id}/{name} can be {words}, not {value!r}")
             _, start, end = entry.words[_COLUMNS.index(name)]
-            edited = self._put(entry, [(start, end, value)])
+            # The columns behind it stay where they stand, as far as there are blanks for it.
+            blanks = len(entry.line.text[end:]) - len(entry.line.text[end:].lstrip(" "))
+            room = max(1, blanks + (end - start) - len(value)) if blanks > 1 else blanks
+            edited = self._put(entry, [(start, end + blanks, value + " " * room)])
         now = edited._entry(service_id)
         if (
             now is None

@@ -8,6 +8,7 @@ A shape more is a file more, and a line in `_LISTS` or `_deliveries`.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from mailmend.model import Delivery, ParseError
 from mailmend.parse import (
@@ -30,14 +31,24 @@ from mailmend.parse import (
 
 MESSAGE_CAP = 1024 * 1024  # of a message; what a bounce says stands in its beginning
 LARGEST = 5 * 1024 * 1024  # bytes of anything else
-LARGEST_PROSE = 48 * 1024  # characters of what is neither a message nor a log
+LARGEST_PROSE = 32 * 1024  # characters of what is neither a message nor a log
+LARGEST_TEXT = 1024 * 1024  # of it, those in which passages with a code are looked for
 QUOTES_CAP = 5  # times that somebody quoted somebody
 _START = 2 * 64 * 1024  # bytes in which the headers of a message have ended
+Note = Callable[[str], None]
 _UTF16_START = 400  # bytes that tell UTF-16 from what is binary
 MOST = 20_000  # deliveries
 
 _QUOTED = re.compile(r"^[ \t]?(?:> ?|\|(?: |$))", re.MULTILINE)
 _QUOTES = re.compile(r"\s{0,8}(?:>|\|(?: |$))")
+_PACKED = (
+    (b"\x1f\x8b", "packed by gzip", "unpack it first: zcat FILE | mailmend explain -"),
+    (b"PK\x03\x04", "a ZIP archive", "unpack it first"),
+    (b"\xd0\xcf\x11\xe0", "a message in Outlook's own format", "save it as .eml, or give its text"),
+    (b"%PDF-", "a PDF", "give the message itself, or the text in it"),
+)
+_AROUND = 1000  # characters before and after a code that belong to it
+_CODE = re.compile(r"(?<![\w.])[45](?:\d\d[ -]|\.\d{1,3}\.\d)")
 _COLOURS = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
 _A_REPLY = re.compile(r"\s{0,80}[245]\d\d[ -]")
 _STATUS_FIELD = re.compile(
@@ -46,18 +57,18 @@ _STATUS_FIELD = re.compile(
 _LISTS = (mailq.deliveries, waiting.deliveries, trace.deliveries, logged.deliveries)
 
 
-def deliveries(data: bytes) -> tuple[Delivery, ...]:
+def deliveries(data: bytes, note: Note = lambda _: None) -> tuple[Delivery, ...]:
     """The delivery attempts that *data* speaks of, in their order; () where there is no refusal in it.
 
-    An ordinary mail is not a bounce, even where it quotes one. Of a message larger than 1 MB the first 1 MB is read.
-    Raises ParseError for anything else that is larger than 5 MB, for what is empty or no text; the reason names the
-    place.
+    An ordinary mail is not a bounce, even where it quotes one. Of a message larger than 1 MB the first 1 MB is read,
+    of a long text what stands around codes: *note* is told so. Raises ParseError for anything else that is larger
+    than 5 MB, for what is empty or no text; the reason names the place.
     """
     if mbox.begins(data):
         each = list(mbox.messages(data[:LARGEST].splitlines(keepends=True), MESSAGE_CAP))
-        found = tuple(d for one, _ in each for d in _read(one))
+        found = tuple(d for one, _ in each for d in _read(one, note))
     else:
-        found = _read(data)
+        found = _read(data, note)
     if len(found) > MOST:
         raise ParseError(
             f"{len(found)} deliveries are too many to be explained one by one",
@@ -73,16 +84,18 @@ def is_message(data: bytes) -> bool:
     return len(head) <= message.HEADERS_CAP and message.read(head) is not None
 
 
-def _read(data: bytes) -> tuple[Delivery, ...]:
+def _read(data: bytes, note: Note) -> tuple[Delivery, ...]:
     if data[:1] in (b"4", b"5") and (listed := replies.deliveries(_text(data))):
         return listed
     if is_message(data):
+        if len(data) > MESSAGE_CAP:
+            note("larger than 1 MB: the first 1 MB of it was read")
         text = data[:MESSAGE_CAP].replace(b"\0", b"").decode("utf-8", "surrogateescape")
-        return _deliveries(_unquoted(_one_line_end(text)))
-    return _deliveries(_unquoted(_text(data)))
+        return _deliveries(_unquoted(_one_line_end(text)), note)
+    return _deliveries(_unquoted(_text(data)), note)
 
 
-def _deliveries(text: str) -> tuple[Delivery, ...]:
+def _deliveries(text: str, note: Note) -> tuple[Delivery, ...]:
     whole = message.read(text)
     if whole:
         return bounce.of(whole)
@@ -96,13 +109,29 @@ def _deliveries(text: str) -> tuple[Delivery, ...]:
     told = next((found for read in _LISTS if (found := read(text))), ())
     if told:
         return told
-    seen = html.text(text) if html.looks_like(text) else text
-    if len(seen) > LARGEST_PROSE:
-        raise ParseError(
-            f"{len(text) // 1024} KB of text that is neither a message nor a log or queue with deliveries in it",
-            "give the part that has the refusal",
+    if len(text) > LARGEST_PROSE:
+        note(
+            f"{len(text) // 1024} KB of text that is neither a message nor a log: only what stands around a code"
+            f" such as 550 was read, {LARGEST_PROSE // 1024} KB of it at most"
         )
+        text = _passages(text)
+    seen = html.text(text) if html.looks_like(text) else text
     return dialogue.deliveries(seen) or _bounce_text(seen) or prose.deliveries(seen)
+
+
+def _passages(text: str) -> str:
+    """Of a long text the paragraphs around a code, or what is near it, from its beginning on."""
+    found: list[str] = []
+    room, done = LARGEST_PROSE, 0
+    for code in _CODE.finditer(text, 0, LARGEST_TEXT):
+        if code.start() < done or room <= 0:
+            continue
+        begins = max(text.rfind("\n\n", done, code.start()), code.start() - _AROUND, done)
+        ends = text.find("\n\n", code.end(), code.end() + _AROUND)
+        done = ends if ends >= 0 else code.end() + _AROUND
+        found.append(text[begins:done][:room])
+        room -= len(found[-1]) + 2
+    return "\n\n".join(found)
 
 
 def _unescaped(text: str) -> str:
@@ -128,11 +157,10 @@ def _text(data: bytes) -> str:
     if wide:
         text = data.decode(wide, "replace").removeprefix("\ufeff")
     else:
+        for start, what, next_step in _PACKED:
+            if data.startswith(start):
+                raise ParseError(f"byte 0: binary, {what}", next_step)
         nul = data.find(b"\0")
-        if data[:2] == b"\x1f\x8b":
-            raise ParseError(
-                "byte 0: binary, packed by gzip", "unpack it first: zcat FILE | mailmend explain -"
-            )
         if nul >= 0:
             raise ParseError(f"byte {nul}: binary, not text", "give a message, log lines or a reply")
         # Bytes that are no UTF-8 are kept until it is known which part of a message they belong to.

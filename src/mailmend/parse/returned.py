@@ -43,6 +43,21 @@ _WITHIN = re.compile(
     rf"|Address:|SMTP=) ?[\"'<(\[]{{0,3}}{_A}",
     re.IGNORECASE,
 )
+# What stands in each of these: looked for plainly, before the pattern.
+_LEADS_TO = (
+    *("deliver", "addressed", "errors:", "your ", "rejected", "violation", "reach the", "address:", "smtp="),
+    *(
+        "nachricht an",
+        "mail an",
+        "message ",
+        "mensaje",
+        "messaggio",
+        "bericht",
+        "mensagem",
+        "wiadomość",
+        "meddelande",
+    ),
+)
 _SENDER_NEXT = re.compile(
     r"(?:\b(?:sent by|from|contact|sender|reply to|write to)|^from|^sender) ?:?$", re.IGNORECASE
 )
@@ -165,7 +180,7 @@ def _named(rows: list[str]) -> tuple[dict[str, _About], list[str]]:
                 current = found.setdefault(address.lower(), _About(address))
                 continue
         elif not hit and "@" in row and not _SENDER_NEXT.search(last):
-            hit = _FIRST.match(row) or _LABEL.match(row) or _WITHIN.search(row)
+            hit = _FIRST.match(row) or _LABEL.match(row) or _within(row)
         if hit and len(found) < RECIPIENTS_CAP:
             again = current and current.recipient.lower() == hit[1].lower()
             current = found.setdefault(hit[1].lower(), _About(hit[1]))
@@ -175,6 +190,11 @@ def _named(rows: list[str]) -> tuple[dict[str, _About], list[str]]:
             (current.rows if current else preamble).append(row)
         last = row.strip() or last
     return found, preamble
+
+
+def _within(row: str) -> re.Match[str] | None:
+    lower = row.lower()
+    return _WITHIN.search(row) if any(words in lower for words in _LEADS_TO) else None
 
 
 def _delivery(one: _About, before: list[str], said: tuple[transcript.Said, ...]) -> Delivery:

@@ -38,6 +38,7 @@ _LATER = re.compile(r"defer|delay|tempor|soft|transient", re.IGNORECASE)
 _GOOD = re.compile(r"deliver(?:y|ed)$|^sent$|accepted|processed", re.IGNORECASE)
 _COMPLAINT = re.compile(r"complain|spam ?report", re.IGNORECASE)
 _ADDRESS = re.compile(r"[^\s<>()\[\],;:\"@]{1,128}@[\w.-]{1,255}")
+_THREE = re.compile(r"[0-9]{3}")
 _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}$")
 
 
@@ -68,13 +69,15 @@ def _walk(document: Any) -> Iterator[Delivery]:
         if isinstance(value, list):
             waiting.extend((item, above) for item in reversed(value[:OBJECTS_CAP]))
         elif isinstance(value, dict):
-            known = above | _own(value)
-            told = _delivery(value, known)
+            own = _own(value)
+            known = above | own if above else own
+            told = _delivery(value, own, known)
             if told:
                 yield told
-                yield from (replace(told, recipient=name) for name in _listed(value)[1:])
-            inside = [(item, known) for name, item in value.items() if str(name).lower() in _INSIDE]
-            waiting.extend(reversed(inside))
+                yield from [replace(told, recipient=name) for name in _listed(value)[1:]]
+            if len(own) < len(value) or not _INSIDE.isdisjoint(own):
+                inside = [(item, known) for name, item in value.items() if str(name).lower() in _INSIDE]
+                waiting.extend(reversed(inside))
 
 
 def _own(value: dict[str, Any]) -> dict[str, str]:
@@ -86,11 +89,11 @@ def _own(value: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _delivery(value: dict[str, Any], known: dict[str, str]) -> Delivery | None:
-    own = _own(value)
-    listed = _listed(value) if _GOOD.search(" ".join(known[n] for n in _KIND if n in known)) else []
+def _delivery(value: dict[str, Any], own: dict[str, str], known: dict[str, str]) -> Delivery | None:
+    kinds = [known[name] for name in _KIND if name in known]
+    listed = _listed(value) if len(own) < len(value) and _GOOD.search(" ".join(kinds)) else []
     recipient = _address(_first(own, _RECIPIENT)) or next(iter(listed), None)
-    severity = _severity(known)
+    severity = _severity(known, kinds)
     words = _first(own, _REPLY)
     if recipient is None and words and severity in ("bounced", "deferred"):
         recipient = _address(_first(known, _RECIPIENT))
@@ -114,7 +117,7 @@ def _delivery(value: dict[str, Any], known: dict[str, str]) -> Delivery | None:
         reply=said,
         relay=_relay(host),
         sender=_sender(known),
-        source_ip=reply.source_ip(words or ""),
+        source_ip=reply.contacted_from(said.text) if said and words else None,
         excerpt=words or "",
     )
 
@@ -128,7 +131,10 @@ def _listed(value: dict[str, Any]) -> list[str]:
 
 
 def _first(known: dict[str, str], names: tuple[str, ...]) -> str | None:
-    return next((known[name] for name in names if known.get(name)), None)
+    for name in names:
+        if found := known.get(name):
+            return found
+    return None
 
 
 def _address(text: str | None) -> str | None:
@@ -140,9 +146,9 @@ def _sender(known: dict[str, str]) -> str | None:
     return _address(_first(known, _SENDER))
 
 
-def _severity(known: dict[str, str]) -> Severity | None:
-    """What the event's name comes to; None where nothing says that this is about a delivery."""
-    kinds = " ".join(known[name] for name in _KIND if name in known)
+def _severity(known: dict[str, str], named: list[str]) -> Severity | None:
+    """What the event's names come to; None where nothing says that this is about a delivery."""
+    kinds = " ".join(named)
     code = (_first(known, _CODE) or "")[:1]
     if _COMPLAINT.search(kinds):
         return "notice"
@@ -150,7 +156,7 @@ def _severity(known: dict[str, str]) -> Severity | None:
         return "deferred"
     if _REFUSED.search(kinds):
         return "deferred" if code == "4" and "permanent" not in kinds.lower() else "bounced"
-    if any(_GOOD.search(known.get(name, "")) for name in _KIND):
+    if any(_GOOD.search(each) for each in named):
         return "delivered"
     words = _first(known, _REPLY) or ""
     said = reply.parse(words) if words else None
@@ -161,8 +167,8 @@ def _severity(known: dict[str, str]) -> Severity | None:
 def _reply(words: str | None, known: dict[str, str]) -> Reply | None:
     kind, semicolon, rest = (words or "").partition(";")
     said = reply.parse(rest if semicolon and kind.strip().lower() in ("smtp", "x-smtp") else words or "")
-    code = next((int(known[n]) for n in _CODE if known.get(n, "").isdecimal() and len(known[n]) == 3), None)
-    status = next((known[n] for n in _STATUS if _ENHANCED.match(known.get(n, ""))), None)
+    code = next((int(known[n]) for n in _CODE if n in known and _THREE.fullmatch(known[n])), None)
+    status = next((known[n] for n in _STATUS if n in known and _ENHANCED.match(known[n])), None)
     if said is None:
         return Reply(code, status, "") if code or status else None
     return Reply(said.code or code, said.status or status, said.text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from stat import S_ISREG
 from typing import IO
@@ -14,6 +14,10 @@ from mailmend.ui.encode import printable
 
 # One byte more than is ever read, so that the reader of the text can say that it is too much.
 MOST = paste.LARGEST + 1
+UNPACKED = 50 * 1024 * 1024  # of a mailbox that is packed
+
+Note = Callable[[str], None]
+_GZIP = b"\x1f\x8b"
 
 
 def given(name: str) -> bytes:
@@ -32,22 +36,27 @@ def several(names: Sequence[str]) -> bool:
     return any(name != "-" and (_is_folder(name) or _is_mbox(name)) for name in names)
 
 
-def every(names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+def say(notice: str) -> None:
+    """One line on stderr, harmless whatever a file is called."""
+    sys.stderr.write(f"mailmend: {printable(notice)}\n")
+
+
+def every(names: Sequence[str], note: Note = say) -> Iterator[tuple[str, bytes]]:
     """(name, content) of each of *names*: of a mailbox each message, of a folder each file, one after the other.
 
-    A folder is a Maildir, or holds files with mail in them. Of a message larger than 1 MB the first 1 MB is read, and
-    a line on stderr says so.
+    A folder is a Maildir, or holds files with mail in them; what is packed by gzip is unpacked, 50 MB of it at most.
+    Of a mailbox's message larger than 1 MB the first 1 MB is given, and *note* told so.
     """
     for name in names:
         if name == "-":
-            yield from _stream(name, _standard_input())
+            yield from _stream(name, _standard_input(), note)
         elif _is_folder(name):
-            yield from _folder(name)
+            yield from _folder(name, note)
         else:
-            yield from _file(name)
+            yield from _file(name, note)
 
 
-def _folder(name: str) -> Iterator[tuple[str, bytes]]:
+def _folder(name: str, note: Note) -> Iterator[tuple[str, bytes]]:
     """The files of a Maildir's `new` and `cur`, or what of any other folder may be mail; nothing that lies deeper."""
     boxes = [Path(name) / box for box in ("new", "cur") if (Path(name) / box).is_dir()]
     try:
@@ -62,7 +71,7 @@ def _folder(name: str) -> Iterator[tuple[str, bytes]]:
             f"{name} is a directory with no mail in it", "give a Maildir, or a folder of bounces"
         )
     for path in found:
-        yield from _file(str(path))
+        yield from _file(str(path), note)
 
 
 def _is_file(path: Path) -> bool:
@@ -72,7 +81,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _may_be_mail(path: Path) -> bool:
-    if path.suffix.lower() in (".eml", ".msg", ".mbox", ".mbx", ".txt", ".log", ".json"):
+    if path.suffix.lower() in (".eml", ".msg", ".mbox", ".mbx", ".txt", ".log", ".json", ".gz"):
         return True
     try:
         with path.open("rb") as file:
@@ -89,28 +98,57 @@ def _is_folder(name: str) -> bool:
         return False
 
 
-def _file(name: str) -> Iterator[tuple[str, bytes]]:
+def _file(name: str, note: Note) -> Iterator[tuple[str, bytes]]:
     try:
         with Path(name).open("rb") as file:
-            yield from _stream(name, file)
+            yield from _stream(name, file, note)
     except (OSError, ValueError) as error:
         raise _unreadable(name, error) from None
 
 
-def _stream(name: str, file: IO[bytes]) -> Iterator[tuple[str, bytes]]:
+def _stream(name: str, file: IO[bytes], note: Note) -> Iterator[tuple[str, bytes]]:
     start = file.read(mbox.LINE_CAP)
     shown = "standard input" if name == "-" else name
+    if start[:2] == _GZIP:
+        file = _unpacked(start, file, shown, note)
+        start = file.read(mbox.LINE_CAP)
     if not mbox.begins(start):
-        data = start + file.read(MOST - len(start))
-        if len(data) > paste.MESSAGE_CAP and paste.is_message(data):
-            _say_cut(shown)
-        yield name, data
+        yield name, start + file.read(MOST - len(start))
         return
     for number, (data, cut) in enumerate(mbox.messages(_lines(start, file), paste.MESSAGE_CAP), start=1):
         place = f"{shown}, message {number}"
         if cut:
-            _say_cut(place)
+            note(f"{place} is larger than 1 MB: the first 1 MB of it was read")
         yield place, data
+
+
+def _unpacked(start: bytes, file: IO[bytes], shown: str, note: Note) -> IO[bytes]:
+    """What gzip packed, as far as it is whole; no more of it than is read of a mailbox or of anything else."""
+    import io
+    import zlib
+
+    unpacked, packed, most, whole = bytearray(), start, MOST, False
+    engine = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        while packed and len(unpacked) < most:
+            unpacked += engine.decompress(packed, min(most - len(unpacked), MOST))
+            if len(unpacked) >= MOST and mbox.begins(bytes(unpacked[:2000])):
+                most = UNPACKED
+            whole = engine.eof
+            if whole:  # logrotate may have appended another
+                packed, engine = engine.unused_data, zlib.decompressobj(zlib.MAX_WBITS | 16)
+            else:
+                packed = engine.unconsumed_tail
+            packed = packed or file.read(mbox.LINE_CAP)
+    except zlib.error as error:
+        if not unpacked:
+            raise ParseError(f"{shown}: packed by gzip, and broken: {error}", "give it unpacked") from None
+        whole = False
+    if not whole and len(unpacked) < most:
+        note(f"{shown} is broken: what gzip could unpack of it was read")
+    if len(unpacked) >= UNPACKED:
+        note(f"{shown} is larger than {UNPACKED >> 20} MB when unpacked: the first of them were read")
+    return io.BytesIO(unpacked)
 
 
 def _lines(start: bytes, file: IO[bytes]) -> Iterator[bytes]:
@@ -119,15 +157,6 @@ def _lines(start: bytes, file: IO[bytes]) -> Iterator[bytes]:
     yield from start.splitlines(keepends=True)
     while line := file.readline(mbox.LINE_CAP):
         yield line
-
-
-def say(notice: str) -> None:
-    """One line on stderr, harmless whatever a file is called."""
-    sys.stderr.write(f"mailmend: {printable(notice)}\n")
-
-
-def _say_cut(name: str) -> None:
-    say(f"{name} is larger than 1 MB: the first 1 MB of it was read")
 
 
 def _standard_input() -> IO[bytes]:

@@ -22,8 +22,15 @@ def explain(files: Sequence[str], host: Callable[[], Here] | None) -> Outcome:
     from mailmend.jobs.explain import explain as job
 
     named = tuple(dict.fromkeys(files)) or ("-",)
+    notices: list[str] = []
+
+    def note(notice: str) -> None:
+        """What was read in part or left out: said at once, and in the document."""
+        given.say(notice)
+        notices.append(notice)
+
     with bar("explaining") as advance:
-        refusals = job(given.every(named), advance, given.say if given.several(named) else None)
+        refusals = job(given.every(named, note), advance, note if given.several(named) else None, note)
     findings: tuple[Finding, ...] | None = None
     if host and refusals:
         from mailmend.jobs.check import decide
@@ -34,7 +41,7 @@ def explain(files: Sequence[str], host: Callable[[], Here] | None) -> Outcome:
     names = ["standard input" if name == "-" else name for name in named]
     return Outcome(
         exit=0 if any(one.cause != "unknown" for one in refusals) else EXIT_PROBLEMS,
-        document=show.explanation(refusals, findings),
+        document={**show.explanation(refusals, findings), "notices": notices},
         screen=lambda target: _screen(target, refusals, findings, again, names),
     )
 
