@@ -36,7 +36,7 @@ def job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., list[b
     def ends(approved: Fixed | Exception, plan: Plan = nouns.PLAN) -> list[bool]:
         answers: list[bool] = []
 
-        def fix(_: Here, __: Any, *, remedy: str | None, dry_run: bool, approve: Any, progress: Any) -> Fixed:
+        def fix(_: Here, __: Any, *, dry_run: bool, approve: Any, progress: Any, **_more: Any) -> Fixed:
             progress("looking")
             if isinstance(approved, Exception):
                 raise approved

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailmend.model import Activation, CannotLook, Refused
+from mailmend.places import STATE
 from mailmend.questions import Host, HostFacts, Setting
 from mailmend.system.probe import Recorded, Remembering
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from mailmend.system.follow import Place
     from mailmend.system.guard import Guard
 
-STATE = Path("/var/lib/mailmend")
 Progress = Callable[[str], None]
 
 
@@ -76,6 +76,13 @@ class Here:
 
         activator = activation.detect(self.probe)
         return Guard(self.state, activator.stop, activator.start, activator.reload)
+
+    def require_activation(self, kind: Activation) -> None:
+        """Raise Refused, before anything is touched, where *kind* cannot be done from here: a container's process 1."""
+        from mailmend.system import activation
+
+        if kind in ("reload", "restart"):
+            activation.detect(self.probe).require(kind)
 
     def activate(self, kind: Activation) -> None:
         """Bring what is saved to the running server, the way this host does it, and see it happen."""

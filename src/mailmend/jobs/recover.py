@@ -6,8 +6,9 @@ import time
 from typing import TYPE_CHECKING
 
 from mailmend.jobs.change import fresh
-from mailmend.jobs.here import STATE, here
-from mailmend.model import Activation, Expectation, MailmendError, Proof, Record, Refused
+from mailmend.jobs.here import here
+from mailmend.model import Activation, Expectation, Proof, Record, Refused
+from mailmend.places import STATE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,16 +17,6 @@ if TYPE_CHECKING:
 
 _LOOK = 0.5  # seconds between two looks of the guard at a change on trial
 _FOR_EVER = 10**9  # seconds: the guard waits for the program that makes the change, however long it takes
-
-
-def pending(state: Path = STATE) -> bool:
-    """Whether a change is not settled yet: cheap enough for the start of every command."""
-    from mailmend.system.guard import Guard
-
-    try:
-        return Guard(state).folder.exists()
-    except OSError:
-        return False
 
 
 def recover(state: Path = STATE, *, wait: float = 0.2) -> tuple[Recovered, ...]:
@@ -74,10 +65,3 @@ def _means(state: Path) -> Means:
         return fresh(here(record.config_directory, state), expectations, "recovered")
 
     return Means(activate, prove, Guard(state))
-
-
-def told(found: Recovered) -> MailmendError | None:
-    """What a person must decide or run; None where all is as it was before the change."""
-    if found.outcome == "taken-back":
-        return None
-    return Refused(found.says, "run " + ", or ".join(found.commands))

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mailmend.model import FileEdit, Record
+from mailmend.places import trial
 from mailmend.system import detached
 from mailmend.system.durable import sync, write
 
@@ -42,7 +43,7 @@ class Guard:
 
     @property
     def folder(self) -> Path:
-        return self.state / "trial"
+        return trial(self.state)
 
     @property
     def script(self) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailmend.model import MailmendError
-from mailmend.places import STATE, trial
+from mailmend.places import STATE, hold, trial
 from mailmend.ui import show
 from mailmend.ui.encode import printable
 from mailmend.ui.ending import EXIT_REFUSED, Outcome
@@ -29,13 +29,20 @@ def at_start(words: Sequence[str]) -> None:
     asked = next((word for word in words if not word.startswith("-")), None)
     if os.geteuid() != 0 or asked is None or asked in _WITHOUT or _LOOKS_NOT_HERE.intersection(words):
         return
-    if asked != "hold" or "watch" not in words:
+    if (asked != "hold" or "watch" not in words) and _is_there(hold()):
         _tend()
+    if _is_there(trial()):
+        _recover()
+
+
+def _is_there(path: Path) -> bool:
     try:
-        if not trial().exists():
-            return
+        return path.exists()
     except OSError:
-        return
+        return False
+
+
+def _recover() -> None:
     from mailmend.jobs.recover import recover
 
     try:
@@ -49,11 +56,6 @@ def at_start(words: Sequence[str]) -> None:
 
 def _tend() -> None:
     """A hold whose time or volume is over ends, and one that nobody watches is watched again."""
-    from mailmend.jobs.here import STATE
-    from mailmend.system.vigil import Vigil
-
-    if not Vigil(STATE).mark.exists():
-        return
     from mailmend.jobs.vigil import tend
 
     try:
