@@ -9,11 +9,14 @@ from typing import Any, TypeVar, cast
 
 from mailmend.model import CannotLook, Evidence, FileEdit, Probe, Question
 from mailmend.parse import maincf, mastercf
-from mailmend.questions import Defaults, File, FileState, Services, Setting, SettingValue
+from mailmend.questions import Defaults, File, FileState, MapLookup, Services, Setting, SettingValue, Stat
 
 A = TypeVar("A")
 
 _MENTION = re.compile(r"\$(?:(\w+)|\{(\w+)\}|\((\w+)\))")
+# What stands behind the name of a table's file (DATABASE_README).
+_SUFFIX = {"hash": ".db", "btree": ".db", "cdb": ".cdb", "lmdb": ".lmdb", "sdbm": ".pag", "dbm": ".pag",
+           "texthash": "", "regexp": "", "pcre": "", "cidr": ""}  # fmt: skip
 _DEPTH = 20  # of settings that are made of others; Postfix itself gives up at 100
 
 
@@ -46,7 +49,22 @@ class AsIf:
             return self._master.services()
         if isinstance(question, Setting):
             return self._setting(question)
+        if isinstance(question, MapLookup) and now is None:
+            return self._new_table(question.table)
         return None
+
+    def _new_table(self, table: str) -> str | None:
+        """A table that nothing names yet is not opened; whether it is there at all can be told."""
+        kind, _, path = table.partition(":")
+        text = "".join(edit.after or "" for edit in self._files.values())
+        if kind not in _SUFFIX or not path.startswith("/") or table not in text:
+            return None
+        if path in self._files and self._files[path].after is not None:
+            return ""
+        seen = self._probe.ask(Stat(path + _SUFFIX[kind]))
+        if seen.answer is not None and not seen.answer.exists:
+            raise CannotLook(f"{path}{_SUFFIX[kind]}: No such file or directory")
+        return ""
 
     def _setting(self, question: Setting) -> SettingValue | None:
         """What a setting would be; None where it is as it was."""

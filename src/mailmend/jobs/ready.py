@@ -14,13 +14,17 @@ def require_running(here: Here) -> None:
         raise Refused(running.error or "Postfix is not running", "start it first: nothing was changed")
 
 
-def require_loaded(here: Here) -> None:
-    """An activation would also bring somebody else's unloaded edit to life, and be blamed for it."""
+def require_loaded(here: Here, *, sound: bool = True) -> None:
+    """An activation would also bring somebody else's unloaded edit to life, and be blamed for it.
+
+    *sound*: what is saved has to be able to run besides; else it may be what is about to be put right.
+    """
     from mailmend import catalogue
     from mailmend.jobs.validate import validate
     from mailmend.road.check import check
 
-    validate(here.probe)
+    if sound:
+        validate(here.probe)
     for finding in check(here.probe, Scope(), {"loaded": catalogue.load().checks["loaded"]}):
         if finding.standing == "measured":
             raise Refused(finding.summary, "mailmend apply brings what is saved to the running Postfix first")

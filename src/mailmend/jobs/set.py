@@ -69,7 +69,7 @@ def set_(
     if not dry_run:
         require_running(here)
         progress("making sure that what is saved is what runs")
-        require_loaded(here)
+        require_loaded(here, sound=False)
     if dry_run or not approve(planned):
         return planned
     applied = carry_out(here, plan, reason=plan.reason, trial=trial, typed=wanted.typed, progress=progress)

@@ -43,7 +43,8 @@ class Subject:
 
     *written* is the text of main.cf or master.cf, *effective* what Postfix makes of it, *would_be* what it would
     make of the new one. *set_by* says where it is set now; *overridden* are the services whose own `-o` goes past
-    it, each with its value. *meaning* is our sentence, *manual* that of the installed postconf(5).
+    it, each with its value. *meaning* is our sentence, *manual* that of the installed postconf(5); *why* says what
+    makes it of its tier.
     """
 
     target: str
@@ -58,6 +59,7 @@ class Subject:
     wanted: str | None
     would_be: str | None
     set_by: str
+    why: str
     overridden: tuple[tuple[str, str], ...]
     activation: Activation
     source: str
@@ -186,7 +188,8 @@ def _subject(each: Assignment, change: Change, files: tuple[FileEdit, ...], prob
         effective=effective,
         wanted=each.value,
         would_be=would_be,
-        set_by=_set_by(each, change, probe),
+        set_by=_set_by(each, change, default, probe),
+        why=touched.why if touched else "",
         overridden=_overridden(each, probe),
         activation=_activation(each, effective, would_be),
         source=known.source if each.kind == "setting" else "master(5), tried on 3.7.11: a reload is enough",
@@ -226,7 +229,7 @@ def _activation(each: Assignment, effective: str | None, would_be: str | None) -
     return "reload" if same and activation == "restart" else activation
 
 
-def _set_by(each: Assignment, change: Change, probe: Probe) -> str:
+def _set_by(each: Assignment, change: Change, default: str | None, probe: Probe) -> str:
     folder = config_directory(probe)
     if each.kind != "setting":
         if change.before is not None:
@@ -239,7 +242,7 @@ def _set_by(each: Assignment, change: Change, probe: Probe) -> str:
         if a.name == each.name
     ]
     if not found:
-        return "the default"
+        return "the default" if default is not None else "not set"
     lines = ", ".join(str(a.line.number) for a in found)
     if len(found) > 1:
         return f"{folder}/main.cf, lines {lines}: the last one counts"
@@ -295,7 +298,7 @@ def _objections(
             yield Objection(f"{service} has its own -o {each.target}={text}, which stays", blocking=False)
         if each.tier == "R":
             yield Objection(
-                f"{each.target} is equal to root: whoever can write what it names can run anything as root",
+                f"{each.target} is equal to root: {each.why}",
                 blocking=False,
             )
         if each.tier == "unlisted":

@@ -32,13 +32,7 @@ if TYPE_CHECKING:
     from mailmend.road.setting import Subject
     from mailmend.settings import Tier
 
-TIER: dict[Tier, tuple[str, str]] = {
-    "R": (BAD, "equal to root: whoever can write what it names can run anything as root"),
-    "C": (WARN, "it can run code, or write files, as another user"),
-    "M": (WARN, "it can open the relay, or let mail be read or diverted"),
-    "unlisted": (WARN, "what it can do was never judged by mailmend"),
-    "P": ("", ""),
-}
+TIER: dict[Tier, str] = {"R": BAD, "C": WARN, "M": WARN, "unlisted": WARN}
 
 
 def planned(target: Console, done: Done) -> None:
@@ -99,9 +93,9 @@ def _subject(target: Console, one: Subject) -> None:
     else:
         rows.append(("wanted", words(_wanted(one), STRONG)))
     rows += [("but", words(f"{service} has its own: {value}", WARN)) for service, value in one.overridden]
-    style, says = TIER[one.tier]
-    if says and not one.already:
-        rows.append(("danger", words(says, style)))
+    if one.tier in TIER and one.why and not one.already:
+        root = "equal to root: " if one.tier == "R" else ""
+        rows.append(("danger", words(root + one.why, TIER[one.tier])))
     pairs(target, rows)
 
 

@@ -42,6 +42,7 @@ def subject(one: Subject) -> Shape:
         "wanted": one.wanted,
         "would_be": one.would_be,
         "set_by": one.set_by,
+        "why": one.why or None,
         "overridden": [{"service": service, "value": value} for service, value in one.overridden],
         "activation": one.activation,
         "source": one.source,
