@@ -229,12 +229,15 @@ class Running:
     """*pid* is None where no master runs for this configuration.
 
     *since* and *reloaded* are the starts of master and of qmgr: qmgr is started anew by every reload.
+    *keeper* is the name of the process that waits for a master in the foreground (`postfix start-fg`),
+    "" where master itself is process 1; None for a daemon that nobody waits for.
     """
 
     pid: int | None
     since: datetime | None
     reloaded: datetime | None
     cgroup_unit: str | None = None
+    keeper: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ import pytest
 
 from mailmend.model import CannotLook, Evidence, Question, Refused
 from mailmend.questions import (
+    File,
+    FileState,
     Host,
     HostFacts,
     Instance,
@@ -43,6 +45,9 @@ class Machine:
     fails: dict[str, str] = field(default_factory=dict)
     kills: tuple[str, ...] = ()
     log: tuple[str, ...] = ()
+    script: str = ""
+    supervised: str = ""
+    anew: bool = False
     ran: list[tuple[str, ...]] = field(default_factory=list)
     clock: int = 0
 
@@ -53,6 +58,7 @@ class Machine:
             Instances: self.instances,
             LogLines: self.log,
             Setting: SettingValue(self.directory, None),
+            File: FileState("/etc/init.d/postfix", bool(self.script), self.script, 0, "", None, None),
         }
         return Evidence(question, answers[type(question)], None, START)
 
@@ -66,7 +72,11 @@ class Machine:
             return Ran(0, "")
         at = START + timedelta(minutes=self.clock)
         unit = command[2] if command[0] == "systemctl" else "session-3.scope"
-        if act == "stop" or act in self.kills:
+        if command == ("supervisorctl", "status"):
+            return Ran(0, self.supervised)
+        if act == "stop" and self.anew:
+            self.master = replace(self.master, pid=200 + self.clock, since=at)
+        elif act == "stop" or act in self.kills:
             self.master = Running(None, None, None)
         elif act in ("start", "restart"):
             self.master = Running(200 + self.clock, at, at, unit)
@@ -105,9 +115,48 @@ def test_a_reload_touches_no_listener() -> None:
 # ---- each host its own way -------------------------------------------------------------------
 
 
+FILL = ("/usr/lib/postfix/configure-instance.sh", "-")
+MAIN = (Instance("", "", True, "/etc/postfix"),)
+DEBIANS_SCRIPT = (
+    "for INSTANCE in $(enabled_instances); do\n/usr/lib/postfix/configure-instance.sh $INSTANCE\n"
+)
+
+
+def in_front(keeper: str, unit: str | None = None) -> Running:
+    return Running(198, START, START, unit, keeper)
+
+
 @pytest.mark.parametrize(
     ("machine", "reload", "restart"),
     [
+        pytest.param(
+            Machine(replace(HOST, init="sysv"), instances=MAIN, script=DEBIANS_SCRIPT),
+            [(*BARE, "reload")],
+            [(*BARE, "stop"), FILL, (*BARE, "start")],
+            id="Debian without systemd: the chroot is filled as its init script does",
+        ),
+        pytest.param(
+            Machine(replace(HOST, init="systemd"), in_front("systemd", "mailserver.service")),
+            [(*BARE, "reload")],
+            [("systemctl", "stop", "mailserver.service"), ("systemctl", "start", "mailserver.service")],
+            id="a unit of the operator's own, with start-fg",
+        ),
+        pytest.param(
+            Machine(HOST, in_front("supervisord"), supervised="cron RUNNING pid 7\npostfix RUNNING pid 9\n"),
+            [("supervisorctl", "status"), (*BARE, "reload")],
+            [
+                ("supervisorctl", "status"),
+                ("supervisorctl", "stop", "postfix"),
+                ("supervisorctl", "start", "postfix"),
+            ],
+            id="under supervisord",
+        ),
+        pytest.param(
+            Machine(HOST, in_front("runsv"), anew=True),
+            [(*BARE, "reload")],
+            [(*BARE, "stop")],
+            id="under runsv, which starts it anew",
+        ),
         pytest.param(Machine(), [(*BARE, "reload")], [(*BARE, "stop"), (*BARE, "start")], id="no systemd"),
         pytest.param(
             Machine(replace(HOST, init="sysv")),
@@ -179,6 +228,27 @@ def test_a_master_that_died_is_started_whatever_was_asked_for() -> None:
     gone = Running(None, None, None)
     assert Machine(DEBIAN12, gone).activate("reload") == [("systemctl", "start", "postfix@-.service")]
     assert Machine(HOST, gone).activate("restart") == [(*BARE, "start")]
+
+
+@pytest.mark.parametrize(
+    ("keeper", "says"),
+    [
+        ("", "process 1 of this container"),
+        ("tini", "tini"),
+        ("entrypoint.sh", "entrypoint.sh"),
+        ("supervisord", "s"),
+    ],
+)
+def test_a_container_is_not_ended_by_a_restart_and_the_way_from_outside_is_told(
+    keeper: str, says: str
+) -> None:
+    machine = Machine(HOST, in_front(keeper))
+    with pytest.raises(Refused, match=says) as refused:
+        machine.activate("restart")
+    assert "docker restart relay" in refused.value.next_step
+    assert [command for command in machine.ran if command[0] != "supervisorctl"] == []
+    assert machine.activate("reload")[-1] == (*BARE, "reload")
+    assert machine.master.pid == 198
 
 
 def test_a_probe_that_remembers_is_made_to_look_and_left_in_its_epoch() -> None:

@@ -43,6 +43,7 @@ def carry_out(
 
     assert plan.chosen is not None  # noqa: S101  (the caller has looked)
     tiers.require(plan.files, typed)
+    here.require_activation(plan.activation)
     since = here.probe.ask(Now()).at - _BEFORE
     log = here.probe.ask(LogLines(since)).known
     expectations = (

@@ -21,11 +21,25 @@ from pathlib import PurePath
 from typing import TypeVar
 
 from mailmend.model import Activation, CannotLook, Probe, Question, Refused
-from mailmend.questions import Host, Instance, Instances, LogLines, Master, Running, Setting
+from mailmend.questions import (
+    File,
+    Host,
+    HostFacts,
+    Instance,
+    Instances,
+    LogLines,
+    Master,
+    Running,
+    Setting,
+)
 from mailmend.system.probe import Remembering, now
 
 _ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SYSTEMD_PAGER": "", "TERM": "dumb"}
 _UNIT = re.compile(r"postfix(@.+)?\.service\Z")
+# These start what they keep whenever it ends; of others that is not known (runsv(8), s6-supervise, supervise(8)).
+_START_ANEW = ("runsv", "s6-supervise", "supervise", "perpd")
+# Debian's init script, up to 12, fills the chroot of an instance before each start; `postfix start` does not.
+_INIT_SCRIPT, _FILL_CHROOT = "/etc/init.d/postfix", "/usr/lib/postfix/configure-instance.sh"
 _GRAVE = re.compile(r"\b(fatal|panic|error):", re.IGNORECASE)
 _POLL = 0.02  # seconds between two looks at the process table
 _SETTLE = 0.15  # seconds after which a master that dies of its configuration is gone again
@@ -59,7 +73,9 @@ class Activator:
     """How this host activates: *way* in words, and the commands. *look* sees master afresh each time.
 
     *unit* is the systemd unit asked to start Postfix, None where Postfix's own commands are used.
-    *complaints* is what the log has had to say since a time.
+    *complaints* is what the log has had to say since a time. *start* is empty where a supervisor starts Postfix
+    anew by itself. *prepare* is what this host does before each start. *fixed*: why Postfix cannot be restarted
+    from here, and what to do instead.
     """
 
     way: str
@@ -71,6 +87,13 @@ class Activator:
     complaints: Callable[[datetime], tuple[str, ...]] = field(repr=False)
     run: Run = field(repr=False)
     deadline: float = 30.0
+    prepare: tuple[str, ...] = ()
+    fixed: Refused | None = None
+
+    def require(self, kind: Activation) -> None:
+        """Raise Refused, before anything is touched, where *kind* cannot be done on this host."""
+        if kind == "restart" and self.fixed is not None:
+            raise self.fixed
 
     def activate(self, kind: Activation) -> None:
         """Do *kind* and see it happen. Where no master runs, a reload and a restart both start it.
@@ -81,6 +104,7 @@ class Activator:
         """
         if kind in ("none", "map"):
             return
+        self.require(kind)
         old, since = self.look(), now() - timedelta(seconds=1)
         if old.pid is None:
             self._start(old, since)
@@ -101,7 +125,9 @@ class Activator:
             raise self._failed(f"Postfix did not stop: master {old.pid} still runs", ran, since)
 
     def _start(self, old: Running, since: datetime) -> None:
-        ran = self.run(self.start)
+        if self.prepare:
+            self.run(self.prepare)
+        ran = self.run(self.start) if self.start else Ran(0, "")
 
         def started(new: Running) -> bool:
             return new.pid is not None and (new.pid != old.pid or _began_anew(old.since, new.since))
@@ -141,7 +167,7 @@ class Activator:
         unique = tuple(dict.fromkeys(line.strip() for line in said))
         reason = f"{what}: {'; '.join(unique[:3])}" if unique else what
         if self.look().pid is None:
-            return Stopped(reason, " ".join(self.start))
+            return Stopped(reason, " ".join(self.start) or "postfix start")
         return Refused(reason, "postfix check, and the log, say more")
 
 
@@ -155,29 +181,102 @@ def detect(probe: Probe, *, run: Run | None = None, deadline: float = 30.0) -> A
     with _afresh(probe):
         host = _required(probe, Host())
         master = _required(probe, Master())
-        postfix, several = _postfix(probe)
-    held = master.cgroup_unit if master.cgroup_unit and _UNIT.match(master.cgroup_unit) else None
-    unit = (held or host.unit) if host.init == "systemd" else None
-    by_hand = master.pid is not None and held is None
-    if unit is None:
-        way, commands = " ".join(postfix), ((*postfix, "stop"), (*postfix, "start"), (*postfix, "reload"))
-    elif by_hand:
-        # `start` would do nothing for a unit that systemd still takes for active.
-        way = f"started by hand, now by systemd's {unit}"
-        commands = ((*postfix, "stop"), ("systemctl", "restart", unit), (*postfix, "reload"))
-    else:
-        way = f"systemd's {unit}"
-        reload = (*postfix, "reload") if several else ("systemctl", "reload", unit)
-        commands = (("systemctl", "stop", unit), ("systemctl", "start", unit), reload)
-    return Activator(
-        way, *commands, unit, lambda: _look(probe), lambda since: _complaints(probe, since), run, deadline
+        postfix, several, name = _postfix(probe)
+    how = _by_unit(host, master, postfix, several) or _by_keeper(host, master, postfix, run)
+    way, commands, unit, fixed = how or (
+        " ".join(postfix),
+        ((*postfix, "stop"), (*postfix, "start"), (*postfix, "reload")),
+        None,
+        None,
     )
+    return Activator(
+        way,
+        *commands,
+        unit,
+        lambda: _look(probe),
+        lambda since: _complaints(probe, since),
+        run,
+        deadline,
+        prepare=() if how else _prepare(probe, host, name),
+        fixed=fixed,
+    )
+
+
+_Commands = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+_How = tuple[str, _Commands, str | None, Refused | None]
+
+
+def _by_unit(host: HostFacts, master: Running, postfix: tuple[str, ...], several: bool) -> _How | None:
+    """Through systemd, where it runs and holds the master, or would start it."""
+    if host.init != "systemd":
+        return None
+    unit = master.cgroup_unit or ""
+    if master.keeper == "systemd" and unit.endswith(".service") and not _UNIT.match(unit):
+        # A unit of the operator's own, which need not know how to reload.
+        start = ("systemctl", "start", unit)
+        return f"systemd's {unit}", (("systemctl", "stop", unit), start, (*postfix, "reload")), unit, None
+    held = unit if _UNIT.match(unit) else None
+    if held is None and host.unit is None:
+        return None
+    unit = held or host.unit or ""
+    if master.pid is not None and held is None and master.keeper is None:
+        # `start` would do nothing for a unit that systemd still takes for active.
+        commands = ((*postfix, "stop"), ("systemctl", "restart", unit), (*postfix, "reload"))
+        return f"started by hand, now by systemd's {unit}", commands, unit, None
+    if held is None and master.keeper is not None:
+        return None
+    reload = (*postfix, "reload") if several else ("systemctl", "reload", unit)
+    return (
+        f"systemd's {unit}",
+        (("systemctl", "stop", unit), ("systemctl", "start", unit), reload),
+        unit,
+        None,
+    )
+
+
+def _by_keeper(host: HostFacts, master: Running, postfix: tuple[str, ...], run: Run) -> _How | None:
+    """Where Postfix runs in the foreground (`postfix start-fg`): through whoever keeps it, if that is known."""
+    keeper, reload = master.keeper, (*postfix, "reload")
+    if keeper is None or master.pid is None:
+        return None
+    if keeper in _START_ANEW:
+        return f"kept by {keeper}", ((*postfix, "stop"), (), reload), None, None
+    if keeper == "supervisord" and (program := _supervised(run)):
+        commands = (("supervisorctl", "stop", program), ("supervisorctl", "start", program), reload)
+        return f"supervisord's {program}", commands, None, None
+    whose = (
+        f"{keeper}, which waits for it, may end with it" if keeper else "it is process 1 of this container"
+    )
+    fixed = Refused(
+        f"Postfix would have to be stopped and started, and {whose}: that would end more than Postfix",
+        f"from outside, docker restart {host.hostname} or the like loads what is saved",
+    )
+    return "in the foreground", ((*postfix, "stop"), (), reload), None, fixed
+
+
+def _supervised(run: Run) -> str | None:
+    """The one program of supervisord that is called after Postfix: `NAME  RUNNING  pid 12, uptime 0:01:00`."""
+    try:
+        ran = run(("supervisorctl", "status"))
+    except CannotLook:
+        return None
+    running = (line.split() for line in ran.output.splitlines())
+    names = [words[0] for words in running if words[1:2] == ["RUNNING"] and "postfix" in words[0]]
+    return names[0] if len(names) == 1 else None
+
+
+def _prepare(probe: Probe, host: HostFacts, name: str) -> tuple[str, ...]:
+    """What Debian's init script does for instance *name* before it starts it; empty where there is no such script."""
+    if host.init != "sysv" or not name:
+        return ()
+    script = probe.ask(File(_INIT_SCRIPT)).answer
+    return (_FILL_CHROOT, name) if script and f"{_FILL_CHROOT} $INSTANCE" in script.text else ()
 
 
 def validate(probe: Probe, *, run: Run | None = None) -> None:
     """Raise Refused, with what it says, where `postfix check` finds that what is saved would not start."""
     with _afresh(probe):
-        postfix, _ = _postfix(probe)
+        postfix, *_ = _postfix(probe)
     ran = (run or on_terminal)((*postfix, "check"))
     said = [line.strip() for line in ran.output.splitlines() if _GRAVE.search(line)]
     if ran.status or said:
@@ -234,17 +333,21 @@ def on_terminal(command: tuple[str, ...], seconds: float = 60.0) -> Ran:
     return Ran(process.returncode, output.decode("utf-8", "replace").replace("\r\n", "\n"))
 
 
-def _postfix(probe: Probe) -> tuple[tuple[str, ...], bool]:
-    """(the command that manages this instance and no other, whether there are others)."""
+def _postfix(probe: Probe) -> tuple[tuple[str, ...], bool, str]:
+    """(the command that manages this instance and no other, whether there are others, its name).
+
+    The name of the main one is `-`, of one that postmulti(1) does not know empty.
+    """
     directory = _required(probe, Setting("config_directory")).value
     if not directory:
         raise CannotLook("Postfix does not say where its configuration is")
     instances: tuple[Instance, ...] = probe.ask(Instances()).answer or ()
     mine = [i for i in instances if PurePath(i.config_directory) == PurePath(directory)]
+    name = (mine[0].name or "-") if mine else ""
     if len(instances) > 1 and mine:
         # Plain postfix(1) acts on all instances of the host.
-        return ("postmulti", "-i", mine[0].name or "-", "-p"), True
-    return ("postfix", "-c", directory), False
+        return ("postmulti", "-i", name, "-p"), True, name
+    return ("postfix", "-c", directory), False, name
 
 
 def _began_anew(old: datetime | None, new: datetime | None) -> bool:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _LISTEN = "0A"  # TCP_LISTEN in include/net/tcp_states.h
 _QUEUE_MANAGERS = ("qmgr", "oqmgr", "nqmgr")
+_START_FG = ("postfix", "postfix-script", "postmulti", "postmulti-script")
 _GREETING_SECONDS = 12.0  # postscreen holds its greeting back for 6 s
 _LINE_CAP = 2048
 _CLOCK_SET = 0.05  # seconds of difference that no two readings make
@@ -41,7 +42,7 @@ def master(configuration: Configuration) -> Running:
         since = _started(pid)
     except (OSError, ValueError):  # it ended while we looked
         return Running(None, None, None)
-    return Running(pid, since, max(_managers_started(pid), default=None), unit(pid))
+    return Running(pid, since, max(_managers_started(pid), default=None), unit(pid), _keeper(pid))
 
 
 def _managers_started(pid: int) -> Iterator[datetime]:
@@ -111,6 +112,24 @@ def unit(pid: int) -> str | None:
             if part.endswith((".service", ".scope")):
                 return part
     return None
+
+
+def _keeper(pid: int) -> str | None:
+    """The name of the process that waits for a master started with `postfix start-fg`, None for a daemon.
+
+    `start-fg` becomes `master -i` where it is process 1, which gives ""; elsewhere its script waits for `master -s`.
+    """
+    if pid == 1:
+        return ""
+    try:
+        if b"-s" not in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+            return None
+        while True:
+            pid = int(_stat(pid)[1][1])
+            if (name := _name(pid)) not in _START_FG:
+                return name
+    except (OSError, ValueError):  # it ended while we looked
+        return None
 
 
 def _processes() -> Iterator[int]:
