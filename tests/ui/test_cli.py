@@ -27,13 +27,14 @@ COMMANDS = (
     "apply",
     "undo",
     "history",
+    "rehearse",
     "prove",
     "list",
     "webmin",
     "bench",
     "demo",
 )
-LATER = ("set", "confirm", "hold", "rehearse", "report", "trace", "web")
+LATER = ("report", "trace", "ingest", "web")
 
 
 def mailmend(*argv: str, stdin: str | bytes | None = None) -> Result:

@@ -115,7 +115,8 @@ def _answer(*, rehearsal: bool) -> Literal["yes", "no", "rehearse"]:
 
     if not is_tty():
         return "no"
-    sys.stderr.write(f"\nApply this? [y/N{'/r: rehearse it first' if rehearsal else ''}] ")
+    offer = "r rehearses it first, on a copy of this host.\n" if rehearsal else ""
+    sys.stderr.write(f"\n{offer}Apply this? [y/N] ")
     sys.stderr.flush()
     answer = sys.stdin.readline().strip().casefold()
     if rehearsal and answer in ("r", "rehearse"):
