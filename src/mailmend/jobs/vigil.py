@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mailmend.jobs.here import STATE, Here, here
+from mailmend.jobs.here import Here, here
 from mailmend.jobs.hold import Hold, look, off
 from mailmend.model import MailmendError
+from mailmend.places import STATE
 from mailmend.questions import Now
 
 if TYPE_CHECKING:

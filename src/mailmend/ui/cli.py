@@ -187,9 +187,10 @@ def check(domains: tuple[str, ...], message: str | None) -> Outcome:
 @everywhere
 def status() -> Outcome:
     """Show what is saved, loaded, running and delivering, side by side."""
-    from mailmend.ui.commands import looking
+    from mailmend.ui.commands import holding, looking
 
-    return looking.status(this_host())
+    host = this_host()
+    return holding.beside(host, looking.status(host))
 
 
 @mailmend.command()
@@ -215,10 +216,11 @@ def fix(
     A proof that fails takes the change back by itself; so do 120 s without `mailmend confirm`, where it
     touches listeners, TLS or relaying.
     """
-    from mailmend.ui.commands import changing
+    from mailmend.ui.commands import changing, holding
 
-    return changing.fix(
-        this_host(),
+    host = this_host()
+    done = changing.fix(
+        host,
         domains,
         remedy,
         dry_run=dry_run,
@@ -228,6 +230,7 @@ def fix(
         as_json=wants_json(),
         rehearsed=rehearsed,
     )
+    return holding.beside(host, done)
 
 
 @mailmend.command(name="set")

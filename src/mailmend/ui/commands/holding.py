@@ -110,8 +110,9 @@ def off(here: Here) -> Outcome:
 
 def watch(state: Path | None) -> Outcome:
     """For the process that ends a hold when its bounds are reached."""
-    from mailmend.jobs.here import STATE, require_root
+    from mailmend.jobs.here import require_root
     from mailmend.jobs.vigil import watch as job
+    from mailmend.places import STATE
 
     require_root("watching a hold")
     said = job(state or STATE)
@@ -124,8 +125,27 @@ def watch(state: Path | None) -> Outcome:
     return Outcome(0, document("hold", {"state": "off", "reason": said}), screen)
 
 
-def seen(here: Here) -> Hold | None:
-    """For status and fix: a hold in force, or mail that the last one held and that still waits; None for neither."""
+def beside(here: Here, told: Outcome) -> Outcome:
+    """*told* (of status, or of fix) with the hold in force beside it; after a proven cure it offers to end it."""
+    if told.document.get("state") in ("nothing", "planned", "rolled-back"):
+        return told
+    found = _seen(here)
+    cured = "state" in told.document
+
+    def screen(target: Console) -> None:
+        from mailmend.ui.screens import holding
+
+        told.screen(target)
+        if found and cured:
+            holding.offered(target, found)
+        elif found:
+            holding.held(target, found)
+
+    return Outcome(told.exit, {**told.document, "hold": holds.hold(found) if found else None}, screen)
+
+
+def _seen(here: Here) -> Hold | None:
+    """A hold in force, or mail that the last one held and that still waits; None for neither."""
     from mailmend.jobs.hold import look
 
     try:
