@@ -36,7 +36,7 @@ class History:
         word = re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-") or "change"
         first = f"{at:%Y%m%d-%H%M%S}-{word}"
         number, chosen = 1, first
-        while self._path(chosen).exists():
+        while self._seen(self._path(chosen)):
             number += 1
             chosen = f"{first}-{number}"
         return chosen
@@ -58,6 +58,10 @@ class History:
         """Forget an entry: an intent that came to nothing."""
         self._path(record_id).unlink(missing_ok=True)
         sync(self.folder)
+
+    def has(self, record_id: str) -> bool:
+        """Whether there is such an entry, readable or not. CannotLook where even that cannot be seen."""
+        return self._seen(self._path(record_id))
 
     def get(self, record_id: str) -> Record:
         """The entry with this id. Refused where there is none, CannotLook where it is damaged."""

@@ -16,12 +16,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from mailmend.model import Activation, Expectation, MailmendError, Proof, Record
-from mailmend.system import boot, swap
-from mailmend.system.activation import Stopped
+from mailmend.model import Activation, Expectation, Proof, Record
+from mailmend.system import boot, old_state, swap
 from mailmend.system.guard import Guard
 from mailmend.system.history import History, interruption
-from mailmend.system.transaction import WAIT, alone, failure_of, settle
+from mailmend.system.transaction import WAIT, alone, settle
 
 Activate = Callable[[Activation], None]
 Prove = Callable[[tuple[Expectation, ...]], Proof]
@@ -85,7 +84,13 @@ def _take_back(record: Record, history: History, means: Means) -> Recovered:
             f"CONFLICT: {why}, and {others.reason} by others: nothing was touched",
             (f"mailmend history {record.id}", f"mailmend undo {record.id}", f"mailmend confirm {record.id}"),
         )
-    trouble, command = _activate_old(record, means) if began and record.ran else (None, "")
+    trouble, command = None, ""
+    if began and record.ran:
+        trouble, command = old_state.activate(
+            record.activation,
+            lambda kind: means.activate(record, kind),
+            (lambda: means.prove(record, record.old)) if record.old else None,
+        )
     # First the files beside, then the entry: what is closed has left nothing behind.
     swap.clean(record.files)
     closed = replace(record, state="rolled-back", confirm_by=None, note=why)
@@ -99,25 +104,6 @@ def _take_back(record: Record, history: History, means: Means) -> Recovered:
     return Recovered(closed, "taken-back", f"{why}: the state before it is in force again")
 
 
-def _activate_old(record: Record, means: Means) -> tuple[str | None, str]:
-    """(what is not as it was before, the command that remains to a person)."""
-    trouble, command = None, "mailmend status"
-    try:
-        means.activate(record, record.activation)
-    except Stopped as stopped:
-        trouble, command = stopped.reason, stopped.start
-    except MailmendError as error:
-        trouble = str(error)
-    if not record.old:
-        return trouble, command
-    # Whether an activation's trouble matters is for the proof to say.
-    try:
-        failed = failure_of(means.prove(record, record.old))
-    except MailmendError as error:
-        failed = str(error)
-    return failed and (trouble or failed), command
-
-
 def _tidy(history: History, guard: Guard) -> None:
     """What lies beside the files of a change that is settled goes; one that is still open is guarded again."""
     name = guard.guarded()
@@ -129,6 +115,8 @@ def _tidy(history: History, guard: Guard) -> None:
     record = known.get(name or "")
     if record is not None and record.state in ("intent", "trial"):
         return
+    if record is None and name and history.has(name):
+        return  # it cannot be read now: its guard stays until it can
     if record is not None:
         settle(record, history, guard)
     else:

@@ -116,10 +116,12 @@ def swap(targets: tuple[Target, ...]) -> None:
             _sync(targets)
     except BaseException:
         for target in reversed(targets):
-            # What somebody else saved meanwhile stays as it is.
-            if read(target.path) == target.edit.after != target.edit.before:
-                _take_back(target)
-        _sync(targets)
+            with refusing(target.edit.path):
+                # What somebody else saved meanwhile stays as it is.
+                if read(target.path) == target.edit.after != target.edit.before:
+                    _take_back(target)
+        with refusing(" and ".join(t.edit.path for t in targets)):
+            _sync(targets)
         raise
 
 
@@ -147,15 +149,22 @@ def put_back(edits: Iterable[FileEdit], wait: float) -> bool:
     return began
 
 
+def taken_back(edits: Iterable[FileEdit]) -> bool:
+    """Whether all files are as before, and one of them was the new one for a while: the server may have seen it."""
+    targets = tuple(_beside(edit) for edit in edits)
+    same = all(read(target.path) == target.edit.before for target in targets)
+    return same and any(_is_there(target.old) for target in targets)
+
+
 def clean(edits: Iterable[FileEdit]) -> None:
     """The change is over, kept or taken back: nothing of it stays beside the files."""
     targets = tuple(_beside(edit) for edit in edits)
     # Where nothing lies, nothing is tried: a folder that is read-only or gone is no trouble then.
-    left = [t for t in targets if any(os.path.lexists(p) for p in (t.old, t.new, t.spare, t.lock))]
+    left = [t for t in targets if any(_is_there(p) for p in (t.old, t.new, t.spare, t.lock))]
     for target in left:
         for path in (target.old, target.new, target.spare):
             path.unlink(missing_ok=True)
-        if os.path.lexists(target.lock):
+        if _is_there(target.lock):
             with suppress(Refused, OSError), _locked(target, 0.0):
                 pass  # leaving it removes the lock of a program that died
     _sync(left)
@@ -180,7 +189,7 @@ def refusing(path: str | Path) -> Iterator[None]:
         elif error.errno in _FORBIDDEN:
             step = "run it as root; where that is done, lsattr and mount tell more"
         else:
-            step = "nothing was changed"
+            step = "dmesg may tell what is wrong with that file system"
         raise Refused(f"{path} cannot be changed: {error.strerror}", step) from None
 
 
@@ -191,10 +200,12 @@ def lock(path: Path, wait: float, busy: str) -> Iterator[int]:
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        _flock(fd, time.monotonic() + wait, busy)
+        with refusing(path):
+            _flock(fd, time.monotonic() + wait, busy)
         yield fd
     finally:
-        os.close(fd)
+        with suppress(OSError):  # it holds no bytes of ours, and is closed all the same
+            os.close(fd)
 
 
 def _target(edit: FileEdit) -> Target:
@@ -248,7 +259,16 @@ def _require_either(targets: Iterable[Target]) -> None:
 def _began(target: Target) -> bool:
     """Whether the server may have seen the new file: it is there, or was taken back and not yet forgotten."""
     with refusing(target.edit.path):
-        return read(target.path) != target.edit.before or target.old.exists()
+        return read(target.path) != target.edit.before or _is_there(target.old)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is such a name. Where that cannot be seen, OSError: never a no."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 @contextmanager
@@ -274,7 +294,8 @@ def _locked(target: Target, wait: float) -> Iterator[None]:
         # Removed while it is still locked: whoever waits for it sees that it is no longer the file of that name.
         with suppress(OSError):
             target.lock.unlink()
-        os.close(fd)
+        with suppress(OSError):
+            os.close(fd)
 
 
 def _is_ours(fd: int, path: Path) -> bool:

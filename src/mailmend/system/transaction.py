@@ -22,12 +22,12 @@ from mailmend.model import (
     Record,
     Refused,
 )
-from mailmend.system import boot, swap
+from mailmend.system import boot, old_state, swap
 from mailmend.system import merge as merging
-from mailmend.system.activation import Stopped
-from mailmend.system.backwards import Conflict, Merge, backwards, difference, in_order
+from mailmend.system.backwards import Merge, backwards, difference, in_order
 from mailmend.system.guard import Guard
 from mailmend.system.history import History, interruption, way_out
+from mailmend.system.old_state import Degraded, failure_of
 from mailmend.system.probe import now
 
 Activate = Callable[[Activation], None]
@@ -71,14 +71,6 @@ class _Means:
     history: History
     guard: Guard
     wait: float
-
-
-class Degraded(Refused):
-    """The old files are in place, but the old state could not be proven; *commands* are what to run."""
-
-    def __init__(self, reason: str, commands: tuple[str, ...]) -> None:
-        super().__init__(f"DEGRADED: {reason}", "run " + ", then ".join(commands))
-        self.commands = commands
 
 
 def apply(
@@ -310,62 +302,54 @@ def _begin(intent: Record, means: _Means) -> None:
         with swap.locked(intent.files, means.wait) as targets:
             swap.stage(targets)
             swap.swap(targets)
-    except BaseException:
-        _abandon(intent, means)
+    except BaseException as error:
+        _abandon(intent, str(error), means)
         raise
 
 
-def _abandon(intent: Record, means: _Means) -> None:
-    """Nothing became of it, and nothing stays of it; where a file could not go back, recovery tries again."""
+def _abandon(intent: Record, failure: str, means: _Means) -> None:
+    """Nothing became of it, and nothing stays of it; what Postfix may have seen of the new files, it forgets.
+
+    Raises Conflict or Degraded where that is not so.
+    """
+    try:
+        stuck = any(swap.read(edit.path) == edit.after != edit.before for edit in intent.files)
+        seen = swap.taken_back(intent.files)
+    except (OSError, Refused):
+        stuck = True  # it cannot be seen: going back is tried, and says so where it fails
+    if stuck:
+        _take_back(intent, failure, means)
+        return
+    trouble, remains = None, ""
+    if seen and intent.ran:
+        trouble, remains = old_state.activate(intent.activation, means.activate, means.prove_old)
     with suppress(OSError):
-        if any(swap.read(edit.path) == edit.after != edit.before for edit in intent.files):
-            return
         swap.clean(intent.files)
         means.history.remove(intent.id)
         means.guard.disarm()
+    if trouble is not None:
+        raise _degraded(failure, trouble, remains) from None
 
 
 def _take_back(record: Record, failure: str, means: _Means) -> Record:
     """The old bytes in place, activated and proven: returns the record as `rolled-back`."""
-    try:
-        swap.put_back(record.files, means.wait)
-    except Refused as refused:
-        shown = "".join(difference(e.path, e.after, swap.read(e.path)) for e in record.files)
-        reason = f"{failure}, and going back was not possible: {refused.reason}"
-        raise Conflict(reason, f"mailmend undo {record.id}", shown) from None
-    trouble, remains = None, "mailmend status"
-    try:
-        means.activate(record.activation)
-    except Stopped as stopped:
-        trouble, remains = stopped.reason, stopped.start
-    except MailmendError as error:
-        trouble = str(error)
-    if means.prove_old is not None:
-        # Whether an activation's trouble matters is for the proof to say: what never ran need not run now.
-        try:
-            failed = failure_of(means.prove_old())
-        except MailmendError as error:
-            failed = str(error)
-        trouble = failed and (trouble or failed)
+    old_state.put_back(record, failure, means.wait, f"sh {means.guard.script}")
+    trouble, remains = old_state.activate(record.activation, means.activate, means.prove_old)
     record = replace(record, state="rolled-back", confirm_by=None, note=failure)
     # Where even this cannot be written (a full disk), the entry stays open, and the next command ends it.
     with suppress(OSError):
         means.history.replace(record)
         settle(record, means.history, means.guard)
     if trouble is not None:
-        raise Degraded(
-            f"{failure}; the old files are in place again, but Postfix did not come back with them: {trouble}",
-            ("postfix check", remains),
-        )
+        raise _degraded(failure, trouble, remains)
     return record
 
 
-def failure_of(proof: Proof | None) -> str | None:
-    """What of *proof* does not hold, in one line; None where all does."""
-    failed = [j for j in proof.judgements if j.verdict not in ("holds", "pending")] if proof else []
-    if not failed:
-        return None
-    return "; ".join(f"not so: {j.expectation.says}" + (f" ({j.says})" if j.says else "") for j in failed)
+def _degraded(failure: str, trouble: str, remains: str) -> Degraded:
+    return Degraded(
+        f"{failure}; the old files are in place again, but Postfix did not come back with them: {trouble}",
+        ("postfix check", remains),
+    )
 
 
 def _identical(record: Record) -> bool:
