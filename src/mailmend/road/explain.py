@@ -205,6 +205,7 @@ def _receiver(verdict: _Verdict, catalogue: Catalogue) -> str:
 def _unknown(verdict: _Verdict) -> str:
     """Nothing is guessed: what no rule explains is told as the codes tell it."""
     said, relay = verdict.delivery.reply, verdict.delivery.relay
-    host = relay.host if relay else None
+    host = (relay.host or relay.ip) if relay else None
+    did = "did not take the mail yet" if verdict.delivery.severity == "deferred" else "refused the mail"
     code, enhanced = (said.code, said.status) if said else (None, None)
-    return f"no rule explains what {host or 'the receiver'} said; {status.says(code, enhanced)}"
+    return f"{host or 'the receiver'} {did}, in words that no rule here knows; {status.says(code, enhanced)}"

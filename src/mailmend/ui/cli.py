@@ -154,13 +154,14 @@ def _finish(outcome: Outcome) -> int:
 
 @mailmend.command()
 @everywhere
-@click.argument("files", nargs=-1, metavar="[FILE|-]...")
+@click.argument("files", nargs=-1, metavar="[FILE|DIRECTORY|-]...")
 @click.option("--check", "look", is_flag=True, help="Run the checks that decide between the causes.")
 @click.option("--cause", "cause_id", metavar="ID", help="Show the page about a cause instead.")
 def explain(files: tuple[str, ...], look: bool, cause_id: str | None) -> Outcome:
     """Say who refused, why, who must act and what to do.
 
-    Takes a bounce, a reply, log lines or mailq output, from files or standard input; asks no network
+    Takes a bounce, a reply, log lines or mailq output, from files or standard input, packed by gzip or not;
+    of an mbox every message, of a directory (a Maildir, or a folder of mail) every file. Asks no network
     unless --check is given.
     """
     from mailmend.ui.commands import explaining

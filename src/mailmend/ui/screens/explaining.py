@@ -114,7 +114,7 @@ def _many(target: Console, groups: Sequence[Group], total: int) -> None:
 
 def _example(target: Console, group: Group) -> None:
     first = group.refusals[0]
-    say(target, words(first.summary or _plain_summary(first), STRONG), first=f"{len(group.refusals)} x  ")
+    say(target, words(_headline(first), STRONG), first=f"{len(group.refusals)} x  ")
     for one in group.examples:
         say(target, _attempt(one), indent=2)
         if one.delivery.reply:
@@ -149,7 +149,7 @@ def _alike(refusals: Iterable[Refusal]) -> list[list[Refusal]]:
 
 def _group(target: Console, group: list[Refusal]) -> None:
     first = group[0]
-    say(target, words(first.summary or _plain_summary(first), STRONG))
+    say(target, words(_headline(first), STRONG))
     target.print()
     for one in group[:_NAMED]:
         say(target, _attempt(one), indent=2)
@@ -223,6 +223,12 @@ def _cause(one: Refusal) -> str:
     if one.standing == "measured":
         return f"{one.cause}, and {', '.join(one.ambiguous)}"
     return f"{one.cause}: one reply for {', '.join(one.ambiguous)}"
+
+
+def _headline(one: Refusal) -> str:
+    """The sentence that matters; it begins as a sentence does, unless with a host's name."""
+    told = one.summary or _plain_summary(one)
+    return told if "." in told.partition(" ")[0] else f"{told[:1].upper()}{told[1:]}"
 
 
 def _plain_summary(one: Refusal) -> str:
