@@ -90,6 +90,10 @@ class Receiver:
         modes = ("ok", "ipv6-tempfail", "ipv4-tempfail", "tempfail")
         self._line.call("receiver", attribute="mode", value=_one_of(mode, modes))
 
+    def says(self, reply: str) -> None:
+        """Answer every message with *reply* (RFC 5321 4.2), whatever it is like; "" judges again."""
+        self._line.call("receiver", attribute="says", value=reply.replace("\n", "\r\n"))
+
     def tls(self, offered: bool) -> None:
         """Offer STARTTLS to the sessions to come."""
         self._line.call("receiver", attribute="tls", value=offered)

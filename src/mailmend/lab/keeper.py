@@ -71,7 +71,7 @@ class World:
             server.tls = False
         google = self._servers["receiver"]
         assert isinstance(google, Google)  # noqa: S101 (for the type checker)
-        google.world, google.mode = "lenient", "ok"
+        google.world, google.mode, google.says = "lenient", "ok", ""
 
     def reset_zones(self) -> None:
         self._zones.reset()
@@ -80,7 +80,7 @@ class World:
         self._resolver.mode = mode
 
     def receiver(self, attribute: str, value: Any) -> None:
-        """Set `world`, `mode` or `tls` of the stand-in."""
+        """Set `world`, `mode`, `says` or `tls` of the stand-in."""
         setattr(self._servers["receiver"], attribute, value)
 
     def lease(self, host: str, addresses: list[str]) -> None:

@@ -136,13 +136,16 @@ class Google(Mailbox):
         super().__init__(hostname, certificate)
         self.world = "lenient"
         self.mode = "ok"
+        self.says = ""  # the reply to every message, instead of a judgement
         self._zones = zones
 
     def decide(self, ip: str, helo: str, mail_from: str, raw: bytes) -> tuple[str, Verdict | None]:
         verdict = judge(ip, helo, mail_from, raw, self._zones)
         version = ip_address(ip).version
         strict = self.world == "strict"
-        if self.mode in (f"ipv{version}-tempfail", "tempfail"):
+        if self.says:
+            reply = self.says
+        elif self.mode in (f"ipv{version}-tempfail", "tempfail"):
             reply = wording.rate_limited(ip)
         elif version == 6 and not (verdict.fcrdns and verdict.authenticated):
             reply = wording.ipv6_guidelines(ip)
