@@ -183,6 +183,9 @@ def test_somebody_elses_edit_meanwhile_is_a_conflict_that_he_decides(host: Lab) 
     refused = host.relay.run(["sh", f"{STATE}/trial/undo.sh"])
     assert refused.returncode == 4
     assert host.relay.read(MAIN) == edited
+    shown = host.relay.mailmend("history", tried["change"]["id"]).stdout
+    assert "Changed by others since" in shown
+    assert "+# mine" in shown
     undone = mailmend(host, "undo", tried["change"]["id"])
     assert undone["exit"] == 0
     assert "# mine" in host.relay.read(MAIN)

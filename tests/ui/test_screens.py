@@ -14,7 +14,7 @@ from mailmend.jobs.apply import Applied
 from mailmend.jobs.prove import Proven
 from mailmend.jobs.undo import Undone
 from mailmend.model import Judgement, Proof
-from mailmend.ui.screens import checking, explaining, fixing, playing, proving, standing
+from mailmend.ui.screens import checking, explaining, fixing, past, playing, proving, standing
 from ui import nouns
 
 SCREENS: dict[str, Callable[[Console], Any]] = {
@@ -22,7 +22,8 @@ SCREENS: dict[str, Callable[[Console], Any]] = {
     "page": lambda t: explaining.page(t, nouns.CAUSE),
     "check": lambda t: checking.checked(t, nouns.FINDINGS, {nouns.CAUSE.id: nouns.CAUSE}, "mail.example.org"),
     "status": lambda t: standing.status(t, nouns.STATUS),
-    "history": lambda t: standing.history(t, [nouns.RECORD]),
+    "history": lambda t: past.history(t, [nouns.RECORD]),
+    "one change": lambda t: past.change(t, nouns.RECORD, "--- a\n+++ b\n"),
     "fix": lambda t: fixing.planned(t, nouns.PLAN),
     "prove": lambda t: proving.proven(t, Proven(nouns.RECORD, nouns.PROOF, ())),
     "undo": lambda t: proving.undone(t, Undone(nouns.RECORD, nouns.PROOF, True, False)),
@@ -97,7 +98,7 @@ def test_pending_is_no_failure_and_unknown_no_success() -> None:
 
 
 def test_an_empty_history_says_so() -> None:
-    assert drawn(lambda t: standing.history(t, [])) == "mailmend has changed nothing here.\n"
+    assert drawn(lambda t: past.history(t, [])) == "mailmend has changed nothing here.\n"
 
 
 def test_what_was_undone_before_is_not_undone_again() -> None:

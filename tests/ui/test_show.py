@@ -41,7 +41,7 @@ def test_nothing_is_left_out_silently() -> None:
         "Refusal": {"delivery"},  # its keys stand beside the others
         "Judgement": {"expectation", "says"},  # the same; `says` is shown as `saw`
         "FileEdit": {"before", "after"},  # the difference shows them
-        "Record": {"expectations", "settings"},  # what was judged stands in its proof
+        "Record": {"expectations", "old", "ran"},  # what was judged stands in its proof; what recovery needs
         "Cause": {
             "summary",
             "forwarded_who",

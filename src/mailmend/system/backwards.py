@@ -45,6 +45,20 @@ def overwritten(records: Iterable[Record], merge: Merge) -> tuple[tuple[Record, 
     return tuple((record, edit.path) for record, edit in ours if not _stands(edit, merge))
 
 
+def since(record: Record) -> str:
+    """What others have made of the files since *record*, as a difference; empty where they are as it left them.
+
+    Raises Refused where a file cannot be read.
+    """
+    found = ""
+    for edit in record.files:
+        with swap.refusing(edit.path):
+            current = swap.read(edit.path)
+        if current not in (edit.before, edit.after):
+            found += difference(edit.path, edit.after, current)
+    return found
+
+
 def _stands(edit: FileEdit, merge: Merge) -> bool:
     with swap.refusing(edit.path):
         current = swap.read(edit.path)

@@ -269,6 +269,20 @@ def set_(
 
 @mailmend.command()
 @everywhere
+@click.argument("assignments", nargs=-1, metavar="[NAME=VALUE]...")
+@click.option("--remedy", metavar="ID", help="This remedy; without one, what fix would choose.")
+def rehearse(assignments: tuple[str, ...], remedy: str | None) -> Outcome:
+    """Try a change on a copy of this host in a private network; touch nothing.
+
+    Shows which mail comes through before and after it, and what cannot be known this way.
+    """
+    from mailmend.ui.commands import rehearsing
+
+    return rehearsing.rehearse(this_host(), assignments, remedy)
+
+
+@mailmend.command()
+@everywhere
 def apply() -> Outcome:
     """Bring the running Postfix to what is saved, validated first."""
     from mailmend.ui.commands import changing
@@ -279,11 +293,31 @@ def apply() -> Outcome:
 @mailmend.command()
 @everywhere
 @click.argument("change_id", required=False, metavar="[ID]")
+def confirm(change_id: str | None) -> Outcome:
+    """Keep the change that waits for it; without this it is taken back."""
+    from mailmend.ui.commands import changing
+
+    return changing.confirm(this_host(), change_id)
+
+
+@mailmend.command()
+@everywhere
+@click.argument("change_id", required=False, metavar="[ID]")
 def undo(change_id: str | None) -> Outcome:
     """Take a change back: the newest, or the one named."""
     from mailmend.ui.commands import changing
 
     return changing.undo(this_host(), change_id)
+
+
+@mailmend.command()
+@everywhere
+@click.argument("change_id", required=False, metavar="[ID]")
+def history(change_id: str | None) -> Outcome:
+    """List what mailmend changed here, newest first; with ID, one change whole."""
+    from mailmend.ui.commands import looking
+
+    return looking.history(this_host(), change_id)
 
 
 @mailmend.command()
@@ -325,51 +359,6 @@ def hold(
 
 @mailmend.command()
 @everywhere
-@click.argument("change_id", required=False, metavar="[ID]")
-def confirm(change_id: str | None) -> Outcome:
-    """Keep the change that waits for it; without this it is taken back."""
-    from mailmend.ui.commands import changing
-
-    return changing.confirm(this_host(), change_id)
-
-
-@mailmend.command()
-@everywhere
-@click.argument("change_id", required=False, metavar="[ID]")
-def history(change_id: str | None) -> Outcome:
-    """List what mailmend changed here, newest first; with ID, one change whole."""
-    from mailmend.ui.commands import looking
-
-    return looking.history(this_host(), change_id)
-
-
-@mailmend.command(hidden=True)
-@everywhere
-@click.option("--guard", "change_id", metavar="ID", help="Wait until that change is settled.")
-@click.option("--state", metavar="DIR", help="Where the history is kept.")
-def recover(change_id: str | None, state: str | None) -> Outcome:
-    """Take back what was interrupted, or not confirmed in time: for the units and undo.sh."""
-    from mailmend.ui.commands import recovering
-
-    return recovering.recover(change_id, Path(state) if state else None)
-
-
-@mailmend.command()
-@everywhere
-@click.argument("assignments", nargs=-1, metavar="[NAME=VALUE]...")
-@click.option("--remedy", metavar="ID", help="This remedy; without one, what fix would choose.")
-def rehearse(assignments: tuple[str, ...], remedy: str | None) -> Outcome:
-    """Try a change on a copy of this host in a private network; touch nothing.
-
-    Shows which mail comes through before and after it, and what cannot be known this way.
-    """
-    from mailmend.ui.commands import rehearsing
-
-    return rehearsing.rehearse(this_host(), assignments, remedy)
-
-
-@mailmend.command()
-@everywhere
 @click.option("--to", "address", metavar="ADDRESS", help="Send one message there and follow it.")
 @click.argument("recipient", required=False, metavar="[ADDRESS]")
 def prove(address: str | None, recipient: str | None) -> Outcome:
@@ -397,6 +386,17 @@ def webmin(back: bool) -> Outcome:
     from mailmend.ui.commands import changing
 
     return changing.webmin(this_host(), back)
+
+
+@mailmend.command(hidden=True)
+@everywhere
+@click.option("--guard", "change_id", metavar="ID", help="Wait until that change is settled.")
+@click.option("--state", metavar="DIR", help="Where the history is kept.")
+def recover(change_id: str | None, state: str | None) -> Outcome:
+    """Take back what was interrupted, or not confirmed in time: for the units and undo.sh."""
+    from mailmend.ui.commands import recovering
+
+    return recovering.recover(change_id, Path(state) if state else None)
 
 
 @mailmend.group()

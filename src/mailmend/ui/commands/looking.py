@@ -75,19 +75,32 @@ def status(here: Here) -> Outcome:
 
 def history(here: Here, change_id: str | None) -> Outcome:
     """What was changed; an empty history is a clean one. With *change_id*, that entry whole."""
-    from mailmend.jobs.history import history as job
+    from mailmend.jobs import history as job
 
-    records = job(here, change_id)
+    if change_id:
+        return _entry(here, change_id)
+    records = job.history(here)
 
     def screen(target: Console) -> None:
         from mailmend.ui.screens import past
 
-        if change_id:
-            past.change(target, records[0])
-        else:
-            past.history(target, records)
+        past.history(target, records)
 
     return Outcome(0, show.document("history", {"records": [show.record(r) for r in records]}), screen)
+
+
+def _entry(here: Here, change_id: str) -> Outcome:
+    from mailmend.jobs import history as job
+
+    record, since = job.entry(here, change_id)
+
+    def screen(target: Console) -> None:
+        from mailmend.ui.screens import past
+
+        past.change(target, record, since)
+
+    told = show.record(record) | {"since": since}
+    return Outcome(0, show.document("history", {"records": [told]}), screen)
 
 
 def prove(here: Here, address: str | None) -> Outcome:

@@ -67,8 +67,8 @@ def history(target: Console, records: Sequence[Record]) -> None:
         say(target, joined("To take one back: ", command("mailmend undo ID")))
 
 
-def change(target: Console, record: Record) -> None:
-    """Who, when and why, the difference, the proof, and what may be done about it now."""
+def change(target: Console, record: Record, since: str | None) -> None:
+    """Who, when and why, the difference, what others did *since*, the proof, and what may be done about it now."""
     say(target, joined(words(record.id, STRONG), "  ", _standing(record)))
     rows: list[tuple[str, str]] = [
         ("when", f"{record.at:%Y-%m-%d %H:%M:%S %z}"),
@@ -84,6 +84,9 @@ def change(target: Console, record: Record) -> None:
     if record.diff:
         heading(target, "Difference")
         difference(target, record.diff)
+    if since:
+        heading(target, "Changed by others since")
+        difference(target, since)
     if record.proof:
         heading(target, "Proof, as it was then")
         proof_table(target, record.proof)
@@ -92,6 +95,8 @@ def change(target: Console, record: Record) -> None:
     elif record.state in ("kept", "intent") and record.undoes is None:
         target.print()
         say(target, joined("To take it back: ", command(f"mailmend undo {record.id}")))
+        if record.state == "intent":
+            say(target, joined("To keep what is there: ", command(f"mailmend confirm {record.id}")))
 
 
 def _standing(record: Record) -> Text:

@@ -112,6 +112,7 @@ def record(entry: Record) -> Shape:
         "state": entry.state,
         "note": entry.note,
         "undoes": entry.undoes,
+        "config_directory": entry.config_directory,
         "confirm_by": moment(entry.confirm_by.at) if entry.confirm_by else None,
         "activation": entry.activation,
         "files": [file_edit(f) for f in entry.files],
