@@ -70,6 +70,9 @@ class AsIf:
         """What a setting would be; None where it is as it was."""
         written = self._override(question)
         if written is None:
+            if question.service and self._overridden_now(question):
+                # Its own is gone, so main.cf applies.
+                return self.ask(Setting(question.name)).answer
             if self._main is None or self._old is None or not self._differs(question.name):
                 return None
             written = self._main.get(question.name)
@@ -80,6 +83,11 @@ class AsIf:
         services = self._master.services() if self._master else self._probe.ask(Services()).answer or ()
         entry = next((s for s in reversed(services) if s.id == question.service), None)
         return dict(entry.overrides).get(question.name) if entry else None
+
+    def _overridden_now(self, question: Setting) -> bool:
+        services = self._probe.ask(Services()).answer or ()
+        entry = next((s for s in reversed(services) if s.id == question.service), None)
+        return entry is not None and question.name in dict(entry.overrides)
 
     def _differs(self, name: str, depth: int = _DEPTH) -> bool:
         """Whether *name*, or anything that it is made of, is written otherwise than before."""

@@ -9,8 +9,8 @@ from difflib import get_close_matches
 from mailmend.facts.looking import answer
 from mailmend.facts.settings import services
 from mailmend.model import Probe, Refused
+from mailmend.parse import listing
 from mailmend.parse.assignment import Assignment
-from mailmend.parse.listing import words
 from mailmend.questions import Defaults
 
 # Set by Postfix itself, whatever main.cf says.
@@ -22,6 +22,13 @@ _DEFAULT_TIME = re.compile(r"[0-9]+[smhdw]")
 _FREE = re.compile(
     r"compatibility_level|.*_feedback|.*_tcp_port|.*_directory|.*_path|smtpd_forbid_(?:bare_newline|unauth_pipelining)"
 )
+# A word that is none of these keeps every daemon from starting (postconf(5)).
+_ONE_OF = {
+    "inet_protocols": ("all", "ipv4", "ipv6"),
+    "smtp_address_preference": ("any", "ipv4", "ipv6"),
+    "lmtp_address_preference": ("any", "ipv4", "ipv6"),
+    "mynetworks_style": ("class", "subnet", "host"),
+}
 # What Postfix makes up for every service of master.cf (postconf(5), "transport_...").
 _OF_A_SERVICE = re.compile(
     r"(?P<service>.+?)_(?P<rest>(?:(?:initial_)?destination|delivery_slot|minimum_delivery|extra_recipient|recipient"
@@ -86,6 +93,11 @@ def _nearest(name: str, known: Iterable[str], otherwise: str) -> str:
 def _require_kind(each: Assignment, default: str | None) -> None:
     """By what the default looks like: a time, a number, or yes and no. A value made of others cannot be told."""
     text = each.value
+    if text is not None and "$" not in text and each.name in _ONE_OF:
+        some = listing.words(text)
+        if not some or not set(some) <= set(_ONE_OF[each.name]):
+            raise Refused(f"{each.target} can be {', '.join(_ONE_OF[each.name])}, not {text!r}", "")
+        return
     if text is None or default is None or "$" in text or _FREE.fullmatch(each.name):
         return
     if _DEFAULT_TIME.fullmatch(default):
@@ -107,5 +119,5 @@ def _mentioned(texts: Iterable[str]) -> set[str]:
         lines = "\n".join(line for line in text.split("\n") if not line.lstrip().startswith("#"))
         found |= set(re.findall(r"\$[({]*(\w+)", lines))
         for classes in re.findall(r"smtpd_restriction_classes\s*=([^\n]*(?:\n[ \t][^\n]*)*)", lines):
-            found |= set(words(classes))
+            found |= set(listing.words(classes))
     return found

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mailmend import settings
 from mailmend.facts import hazards, managed
 from mailmend.facts.as_if import AsIf
-from mailmend.facts.endpoints import configured
+from mailmend.facts.endpoints import canonical, configured
 from mailmend.facts.expect import socket_name
 from mailmend.facts.looking import answer
 from mailmend.facts.obstacles import obstacles
@@ -26,10 +26,11 @@ from mailmend.model import (
     Probe,
     Proposal,
     Refused,
+    family_of,
 )
-from mailmend.parse import maincf
+from mailmend.parse import listing, maincf
 from mailmend.parse.assignment import Assignment
-from mailmend.questions import Defaults, File, Listeners, Manual, Setting
+from mailmend.questions import Defaults, File, HostAddresses, Listeners, Manual, Setting
 from mailmend.road import acceptable, tiers
 from mailmend.road.edits import compose, config_directory, difference, digest
 from mailmend.settings import Concern, Tier
@@ -326,6 +327,7 @@ def _harm(each: Subject, would: Probe) -> Iterator[Objection]:
             "mailmend fix --remedy ipv4-for-receiver leaves IPv6 out for one receiver",
             blocking=False,
         )
+    yield from _not_ours(each, would)
     if name == "soft_bounce" and (each.wanted or "").lower() == "yes":
         yield Objection(
             "every refusal is softened, unknown users among them: the queue fills with mail that cannot be delivered",
@@ -341,6 +343,21 @@ def _harm(each: Subject, would: Probe) -> Iterator[Objection]:
         yield from hazards.ipv6_service_names(would)
         if each.kind == "setting":
             yield from hazards.inbound_ipv6(would)
+
+
+def _not_ours(each: Subject, would: Probe) -> Iterator[Objection]:
+    """An address that no interface has keeps every daemon from starting, and `postfix stop` from stopping."""
+    held = would.ask(HostAddresses()).answer
+    if each.target != "inet_interfaces" or held is None:
+        return
+    own = {canonical(address.ip) for address in held}
+    for word in listing.words(each.would_be or ""):
+        address = word.strip("[]")
+        if family_of(address) and canonical(address) not in own:
+            yield Objection(
+                f"inet_interfaces names {address}, which is no address of this host: Postfix would not start",
+                f"this host has {', '.join(sorted(own))}",
+            )
 
 
 def _new_obstacles(probe: Probe, would: Probe) -> Iterator[Objection]:
