@@ -136,6 +136,17 @@ def in_front(keeper: str, unit: str | None = None) -> Running:
             id="Debian without systemd: the chroot is filled as its init script does",
         ),
         pytest.param(
+            Machine(
+                DEBIAN13, held_by("postfix.service"), instances=(*MAIN, Instance("out", "", True, "/etc/out"))
+            ),
+            [("postmulti", "-i", "-", "-p", "reload")],
+            [
+                ("systemctl", "stop", "--job-mode=ignore-dependencies", "postfix.service"),
+                ("systemctl", "start", "postfix.service"),
+            ],
+            id="Debian 13 with another instance, which is PartOf the main one",
+        ),
+        pytest.param(
             Machine(replace(HOST, init="systemd"), in_front("systemd", "mailserver.service")),
             [(*BARE, "reload")],
             [("systemctl", "stop", "mailserver.service"), ("systemctl", "start", "mailserver.service")],

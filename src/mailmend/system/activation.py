@@ -225,13 +225,11 @@ def _by_unit(host: HostFacts, master: Running, postfix: tuple[str, ...], several
         return f"started by hand, now by systemd's {unit}", commands, unit, None
     if held is None and master.keeper is not None:
         return None
+    # Debian 13 makes every other instance PartOf= the main one: they would be reloaded and stopped with it.
+    alone = ("--job-mode=ignore-dependencies",) if several else ()
     reload = (*postfix, "reload") if several else ("systemctl", "reload", unit)
-    return (
-        f"systemd's {unit}",
-        (("systemctl", "stop", unit), ("systemctl", "start", unit), reload),
-        unit,
-        None,
-    )
+    how = (("systemctl", "stop", *alone, unit), ("systemctl", "start", unit), reload)
+    return f"systemd's {unit}", how, unit, None
 
 
 def _by_keeper(host: HostFacts, master: Running, postfix: tuple[str, ...], run: Run) -> _How | None:

@@ -32,6 +32,16 @@ ENVIRONMENT = {
 }
 MAILMEND = (sys.executable, "-P", "-m", "mailmend")
 RESOLVER = (sys.executable, "-P", str(Path(__file__).with_name("resolver.py")))
+# A cable to nowhere: this kernel need not have the kind `dummy`.
+NETWORK = (
+    "link add eth0 type veth peer name wall",
+    "link set wall up",
+    "link set eth0 up",
+    "addr add 192.0.2.10/24 dev eth0",
+    "addr add 2001:db8:1::10/64 dev eth0 nodad",
+    "route add default via 192.0.2.1",
+    "-6 route add default via 2001:db8:1::1",
+)
 _BOOT = 60.0  # seconds
 
 
@@ -82,9 +92,12 @@ class Machine:
                 raise CannotLook(f"{self.suite} does not boot in systemd-nspawn here: {text[-300:]}")
             time.sleep(0.05)
         # A host with both families, and the lab's names.
-        for command in ("link add dummy0 type dummy", "link set dummy0 up", "addr add 192.0.2.10/24 dev dummy0"):
-            self.enter("ip", *command.split())
-        self.enter("ip", "-6", "addr", "add", "2001:db8:1::10/64", "dev", "dummy0", "nodad")
+        for command in NETWORK:
+            done = self.enter("ip", *command.split())
+            assert done.returncode == 0, f"{command}: {done.stderr}"
+        for family in ("ipv4", "ipv6"):
+            # Nobody is behind the router; that is to be known at once, not after three seconds.
+            self.write(f"/proc/sys/net/{family}/neigh/eth0/retrans_time_ms", "20\n")
         self.enter("systemd-run", "--quiet", "--unit=resolver", f"--setenv=PYTHONPATH={SOURCE / 'src'}", *RESOLVER)
 
     def _is_up(self) -> bool:
@@ -174,7 +187,7 @@ class Machine:
         return {line.split()[3] for line in self.enter("ss", "-Hlnt").stdout.splitlines()}
 
     def _way_in(self) -> list[str]:
-        return ["nsenter", f"--target={self._leader}", "--all", "--wd=/root", "--"]
+        return ["nsenter", f"--target={self._leader}", "--all", "--wdns=/root", "--"]
 
     def _session(self, argv: Sequence[str]) -> list[str]:
         self._sessions += 1

@@ -1,6 +1,7 @@
-"""debootstrap and systemd-nspawn -> roots of Debian 12 and 13 with a real systemd and Postfix, in a folder of the tests.
+"""debootstrap and systemd-nspawn -> roots of Debian 12 and 13 with their own systemd and Postfix.
 
-Nothing is installed on this machine: systemd-nspawn is unpacked beside the roots where it has none.
+Kept in a folder of the tests. Nothing is installed on this machine: systemd-nspawn is unpacked beside them
+where it has none.
 """
 
 from __future__ import annotations
