@@ -42,6 +42,17 @@ def nested(depth: int) -> Made:
     return filled(b"x\n", HEAD + b"Content-Type: multipart/mixed; boundary=b0\n\n" + parts)
 
 
+def attached(size: int) -> bytes:
+    """A file that is a message, with a file that is one in it."""
+    inner = filled(b"<a@b.example.org>:\n550 no\n", HEAD + b"\n")(size // 2)
+    for boundary in (b"y", b"x"):
+        inner = (
+            b"From: a@example.org\nTo: b@example.org\nContent-Type: multipart/mixed; boundary=" + boundary + b"\n\n--" + boundary
+            + b"\nContent-Type: text/plain; name=a.eml\nContent-Transfer-Encoding: base64\n\n" + base64.encodebytes(inner)
+        )  # fmt: skip
+    return inner
+
+
 def transferred(size: int) -> bytes:
     inner = base64.encodebytes(b"<a@b.example.org>:\n550 no\n" * (size // 36))
     return HEAD + b"Content-Transfer-Encoding: base64\n\n" + inner
@@ -84,6 +95,7 @@ MESSAGES: dict[str, Made] = {
     "comments": in_html(b"<!--"),
     "entities": in_html(b"&amp;"),
     "base64": transferred,
+    "messages as files": attached,
     "quoted-printable": in_body(b"=41=0A", b"Content-Transfer-Encoding: quoted-printable\n"),
     "punycode": in_body(b"abc-\xff", b"Content-Type: text/plain; charset=punycode\n"),
     "ISO-2022-JP": in_body(b"\x1b$B$3$N\x1b(B", b"Content-Type: text/plain; charset=iso-2022-jp\n"),
@@ -112,6 +124,20 @@ TEXTS: dict[str, Made] = {
     "almost Postfix": filled(b"postfix/smtp[11]: 4F1A22B3C4D: to=<\n"),
     "an HTML page": filled(b"<td class=x>550 5.1.1 no</td>"),
     "fields": filled(b"Reporting-MTA: dns; x\n"),
+    "an array, cut": filled(b'{"a":"550 no"},', b"["),
+    "an object, cut": filled(b'"a":{"b":[1,2,', b"{"),
+    "strings, cut": filled(b'"a","', b'{"x":['),
+    "a session": filled(b"RCPT TO:<a@b.c>\n550 no\n"),
+    "a session without end": filled(b"550-no\n", b"HELO x\n"),
+    "almost Exim's queue": filled(b" 2d  2.3K 1vMabc-0000AB-3c <a@b.c>\n"),
+    "almost qmail's queue": filled(b"22 Nov 2026 09:00:00 GMT  #1  8  <\n"),
+    "almost OpenSMTPD's queue": filled(b"4711abcd12345678|inet4|mta|a|b|c|d|1|1|1|1|\n"),
+    "bars": filled(b"| "),
+    "colours": filled(b"\x1b[1m"),
+    "Japanese": filled(b"\x1b$B$3$N\x1b(B"),
+    "names of files": filled(b"a:1:Nov 22 09:00:01 "),
+    "lines of one width": filled(b"x" * 80 + b"\n", b"Nov 22 09:00:01 relay postfix/smtp[1]: A: to=<\n"),
+    "HTML line ends": filled(b"<br>\n"),
 }
 # As large as they may be, 5 MB: in time with their lines, some 50 microseconds for each.
 LOGS: dict[str, Made] = {
@@ -127,5 +153,14 @@ LOGS: dict[str, Made] = {
         b"Nov 22 10:56:19 relay postfix/smtp[1]: AAAAAA: to=<a@b.c>, status=\n" + b"a\n" * 4096
     ),
     "waiting": filled(b'{"queue_id":"A","recipients":[{"address":"a@b.c","delay_reason":"550 no"}]}\n'),
+    "Exim's queue": filled(b" 2d  2.3K 1vMabc-0000AB-3c <a@b.c>\n          d@e.example\n\n"),
+    "journal": filled(
+        b'{"SYSLOG_IDENTIFIER":"postfix/smtp","_PID":"1","MESSAGE":"4F1A22B3C4D: to=<a@b.c>, relay=mx[192.0.2.1]:25, delay=1,'
+        b' dsn=5.1.1, status=bounced (host mx[192.0.2.1] said: 550 no)"}\n'
+    ),
+    "expired": filled(
+        b"Nov 22 09:00:01 relay postfix/smtp[11]: 4F1A22B3C4D: to=<a@b.c>, relay=none, delay=1, dsn=4.4.1, status=deferred (x)\n"
+        b"Nov 22 09:00:01 relay postfix/qmgr[1]: 4F1A22B3C4D: from=<b@c.d>, status=expired, returned to sender\n"
+    ),
     "JSON": filled(b'{"email":"a@b.c","event":"bounce","reason":"550 no"}\n'),
 }

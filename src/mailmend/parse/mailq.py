@@ -22,7 +22,7 @@ def deliveries(text: str) -> tuple[Delivery, ...]:
     """The recipients that wait, each with the reply of its last attempt; () where *text* is no such list."""
     if text.lstrip()[:1] in ("{", "["):
         return tuple(d for d in _json(text) if d.reply) if '"queue_id"' in text else ()
-    return tuple(d for d in _list(text) if d.reply) if _ENTRY.search(text) else ()
+    return tuple(d for d in _list(text) if d.reply) if "(" in text and _ENTRY.search(text) else ()
 
 
 def _list(text: str) -> Iterator[Delivery]:

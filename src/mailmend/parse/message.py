@@ -115,14 +115,23 @@ def _divide(part: Part) -> tuple[Part, ...]:
 def _pieces(body: str, delimiter: str) -> list[str]:
     """What stands between the delimiter lines of *body*; a line that only begins as one divides nothing."""
     found: list[str] = []
-    pieces = body.split(delimiter, PARTS_CAP + 2)
-    pieces[0] = pieces[0][len(delimiter) - 1 :] if body.startswith(delimiter[1:]) else ""
-    for piece in pieces if pieces[0] else pieces[1:]:
-        ends, newline, rest = piece.partition("\n")
-        if ends.rstrip(" \t") in ("", "--"):
-            found.append(rest)
-        elif found:
-            found[-1] += f"{delimiter}{ends}{newline}{rest}"
+    begins = None
+    first = body.startswith(delimiter[1:])  # without a line end before it
+    at = 0 if first else body.find(delimiter)
+    ends = at + len(delimiter) - first
+    for _ in range(PARTS_CAP + 2):
+        if at < 0:
+            break
+        newline = body.find("\n", ends)
+        newline = len(body) if newline < 0 else newline
+        if newline - ends < HEADER_CAP and body[ends:newline].rstrip(" \t") in ("", "--"):
+            if begins is not None:
+                found.append(body[begins:at])
+            begins = newline + 1
+        at = body.find(delimiter, newline)
+        ends = at + len(delimiter)
+    if begins is not None:
+        found.append(body[begins:])
     return found
 
 

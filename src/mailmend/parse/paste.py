@@ -48,9 +48,10 @@ _PACKED = (
     (b"%PDF-", "a PDF", "give the message itself, or the text in it"),
 )
 _AROUND = 1000  # characters before and after a code that belong to it
-_CODE = re.compile(r"(?<![\w.])[45](?:\d\d[ -]|\.\d{1,3}\.\d)")
+_CODE = re.compile(r"[45](?<![\w.][45])(?:\d\d[ -]|\.\d{1,3}\.\d)")
 _COLOURS = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
 _A_REPLY = re.compile(r"\s{0,80}[245]\d\d[ -]")
+_FIELDS = ("reporting-mta:", "final-recipient:")
 _STATUS_FIELD = re.compile(
     r"^[ \t]*(?:Reporting-MTA|Final-Recipient): ?[A-Za-z0-9-]+;", re.MULTILINE | re.IGNORECASE
 )
@@ -103,7 +104,8 @@ def _deliveries(text: str, note: Note) -> tuple[Delivery, ...]:
         text = text.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
     if "\x1b" in text:
         text = _unescaped(text)
-    field = _STATUS_FIELD.search(text)
+    lower = text.lower()  # a plain look before the pattern, which tries every line
+    field = _STATUS_FIELD.search(text) if any(name in lower for name in _FIELDS) else None
     if field:
         return dsn.report(_dedented(text[field.start() :]), text[: field.start()])
     told = next((found for read in _LISTS if (found := read(text))), ())

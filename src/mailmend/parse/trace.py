@@ -17,17 +17,34 @@ from mailmend.parse import documents, journal, logged, reply
 OBJECTS_CAP = 20_000
 _TEXT_CAP = 8192
 
+
+def _ranked(*names: str) -> dict[str, int]:
+    return {name: rank for rank, name in enumerate(names)}
+
+
 # In this order: the remote server's own words come before what the service makes of them.
-_REPLY = (
-    "diagnosticcode", "smtpresponse", "smtp_response", "response", "diag", "raw_reason", "details", "reason",
-    "delay_reason", "error", "comment", "bounce_description", "message", "description",
-)  # fmt: skip
-_RECIPIENT = ("emailaddress", "recipient", "rcpt_to", "rcpt", "email", "to", "address")
-_SENDER = ("mail_from", "msg_from", "envelope_from", "source", "from", "sender")
-_HOST = ("mx-host", "mx_host", "mx", "remotemta", "remote_mta", "remotehost", "destination_ip", "relay")
+_REPLY = _ranked(
+    *("diagnosticcode", "smtpresponse", "smtp_response", "response", "diag", "raw_reason"),
+    *(
+        "details",
+        "reason",
+        "delay_reason",
+        "error",
+        "comment",
+        "bounce_description",
+        "message",
+        "description",
+    ),
+)
+_SERVERS_OWN = dict(list(_REPLY.items())[:6])
+_RECIPIENT = _ranked("emailaddress", "recipient", "rcpt_to", "rcpt", "email", "to", "address")
+_SENDER = _ranked("mail_from", "msg_from", "envelope_from", "source", "from", "sender")
+_HOST = _ranked(
+    "mx-host", "mx_host", "mx", "remotemta", "remote_mta", "remotehost", "destination_ip", "relay"
+)
 _KIND = ("eventtype", "notificationtype", "event", "recordtype", "type", "action", "status", "severity")
 _STATUS = ("status", "enhanced_code", "enhanced-code", "enhancedcode", "statuscode")
-_CODE = ("code", "error_code", "smtp_code", "smtpcode", "responsecode")
+_CODE = _ranked("code", "error_code", "smtp_code", "smtpcode", "responsecode")
 _INSIDE = frozenset(("bounce", "delivery", "deliverydelay", "mail", "msg", "event-data", "delivery-status", "envelope",
                      "msys", "message_event", "track_event", "records", "smtp_events", "bouncedrecipients",
                      "delayedrecipients", "recipients", "message", "complaint", "detail", "events", "data", "sns",
@@ -105,7 +122,7 @@ def _delivery(value: dict[str, Any], own: dict[str, str], known: dict[str, str])
         return None  # Mailgun: the reply stands one object deeper
     if recipient is None or severity is None:
         return None
-    said = _reply(words or _first(known, _REPLY[:6]), known)
+    said = _reply(words or _first(known, _SERVERS_OWN), known)
     if severity == "notice":
         return Delivery("notice", recipient=recipient, sender=_sender(known), notice="feedback-report")
     if said is None and severity == "delivered" and "timestamp" not in known:
@@ -130,11 +147,10 @@ def _listed(value: dict[str, Any]) -> list[str]:
     return [name for name in names[:OBJECTS_CAP] if isinstance(name, str) and _ADDRESS.fullmatch(name)]
 
 
-def _first(known: dict[str, str], names: tuple[str, ...]) -> str | None:
-    for name in names:
-        if found := known.get(name):
-            return found
-    return None
+def _first(known: dict[str, str], ranks: dict[str, int]) -> str | None:
+    """The text of that of the names in *ranks* which comes first and is not empty."""
+    there = [name for name in known if name in ranks and known[name]]
+    return known[min(there, key=ranks.__getitem__)] if there else None
 
 
 def _address(text: str | None) -> str | None:

@@ -37,9 +37,9 @@ _OPENSMTPD = re.compile(
 
 def deliveries(text: str) -> tuple[Delivery, ...]:
     """The recipients that wait; () where *text* (line ends `\\n`) is none of these lists."""
-    if _EXIM.search(text):
+    if " <" in text and _EXIM.search(text):  # a plain look before the pattern
         return tuple(_rows(text, _EXIM, _EXIM_RECIPIENT))
-    if _QMAIL.search(text):
+    if "  #" in text and _QMAIL.search(text):
         return tuple(_rows(text, _QMAIL, _QMAIL_RECIPIENT))
     return tuple(_envelopes(text)) if "|mta|" in text or "|mda|" in text else ()
 
