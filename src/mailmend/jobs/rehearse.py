@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from mailmend.lab.clone_mail import Mail
     from mailmend.lab.clone_stage import Seen, Stage
 
-_STRICT_COUNT = 2
+_STRICT = "-strict"
+# Of a reply the beginning is enough to know it by; the passages have all of it.
+_LONGEST = 160
 _ALWAYS_LEFT = (
     LeftOut("the receivers' reputation lists and rates", "the stand-ins know only PTR, SPF, DKIM and DMARC"),
     LeftOut("the queue as it is now, and the load", "the copy begins with an empty queue"),
@@ -39,7 +41,7 @@ def rehearse(here: Here, plan: Plan, progress: Progress = silent) -> Rehearsal:
 
 @dataclass(frozen=True, slots=True)
 class _Night:
-    """What one performance showed: the mails of the first part, those before a strict Gmail, what was seen."""
+    """What one performance showed: *fates* by the way, those before a strict Gmail too, and what was *seen*."""
 
     fates: Mapping[str, tuple[Fate, ...]]
     seen: Seen
@@ -65,8 +67,8 @@ def of_edits(
     with open_lab(progress) as lab:
         stage = Stage(lab)
         usable = stage.usable()
-        before = clone(copied, {}, usable)
-        after = clone(copied, {e.path: e.after for e in edits}, usable)
+        before = clone(copied, usable)
+        after = clone(copied, usable, {e.path: e.after for e in edits}, before)
         progress("looking at the DNS of this host, for the stand-ins to judge it by")
         around, mails, left = surroundings(here, before)
         progress("laying the copy out among stand-ins")
@@ -101,7 +103,7 @@ def _strict(mails: Sequence[Mail]) -> list[Mail]:
 
     suffix = ", where it asks IPv4 for authentication too"
     return [
-        replace(m, way=f"{m.way}-strict", says=m.says + suffix, count=_STRICT_COUNT)
+        replace(m, way=f"{m.way}{_STRICT}", says=m.says + suffix)
         for m in mails
         if m.way in ("gmail", "forward-gmail")
     ]
@@ -109,12 +111,15 @@ def _strict(mails: Sequence[Mail]) -> list[Mail]:
 
 def _perform(stage: Stage, mails: Sequence[Mail]) -> _Night:
     seen = stage.perform(mails)
+    fates = {m.way: came for m, came in zip(mails, seen.fates, strict=True)}
+    # What never reached a receiver has no need of a stricter one.
+    strict = [m for m in _strict(mails) if any(f.family for f in fates[m.way.removesuffix(_STRICT)])]
     stage.strict(True)
-    strict = _strict(mails)
     more = stage.perform(strict)
     stage.strict(False)
-    ways = [m.way for m in (*mails, *strict)]
-    return _Night(dict(zip(ways, (*seen.fates, *more.fates), strict=True)), seen)
+    fates |= {m.way: fates[m.way.removesuffix(_STRICT)] for m in _strict(mails)}
+    fates |= {m.way: came for m, came in zip(strict, more.fates, strict=True)}
+    return _Night(fates, seen)
 
 
 def _told(
@@ -158,4 +163,5 @@ def _told(
 
 def _last(passage: Passage) -> str:
     lost = [f for f in passage.after if not f.through]
-    return lost[0].text if lost else "no word of it"
+    text = lost[0].text if lost else "no word of it"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from mailmend.lab import clone_services, clone_tables
 from mailmend.lab.clone_copy import Source
@@ -36,6 +37,7 @@ _CERTIFICATES = LeftOut(
     "the certificates of receivers and relayhosts",
     "the stand-ins have those of a throw-away authority, which the lab trusts",
 )
+_OWN_AUTH = "private/rehearsal-auth"
 _NO_FILE = re.compile(r".*(?:_directory|_path|_command|_socket|_program|_CApath|_CAfile|random_source)$")
 
 
@@ -66,9 +68,16 @@ class Clone:
     secret: tuple[str, ...] = ()
 
 
-def clone(source: Source, edits: Mapping[str, str | None], usable: frozenset[str]) -> Clone:
+def clone(
+    source: Source,
+    usable: frozenset[str],
+    edits: Mapping[str, str | None] = MappingProxyType({}),
+    before: Clone | None = None,
+) -> Clone:
     """*source* as it would be after *edits* (path -> text, None: taken away); *usable*: the lab's table types.
 
+    With *before*, the clone without the edits: a server that only they ask, and that the host does not have,
+    gets no stand-in, because that it is missing is what is rehearsed.
     CannotLook where main.cf or master.cf of an instance cannot be read.
     """
     after = source.with_edits(edits)
@@ -84,22 +93,39 @@ def clone(source: Source, edits: Mapping[str, str | None], usable: frozenset[str
         adapted, noted = _adapted(part, routes, usable)
         parts.append(adapted)
         left += noted
-    servers = {s.name: s for s in clone_services.stand_ins(parts, after.exists)}
-    hops: dict[Hop, None] = {}
-    for part in originals:
-        for server in clone_services.in_tables(routes, part, after.exists):
-            servers.setdefault(server.name, server)
-        hops |= dict.fromkeys(clone_services.hops(part, routes, relays))
+    found = [*clone_services.stand_ins(parts, after.served)]
+    found += [s for part in originals for s in clone_services.in_tables(routes, part, after.served)]
+    servers, noted = _there(found, before)
+    left += noted
+    hops = tuple(dict.fromkeys(h for part in originals for h in clone_services.hops(part, routes, relays)))
     keys, certificates = _credentials(after, originals)
     files = {**lists, **texts}
     for part in parts:
         files |= {f"{part.directory}/main.cf": part.main, f"{part.directory}/master.cf": part.master}
-    left += [_server_left(s) for s in servers.values()] + _hops_left(tuple(hops), keys + certificates)
+    left += _hops_left(hops, keys + certificates)
     return Clone(
-        tuple(parts), files, keys, certificates, _indexes(tables.values(), texts, usable), tuple(servers.values()),
-        tuple(hops), _directories(originals), tuple(dict.fromkeys(left)), texts,
+        tuple(parts), files, keys, certificates, _indexes(tables.values(), texts, usable), servers,
+        hops, _directories(originals), tuple(dict.fromkeys(left)), texts,
         tuple(name for name in texts if tables[name].secret),
     )  # fmt: skip
+
+
+def _there(found: list[StandIn], before: Clone | None) -> tuple[tuple[StandIn, ...], list[LeftOut]]:
+    """The stand-ins to have, each once, and what is to be said of every server."""
+    known = {s.name for s in before.stand_ins} if before else set()
+    servers: dict[str, StandIn] = {}
+    left = []
+    for server in found:
+        if server.name in servers:
+            continue
+        if before and not server.there and server.name not in known and not server.name.endswith(_OWN_AUTH):
+            left.append(
+                LeftOut(f"{server.kind} {server.name}", "this host has none there, so the lab has none")
+            )
+            continue
+        servers[server.name] = server
+        left.append(_server_left(server))
+    return tuple(servers.values()), left
 
 
 def _adapted(part: Part, routes: Iterable[str], usable: frozenset[str]) -> tuple[Part, list[LeftOut]]:
@@ -132,7 +158,7 @@ def _adapted(part: Part, routes: Iterable[str], usable: frozenset[str]) -> tuple
         left.append(
             LeftOut("Cyrus SASL for clients that log in", "a stand-in that knows nobody took its place")
         )
-        main = main.assign("smtpd_sasl_type", "dovecot").assign("smtpd_sasl_path", "private/rehearsal-auth")
+        main = main.assign("smtpd_sasl_type", "dovecot").assign("smtpd_sasl_path", _OWN_AUTH)
     master, noted = _programs(master, part, routes)
     return replace(part, main=str(main), master=str(master)), left + noted
 

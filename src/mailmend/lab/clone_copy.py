@@ -8,6 +8,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from pathlib import Path
 
 from mailmend.lab.clone_tables import SUFFIXES
@@ -53,6 +54,13 @@ class Source:
             return Path(path).exists()
         except OSError:
             return True
+
+    def served(self, place: str) -> bool:
+        """Whether a server is at *place*, a path or `host:port`; one on another machine is taken to be."""
+        host, _, port = place.rpartition(":")
+        if "/" in place or not _loopback(host):
+            return "/" not in place or self.exists(place)
+        return int(port) in _listening()
 
     def table(self, kind: str, path: str) -> str | None:
         """A table's text; where only its index is there, what that holds. None where neither is."""
@@ -107,3 +115,23 @@ class Source:
 def names_of(directories: Sequence[str]) -> tuple[str, ...]:
     """Each directory once, as it is spelled without a slash at its end."""
     return tuple(dict.fromkeys(str(Path(directory)) for directory in directories))
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _listening() -> frozenset[int]:
+    """The TCP ports on which something listens (proc(5), /proc/net/tcp: state 0A)."""
+    ports = set()
+    for name in ("tcp", "tcp6"):
+        try:
+            lines = Path("/proc/net", name).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        fields = [line.split() for line in lines]
+        ports |= {int(f[1].rpartition(":")[2], 16) for f in fields if f[3] == "0A"}
+    return frozenset(ports)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from mailmend.model import CannotLook, family_of
+from mailmend.model import CannotLook, Family, family_of
 from mailmend.rehearsal import Fate
 
 if TYPE_CHECKING:
@@ -26,9 +26,18 @@ _HANDED_ON = re.compile(r"(?:queued|forwarded) as (?P<id>[0-9A-Za-z]{6,})")
 _GAP = 0.03
 
 
+# So many independent choices between two addresses leave one of them out once in 64 times ...
+MANY = 7
+# ... and so often it is tried again, where only one was seen.
+_ROUNDS = 3
+
+
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """*count* messages by one way: handed in on the host (`host`), or by a stranger over SMTP (`outside`)."""
+    """*count* messages by one way: handed in on the host (`host`), or by a stranger over SMTP (`outside`).
+
+    MANY are for a receiver that treats the address families differently: they go on until both were tried.
+    """
 
     way: str
     says: str
@@ -45,6 +54,26 @@ def go(
 
     *directory* is the instance that takes mail on the host; *via* the address strangers reach, None for none.
     """
+    fates: list[list[Fate]] = [[] for _ in mails]
+    waiting = list(range(len(mails)))
+    for _ in range(_ROUNDS):
+        for number, came in zip(
+            waiting, _round(lab, [mails[n] for n in waiting], directory, via, timeout), strict=True
+        ):
+            fates[number] += came
+        waiting = [n for n in waiting if mails[n].count == MANY and len(_families(fates[n])) == 1]
+        if not waiting:
+            break
+    return [_tally(each) for each in fates]
+
+
+def _families(fates: Iterable[Fate]) -> set[Family]:
+    return {fate.family for fate in fates if fate.family}
+
+
+def _round(
+    lab: Lab, mails: Sequence[Mail], directory: str, via: str | None, timeout: float
+) -> list[list[Fate]]:
     from mailmend.lab.sending import new_traces
 
     said: dict[str, str] = {}
@@ -58,7 +87,7 @@ def go(
             said |= _from_outside(lab, mail, mine, via)
     taken = [trace for mine in traces for trace in mine if said[trace] == ""]
     found = _settled(lab, taken, timeout)
-    return [_tally(found.get(t) or (_refused(said[t]),) for t in mine) for mine in traces]
+    return [[fate for t in mine for fate in found.get(t) or (_refused(said[t]),)] for mine in traces]
 
 
 def _refused(reply: str) -> Fate:
@@ -149,14 +178,12 @@ def _fate(word: re.Match[str]) -> Fate:
     return Fate(word["status"], family_of(ip), relay, word["text"], 1)  # type: ignore[arg-type]  # as the pattern has it
 
 
-def _tally(fates: Iterable[tuple[Fate, ...]]) -> tuple[Fate, ...]:
+def _tally(fates: Iterable[Fate]) -> tuple[Fate, ...]:
     """What went alike, counted."""
-    every = [fate for several in fates for fate in several]
-    counts = Counter((f.status, f.family, _host(f.relay)) for f in every)
-    first = {(f.status, f.family, _host(f.relay)): f for f in reversed(every)}
-    return tuple(
-        Fate(f.status, f.family, f.relay, f.text, counts[key]) for key, f in sorted(first.items(), key=str)
-    )
+    every = list(fates)
+    counts = Counter((f.status, f.family or "", _host(f.relay)) for f in every)
+    first = {(f.status, f.family or "", _host(f.relay)): f for f in reversed(every)}
+    return tuple(Fate(f.status, f.family, f.relay, f.text, counts[k]) for k, f in sorted(first.items()))
 
 
 def _host(relay: str | None) -> str:

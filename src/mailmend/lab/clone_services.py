@@ -57,7 +57,7 @@ class Hop:
 
 
 def stand_ins(parts: Iterable[Part], there: Callable[[str], bool]) -> tuple[StandIn, ...]:
-    """Every server that these instances ask, once; *there* says whether a path exists on the host."""
+    """Every server that these instances ask, once; *there* says whether the host has one at a path or `host:port`."""
     parts = tuple(parts)
     own = {port for part in parts for _, port in listeners(part)}
     found: dict[str, StandIn] = {}
@@ -82,7 +82,7 @@ def _asked(part: Part, there: Callable[[str], bool]) -> Iterator[StandIn]:
             )
             yield from _servers("auth", _MILTER, text, part, there)
         elif value.name in ("content_filter", "smtpd_proxy_filter"):
-            yield from _filter(value.name, value.expanded, part)
+            yield from _filter(value.name, value.expanded, part, there)
         if _TRANSPORTS.fullmatch(value.name):
             yield from _servers("lmtp", _LMTP, value.expanded, part, there)
 
@@ -108,10 +108,11 @@ def _servers(
             present = tuple(place for place in places if there(place))
             yield StandIn(kind, present or places, there=bool(present))
         else:
-            yield StandIn(kind, (), found["host"].strip("[]"), _port(found["port"] or "24"))
+            host, port = found["host"].strip("[]"), _port(found["port"] or "24")
+            yield StandIn(kind, (), host, port, there=there(f"{host}:{port}"))
 
 
-def _filter(setting: str, text: str, part: Part) -> Iterator[StandIn]:
+def _filter(setting: str, text: str, part: Part, there: Callable[[str], bool]) -> Iterator[StandIn]:
     """`smtp-amavis:[127.0.0.1]:10024`, `127.0.0.1:10025` -> a stand-in that hands everything back unchanged."""
     hop = hop_of(text if setting == "content_filter" else f":{text}")
     if hop is None or (setting == "content_filter" and text.partition(":")[0] in _programs(part)):
@@ -122,7 +123,9 @@ def _filter(setting: str, text: str, part: Part) -> Iterator[StandIn]:
         if service.type == "inet" and ("content_filter", "") in service.overrides
         for port in [_port(service.name.rpartition(":")[2])]
     ]
-    yield StandIn("filter", (), hop.host, hop.port, onward=back[0] if back else 0)
+    yield StandIn(
+        "filter", (), hop.host, hop.port, onward=back[0] if back else 0, there=there(f"{hop.host}:{hop.port}")
+    )
 
 
 def _programs(part: Part) -> frozenset[str]:
