@@ -246,6 +246,14 @@ class Master(Question[Running]):
 
 
 @dataclass(frozen=True, slots=True)
+class StartedWith(Question[tuple[tuple[str, str], ...]]):
+    """Settings that only a start reads, as the running master was started with them, where it shows them.
+
+    `import_environment/NAME` stands for each NAME=VALUE of that setting. What is not shown is left out.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Listener:
     """A listening TCP socket of master: *address* is `0.0.0.0`, `::` or one address; *fd* its number."""
 

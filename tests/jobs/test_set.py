@@ -244,3 +244,51 @@ def test_a_table_that_was_broken_can_be_put_right(relay: Any) -> None:
     relay.reload()
     assert told(relay, "set", "-X", "transport_maps", "--yes")["state"] == "kept"
     assert "transport_maps" not in relay.read(FILES[0])
+
+
+# ---- whoever edited the file -------------------------------------------------------------------
+
+
+def findings(relay: Any, code: int) -> dict[str, str]:
+    told_ = told(relay, "status", code=code)["findings"]
+    return {
+        f["subject"]: f["summary"] for f in told_ if f["standing"] == "measured" and f["check"] == "loaded"
+    }
+
+
+def test_status_names_what_somebody_saved_and_nobody_loaded(relay: Any) -> None:
+    assert findings(relay, 0) == {}
+    told(relay, "set", "biff=yes", "--yes")
+    assert findings(relay, 0) == {}
+    text = (
+        relay.read(FILES[0]).replace("recipient_delimiter = +", "recipient_delimiter = -")
+        + "hopcount_limit = 40\n"
+    )
+    relay.run(["sleep", "1"])
+    relay.run(["tee", FILES[0]], input=text)
+    (says,) = findings(relay, 1).values()
+    assert says.endswith(": hopcount_limit, recipient_delimiter")
+    told(relay, "apply")
+    assert findings(relay, 0) == {}
+
+
+def test_what_only_commands_read_needs_no_loading(relay: Any) -> None:
+    assert told(relay, "set", "readme_directory=/usr/share/doc", "--yes")["plan"]["activation"] == "none"
+    assert findings(relay, 0) == {}
+    assert told(relay, "apply")["activation"] == "none"
+    assert told(relay, "set", "biff=yes", "--yes")["state"] == "kept"
+
+
+def test_what_only_a_start_reads_is_seen_in_the_process(relay: Any) -> None:
+    relay.run(["postfix", "stop"])
+    relay.run(["postfix", "start"])
+    assert findings(relay, 0) == {}
+    relay.run(["sleep", "1"])
+    relay.run(["postconf", "-e", "data_directory=/var/lib/other", "import_environment=TZ LANG=de"])
+    relay.run(["install", "-d", "-o", "postfix", "/var/lib/other"])
+    relay.run(["postfix", "reload"])
+    found = findings(relay, 1)
+    assert set(found) == {"data_directory", "import_environment"}
+    assert "was started with /var/lib/postfix: Postfix must be stopped and started" in found["data_directory"]
+    assert told(relay, "apply")["activation"] == "restart"
+    assert findings(relay, 0) == {}

@@ -9,7 +9,8 @@ from mailmend.facts.expect import socket_name
 from mailmend.facts.looking import Seen, answer, unknown
 from mailmend.facts.settings import value
 from mailmend.model import CannotLook, Finding, Probe, Scope, family_of
-from mailmend.questions import Listeners, Master, Running, Stat
+from mailmend.parse.listing import words
+from mailmend.questions import Listeners, Master, Running, StartedWith, Stat
 
 CAUSES = ("postfix-not-running", "saved-not-loaded", "loaded-not-restarted")
 
@@ -32,6 +33,7 @@ def check(probe: Probe, scope: Scope) -> Iterator[Finding]:
     for name in ("main.cf", "master.cf"):
         yield _saved(probe, running, name)
     yield from _restarted(probe, running)
+    yield from _started_with(probe, running)
 
 
 def _saved(probe: Probe, running: Running, name: str) -> Finding:
@@ -87,3 +89,39 @@ def _restarted(probe: Probe, running: Running) -> Iterator[Finding]:
         "Postfix must be stopped and started, a reload keeps them"
     )
     yield Finding("loaded-not-restarted", subject, "measured", says, seen.evidence)
+
+
+def _started_with(probe: Probe, running: Running) -> Iterator[Finding]:
+    """What only a start reads: the process itself shows what it was started with.
+
+    Where that cannot be seen, the sockets could not be either, and are reported as unknown.
+    """
+    seen = Seen(probe)
+    used = dict(seen.ask(StartedWith()).answer or ())
+    environment = _environment(probe) if used else {}
+    for name, old in used.items():
+        setting, _, variable = name.partition("/")
+        try:
+            new = environment.get(variable, "") if variable else value(seen, setting)
+        except CannotLook:
+            continue
+        if new and old != new:
+            what = f"{setting} sets {variable} to {new}" if variable else f"{setting} = {new}"
+            started = (
+                f", running since {running.since.isoformat(timespec='seconds')}," if running.since else ""
+            )
+            says = (
+                f"{what} is saved, but master{started} was started with {old or 'nothing'}: "
+                "Postfix must be stopped and started"
+            )
+            yield Finding("loaded-not-restarted", setting, "measured", says, seen.evidence)
+
+
+def _environment(probe: Probe) -> dict[str, str]:
+    """The NAME=VALUE entries of import_environment (postconf(5)); {} where it cannot be read."""
+    try:
+        entries = words(value(probe, "import_environment"))
+    except CannotLook:
+        return {}
+    pairs = (entry.strip("{} ").partition("=") for entry in entries if "=" in entry)
+    return {name.strip(): text.strip() for name, _, text in pairs}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from mailmend.jobs.here import Here, Progress, require_root, silent
+from mailmend.jobs.unloaded import named
 from mailmend.model import Activation, Finding, Proof, Refused, Scope
 from mailmend.questions import Master, Now
 from mailmend.road import verify
@@ -42,7 +43,7 @@ def apply(here: Here, *, progress: Progress = silent) -> Applied:
     here.require_postfix()
     _require_whole(here)
     modules = {name: module for name, module in catalogue.load().checks.items() if name in CHECKS}
-    findings = check(here.probe, Scope(), modules)
+    findings = named(here, check(here.probe, Scope(), modules))
     measured = tuple(f for f in findings if f.standing == "measured")
     if any(f.cause == "postfix-not-running" for f in measured):
         raise Refused("Postfix is not running", f"{_start(here)} starts it with what is saved")

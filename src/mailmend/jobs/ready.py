@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailmend.jobs.here import Here
-from mailmend.model import Refused, Scope
+from mailmend.model import Refused
 from mailmend.questions import Master
 
 
@@ -19,12 +19,11 @@ def require_loaded(here: Here, *, sound: bool = True) -> None:
 
     *sound*: what is saved has to be able to run besides; else it may be what is about to be put right.
     """
-    from mailmend import catalogue
+    from mailmend.jobs.unloaded import unloaded
     from mailmend.jobs.validate import validate
-    from mailmend.road.check import check
 
     if sound:
         validate(here.probe)
-    for finding in check(here.probe, Scope(), {"loaded": catalogue.load().checks["loaded"]}):
+    for finding in unloaded(here):
         if finding.standing == "measured":
             raise Refused(finding.summary, "mailmend apply brings what is saved to the running Postfix first")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mailmend.facts.settings import smtp_services
 from mailmend.facts.source import families
 from mailmend.jobs.here import Here
+from mailmend.jobs.unloaded import named
 from mailmend.model import CannotLook, Family, Finding, Proof, Record, Refused, Scope
 from mailmend.questions import (
     Host,
@@ -93,7 +94,7 @@ def status(here: Here) -> Status:
         running=running.answer,
         listeners=listeners.answer,
         sockets=sockets.answer,
-        findings=check(here.probe, Scope(), modules),
+        findings=named(here, check(here.probe, Scope(), modules)),
         deliveries=deliveries.answer,
         records=records,
         ways_back=tuple(way_back(r, here.probe, known) for r in (*records, *watched) if r.pending),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mailmend import questions as ask
 from mailmend.model import CannotLook
-from mailmend.system import deliveries, dns, follow, host, listeners, manual, trial
+from mailmend.system import deliveries, dns, follow, host, listeners, manual, started, trial
 from mailmend.system.postfix import Configuration
 from mailmend.system.probe import Live, now
 
@@ -49,6 +49,7 @@ def live(config_directory: str | None = None) -> Live:
             ask.MapTypes: lambda _: configuration.map_types(),
             ask.MapLookup: configuration.map_lookup,
             ask.Master: lambda _: listeners.master(configuration),
+            ask.StartedWith: lambda _: started.started_with(configuration),
             ask.Listeners: lambda _: listeners.listeners(configuration),
             ask.Bindable: listeners.bindable,
             ask.SocketListing: lambda _: listeners.socket_listing(),
