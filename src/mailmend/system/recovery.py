@@ -63,7 +63,8 @@ def recover(
             for record in history.records()
             if only in (None, record.id) and _is_due(record)
         )
-        _tidy(history, means.guard)
+        with swap.refusing(history.state):
+            _tidy(history, means.guard)
     return found
 
 
@@ -92,7 +93,8 @@ def _take_back(record: Record, history: History, means: Means) -> Recovered:
             (lambda: means.prove(record, record.old)) if record.old else None,
         )
     # First the files beside, then the entry: what is closed has left nothing behind.
-    swap.clean(record.files)
+    with swap.refusing(" and ".join(edit.path for edit in record.files)):
+        swap.clean(record.files)
     closed = replace(record, state="rolled-back", confirm_by=None, note=why)
     with swap.refusing(history.folder):
         history.replace(closed)
@@ -116,11 +118,10 @@ def _tidy(history: History, guard: Guard) -> None:
     if record is not None and record.state in ("intent", "trial"):
         return
     if record is None and name and history.has(name):
-        return  # it cannot be read now: its guard stays until it can
+        history.get(name)  # it cannot be read now, which is told; its guard stays until it can
     if record is not None:
         settle(record, history, guard)
     else:
         guard.disarm()
     if trial := history.on_trial():
-        with swap.refusing(guard.folder):
-            guard.arm(trial)
+        guard.arm(trial)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from mailmend.model import FileEdit, Refused
 from mailmend.system import rename, successor
+from mailmend.system.durable import sync
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 CONFIGURATION = ("main.cf", "master.cf")
@@ -112,16 +113,14 @@ def swap(targets: tuple[Target, ...]) -> None:
         for target in targets:
             with refusing(target.edit.path):
                 _put(target)
-        with refusing(" and ".join(t.edit.path for t in targets)):
-            _sync(targets)
+        _sync(targets)
     except BaseException:
         for target in reversed(targets):
             with refusing(target.edit.path):
                 # What somebody else saved meanwhile stays as it is.
                 if read(target.path) == target.edit.after != target.edit.before:
                     _take_back(target)
-        with refusing(" and ".join(t.edit.path for t in targets)):
-            _sync(targets)
+        _sync(targets)
         raise
 
 
@@ -144,8 +143,7 @@ def put_back(edits: Iterable[FileEdit], wait: float) -> bool:
             with refusing(target.edit.path):
                 if read(target.path) != target.edit.before:
                     _take_back(target)
-        with refusing(" and ".join(target.edit.path for target in targets)):
-            _sync(targets)
+        _sync(targets)
     return began
 
 
@@ -223,7 +221,12 @@ def _target(edit: FileEdit) -> Target:
 
 
 def _beside(edit: FileEdit) -> Target:
-    return Target(edit, Path(edit.path).resolve())
+    path = Path(edit.path)
+    with suppress(FileNotFoundError):  # a new file; one whose folder is gone stands for itself
+        # Strict: where a link cannot be read it must not be taken for the file.
+        path = path.parent.resolve(strict=True) / path.name
+        path = path.resolve(strict=True)
+    return Target(edit, path)
 
 
 def _require_trusted(given: Path, folder: Path) -> None:
@@ -391,9 +394,6 @@ def _replace(target: Target, other: Path, expected: str) -> None:
 
 def _sync(targets: Iterable[Target]) -> None:
     # Without it, a rename that "succeeded" was undone by power loss, 5 times of 5.
-    for folder in {target.path.parent for target in targets}:
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+    for folder in dict.fromkeys(target.path.parent for target in targets):
+        with refusing(folder):
+            sync(folder)

@@ -303,7 +303,7 @@ def _begin(intent: Record, means: _Means) -> None:
             swap.stage(targets)
             swap.swap(targets)
     except BaseException as error:
-        _abandon(intent, str(error), means)
+        _abandon(intent, str(error) or "interrupted", means)
         raise
 
 
@@ -323,7 +323,7 @@ def _abandon(intent: Record, failure: str, means: _Means) -> None:
     trouble, remains = None, ""
     if seen and intent.ran:
         trouble, remains = old_state.activate(intent.activation, means.activate, means.prove_old)
-    with suppress(OSError):
+    with suppress(OSError, Refused):
         swap.clean(intent.files)
         means.history.remove(intent.id)
         means.guard.disarm()
@@ -353,7 +353,10 @@ def _degraded(failure: str, trouble: str, remains: str) -> Degraded:
 
 
 def _identical(record: Record) -> bool:
-    return all(swap.read(edit.path) == edit.before for edit in record.files)
+    try:
+        return all(swap.read(edit.path) == edit.before for edit in record.files)
+    except OSError:
+        return False  # what cannot be read is not known to be
 
 
 @contextmanager
