@@ -184,7 +184,7 @@ def ended(relay: Any, seconds: float) -> dict[str, Any]:
 
 def test_it_ends_within_five_seconds_of_its_time_and_leaves_the_mail_to_its_schedule(refused: Any) -> None:
     relay = refused.relay
-    on = answer(relay, "hold", "on", "--yes", "--for", "12s")
+    on = answer(relay, "hold", "on", "--yes", "--for", "9s")
     assert outcome(refused) == "deferred"
     left = (datetime.fromisoformat(on["until"]) - datetime.now(UTC)).total_seconds()
     told = ended(relay, max(left, 0) + 5)
@@ -207,11 +207,12 @@ def test_it_ends_when_more_messages_wait_than_may(refused: Any) -> None:
 
 def test_where_its_watcher_died_the_next_command_ends_it(refused: Any) -> None:
     relay = refused.relay
-    answer(relay, "hold", "on", "--yes", "--for", "6s")
+    on = answer(relay, "hold", "on", "--yes", "--for", "5s")
     watchers = relay.run(["pgrep", "-f", "mailmend hold watch"]).stdout.split()
     assert len(watchers) == 1
     relay.run(["kill", "-9", *watchers])
-    time.sleep(7)
+    left = (datetime.fromisoformat(on["until"]) - datetime.now(UTC)).total_seconds()
+    time.sleep(max(left, 0) + 0.5)
     assert "held_refusals" in relay.read("/etc/postfix/main.cf")
     shown = relay.mailmend("status")
     assert "ended by itself: its time was over" in shown.stderr

@@ -37,11 +37,9 @@ ATTEMPTS = 20  # for each message that may be held: what Postfix itself makes of
 _TAIL = "$default_delivery_status_filter"
 
 # Never held, whoever asks: the next attempt would be refused as well, or should be.
-_NEVER_COARSE = frozenset(
-    (
-        *("spam", "user_unknown", "mailbox_full", "mailbox_disabled", "domain", "size", "notice", "other"),
-        *("reputation", "rate", "temp", "protocol", "policy_config"),
-    )
+_OTHERS = frozenset(("spam", "user_unknown", "mailbox_full", "mailbox_disabled", "size"))
+_NEVER_COARSE = _OTHERS.union(
+    ("domain", "notice", "other", "reputation", "rate", "temp", "protocol", "policy_config"),
 )
 _NEVER_WHO = frozenset(("content", "recipient", "list-operator", "nobody", "unknown"))
 _HEAD = re.compile(r"^# (causes|since|until|at most): (.+)$", re.MULTILINE)
@@ -101,12 +99,19 @@ def _time(text: str) -> timedelta:
     return timedelta(seconds=int(found[1]) * _UNITS[found[2] or "d"]) if found else timedelta()
 
 
-def propose(bounds: Bounds, probe: Probe, receivers: Sequence[Receiver]) -> Proposal:
+def text(bounds: Bounds, causes: Mapping[str, Cause], receivers: Sequence[Receiver]) -> str:
+    """The whole table: its head tells the bounds."""
+    never = [name for name, cause in causes.items() if cause.coarse in _OTHERS]
+    return head(bounds) + hold_table.table(bounds.causes, receivers, usual(causes), never)
+
+
+def propose(
+    bounds: Bounds, probe: Probe, causes: Mapping[str, Cause], receivers: Sequence[Receiver]
+) -> Proposal:
     """Our table before whatever filter there is: in main.cf, and in every `-o` of an smtp client that would win."""
     path = f"{value(probe, 'config_directory')}/{TABLE}"
     ours = f"regexp:{path}"
-    text = head(bounds) + hold_table.table(bounds.causes, receivers)
-    changes = [Change("file", path, None, text, "reload")]
+    changes = [Change("file", path, None, text(bounds, causes, receivers), "reload")]
     main = probe.ask(Setting(PARAMETER)).answer
     before = main.written if main else None
     after = _before(ours, _TAIL if before is None else before, ", ")
@@ -225,7 +230,10 @@ def held(
 def samples(
     causes: Collection[str], receivers: Sequence[Receiver]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Every refusal of the rules' examples as smtp(8) would look it up: (for *causes*, for anything else)."""
+    """Every refusal of the rules' examples as smtp(8) would look it up: (for *causes*, for anything else).
+
+    What only a `weak` rule explains is in neither.
+    """
     wanted: list[str] = []
     others: list[str] = []
     for receiver in receivers:
@@ -237,7 +245,10 @@ def samples(
                     continue
                 said = reply.parse(asked.partition(" said: ")[2])
                 seen = Delivery("bounced", reply=said, relay=Relay(host, "192.0.2.25"))
-                (wanted if cause_of(seen, receivers) in causes else others).append(asked)
+                found = match(seen, receivers)
+                if found and found.rule.weak and found.rule.cause in causes:
+                    continue
+                (wanted if found and found.rule.cause in causes else others).append(asked)
     return tuple(dict.fromkeys(wanted)), tuple(dict.fromkeys(others))
 
 

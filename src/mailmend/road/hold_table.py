@@ -19,6 +19,11 @@ from mailmend.receivers.rules import SCOPES, Rule, squeeze
 # What may stand between two words of a reply: blanks, hyphens, and the codes that a further line begins with.
 _GAP = "[ #._0-9-]*"
 _SAID = "^5[.0-9]+ host [^ ]+ (said|refused to talk to me): "
+# What smtp(8) itself says around a reply (smtp_chat.c, smtp_proto.c).
+_FRAME = (
+    "host said refused to talk to me in reply to end of DATA command RCPT TO MAIL FROM HELO EHLO STARTTLS AUTH"
+    " XFORWARD initial"
+)
 _WORDS = re.compile(r"[\s_-]+")
 _SPECIAL = re.compile(r"[].[{}()*+?|^$\\/]")
 _OTHER = re.compile(r"[^\x20-\x7e]|['\"`]")
@@ -52,21 +57,28 @@ class _Line:
 _Level = tuple[tuple[str, ...], tuple[_Line, ...]]
 
 
-def table(causes: Collection[str], receivers: Sequence[Receiver]) -> str:
+def table(
+    causes: Collection[str],
+    receivers: Sequence[Receiver],
+    kin: Collection[str] = (),
+    never: Collection[str] = (),
+) -> str:
     """The table's lines for *causes* (ids of pages), each ended by a newline.
 
+    *kin* are causes that are told in like words: a word of theirs does not tell that something else is meant.
+    A reply with the words of one of *never* is not held, even where other words of it weigh more.
     A receiver's rules hold at its own hosts alone, everybody's at the hosts of nobody we know. Rules marked
     `weak` say too little to hold mail by.
     """
     wanted = frozenset(causes)
-    language = _language(wanted, receivers)
+    language = _language(wanted.union(kin), receivers)
     own = [r for r in receivers if r.scope == "receiver"]
     lines = [f"if /{_SAID}/"]
     for receiver in own:
-        levels = _levels([*_lines(receiver, wanted)])
+        levels = _levels([*_lines(receiver, wanted, never)])
         if levels:
             lines += [f"# {receiver.name}", *_at(receiver, own, _nested(levels))]
-    common = [line for r in receivers if r.scope != "receiver" for line in _lines(r, wanted)]
+    common = [line for r in receivers if r.scope != "receiver" for line in _lines(r, wanted, never)]
     levels = _levels(common, language)
     if levels:
         known = _hosts(host for receiver in own for host in receiver.hosts)
@@ -74,14 +86,15 @@ def table(causes: Collection[str], receivers: Sequence[Receiver]) -> str:
     return "\n".join([*lines, "endif", ""])
 
 
-def _language(wanted: Collection[str], receivers: Iterable[Receiver]) -> str:
-    """All that is known to be said where mail is to be held: what is no part of it tells another refusal."""
-    rules = [rule for receiver in receivers for rule in receiver.rules if rule.cause in wanted]
+def _language(causes: Collection[str], receivers: Iterable[Receiver]) -> str:
+    """All that is known to be said for *causes*: what is no part of it tells another refusal."""
+    rules = [rule for receiver in receivers for rule in receiver.rules if rule.cause in causes]
     phrases = (p.words for rule in rules for p in (*rule.token, *rule.any, *rule.all))
-    return squeeze(" \0 ".join((*phrases, *(text for rule in rules for text in rule.examples))))
+    examples = (text for rule in rules for text in rule.examples)
+    return squeeze(" \0 ".join((_FRAME, *phrases, *examples)))
 
 
-def _lines(receiver: Receiver, wanted: Collection[str]) -> Iterator[_Line]:
+def _lines(receiver: Receiver, wanted: Collection[str], first_of_all: Collection[str]) -> Iterator[_Line]:
     for rule in receiver.rules:
         start = _start(rule)
         if rule.weak or start is None:
@@ -95,7 +108,7 @@ def _lines(receiver: Receiver, wanted: Collection[str]) -> Iterator[_Line]:
             letters += (min if held else max)(len(phrase.squeezed) for phrase in rule.any)
         for phrase in first:
             weight = (
-                SCOPES.index(receiver.scope),
+                len(SCOPES) if rule.cause in first_of_all else SCOPES.index(receiver.scope),
                 bool(rule.token),
                 bool(rule.any or rule.all),
                 bool(rule.code or rule.status),
@@ -113,9 +126,9 @@ def _start(rule: Rule) -> str | None:
         return None
     before = ""
     if statuses:
-        before = f"^5[.]({'|'.join(statuses)}) .*"
+        before = f"^5[.]({'|'.join(statuses)}) [^]]*].*"
     if codes:
-        before = (before.removesuffix(".*") or "^5[.0-9]+ ") + f"host [^ ]+ [a-z ]+: ({codes})[ -].*"
+        before = (before.removesuffix("[^]]*].*") or "^5[.0-9]+ ") + f"[^]]*][^ ]* [a-z ]+: ({codes})[ -].*"
     return before
 
 
@@ -174,7 +187,8 @@ def _telling(against: Sequence[_Line], language: str) -> dict[_Line, str]:
         word, lines = max(by_word.items(), key=lambda item: (len(item[1]), item[0]))
         if len(lines) < _SEVERAL:
             break
-        found |= dict.fromkeys(lines, word)
+        # Not as a part of a host's name: mx1.mailbox.org.
+        found |= dict.fromkeys(lines, f"[^.]{word}")
         by_word = {w: rest for w, each in by_word.items() if w != word and (rest := each - lines)}
     return found
 
@@ -199,11 +213,19 @@ def _nested(levels: Iterable[_Level]) -> tuple[str, ...]:
         for line in held:
             alike.setdefault((line.also, line.never), []).append(line.pattern)
         for (also, never), patterns in alike.items():
-            conditions = [f"if /{each}/" for each in (*also, "|".join(patterns))]
+            conditions = [f"if /{_said([each])}/" for each in also]
+            conditions.append(f"if /{_said(patterns)}/")
             if never:
                 conditions.append(f"if !/{'|'.join(never)}/")
             lines += [*conditions, HOLD, *("endif" for _ in conditions)]
     return (*lines, *("endif" for _ in range(depth)))
+
+
+def _said(patterns: Iterable[str]) -> str:
+    """One of *patterns*, in what was said: a host may have any name, and its owner chooses it."""
+    whole = [each for each in patterns if each[0] == "^"]
+    words = [each for each in patterns if each[0] != "^"]
+    return "|".join((*([f"].*({'|'.join(words)})"] if words else []), *whole))
 
 
 def _at(receiver: Receiver, every: Iterable[Receiver], lines: Iterable[str]) -> Iterator[str]:
