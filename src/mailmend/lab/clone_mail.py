@@ -36,7 +36,7 @@ _ROUNDS = 3
 class Mail:
     """*count* messages by one way: handed in on the host (`host`), or by a stranger over SMTP (`outside`).
 
-    MANY are for a receiver that treats the address families differently: they go on until both were tried.
+    MANY are for a receiver that treats the address families differently.
     """
 
     way: str
@@ -48,15 +48,22 @@ class Mail:
 
 
 def go(
-    lab: Lab, mails: Sequence[Mail], *, directory: str, via: str | None, timeout: float
+    lab: Lab,
+    mails: Sequence[Mail],
+    *,
+    directory: str,
+    via: str | None,
+    timeout: float,
+    both: bool = True,
 ) -> list[tuple[Fate, ...]]:
     """Send them all, wait for the last word on each, and say what became of them, in the order of *mails*.
 
     *directory* is the instance that takes mail on the host; *via* the address strangers reach, None for none.
+    *both*: of MANY that tried one address family alone, more are sent, lest that was chance.
     """
     fates: list[list[Fate]] = [[] for _ in mails]
     waiting = list(range(len(mails)))
-    for _ in range(_ROUNDS):
+    for _ in range(_ROUNDS if both else 1):
         for number, came in zip(
             waiting, _round(lab, [mails[n] for n in waiting], directory, via, timeout), strict=True
         ):
