@@ -152,6 +152,14 @@ def test_equal_to_root_is_not_reached_through_another_name(relay: Any) -> None:
     assert saved(relay) == before
 
 
+def test_nor_through_a_variable_of_an_override(relay: Any) -> None:
+    relay.run(["postconf", "-e", "here=TZ"])
+    relay.run(["postconf", "-P", "smtp/unix/import_environment=$here"])
+    relay.reload()
+    error = told(relay, "set", "here=LD_PRELOAD=/tmp/x", "--yes", code=4)["error"]
+    assert error["reason"].startswith("smtp/unix/import_environment is equal to root")
+
+
 def test_it_says_who_else_writes_the_file(relay: Any) -> None:
     relay.write(FILES[0], "# This file is managed by Puppet, DO NOT EDIT\n" + relay.read(FILES[0]))
     relay.reload()

@@ -66,7 +66,7 @@ class AsIf:
             raise CannotLook(f"{path}{_SUFFIX[kind]}: No such file or directory")
         return ""
 
-    def _setting(self, question: Setting) -> SettingValue | None:
+    def _setting(self, question: Setting, depth: int = _DEPTH) -> SettingValue | None:
         """What a setting would be; None where it is as it was."""
         written = self._override(question)
         if written is None:
@@ -77,7 +77,7 @@ class AsIf:
                 return None
             written = self._main.get(question.name)
         text = self._default(question.name) if written is None else written
-        return SettingValue(self._expanded(text, question.service, _DEPTH), written)
+        return SettingValue(self._expanded(text, question.service, depth), written)
 
     def _override(self, question: Setting) -> str | None:
         services = self._master.services() if self._master else self._probe.ask(Services()).answer or ()
@@ -111,10 +111,12 @@ class AsIf:
 
         def value(mention: re.Match[str]) -> str:
             name = mention[1] or mention[2] or mention[3]
-            seen = self.ask(Setting(name, service))
-            if seen.answer is None:
+            question = Setting(name, service)
+            seen = self._probe.ask(question)
+            found = self._setting(question, depth - 1) or seen.answer
+            if found is None:
                 raise CannotLook(f"{name} could not be looked up: {seen.error}")
-            return seen.answer.value or ""
+            return found.value or ""
 
         out = _MENTION.sub(value, text.replace("$$", "\0"))
         if "$" in out:

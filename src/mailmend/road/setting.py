@@ -91,9 +91,12 @@ def asked(assignments: tuple[Assignment, ...], probe: Probe) -> Asked:
     acceptable.require_services(assignments, probe)
     changes = tuple(_changed(a, probe) for a in assignments)
     files = compose(changes, probe)
-    acceptable.require(assignments, _texts(files, probe), probe)
+    texts = _texts(files, probe)
+    acceptable.require(assignments, texts.values(), probe)
     typed = frozenset(name for a in assignments for name in _typed(a))
-    tiers.require(files, typed)
+    # What is not edited is looked at as well: a `-o` of master.cf may be made of a name in main.cf.
+    untouched = {path: text for path, text in texts.items() if path not in {edit.path for edit in files}}
+    tiers.require((*files, *(FileEdit(path, text, text) for path, text in untouched.items())), typed)
     would = AsIf(probe, files)
     subjects = tuple(_subject(a, c, files, probe) for a, c in zip(assignments, changes, strict=True))
     real = tuple(
@@ -155,11 +158,12 @@ def _entry_text(service: str, probe: Probe) -> str | None:
     return mastercf.parse(text).service_text(service)
 
 
-def _texts(files: tuple[FileEdit, ...], probe: Probe) -> tuple[str, ...]:
+def _texts(files: tuple[FileEdit, ...], probe: Probe) -> dict[str, str]:
+    """main.cf and master.cf as they would be, by their paths."""
     folder = config_directory(probe)
     after = {edit.path: edit.after or "" for edit in files}
     paths = (f"{folder}/main.cf", f"{folder}/master.cf")
-    return tuple(after[p] if p in after else answer(probe, File(p)).text for p in paths)
+    return {p: after[p] if p in after else answer(probe, File(p)).text for p in paths}
 
 
 # ---- what is known of each ------------------------------------------------------------------
