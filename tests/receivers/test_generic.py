@@ -8,7 +8,7 @@ import pytest
 
 from mailmend import receivers
 from mailmend.model import Reply
-from mailmend.receivers.matching import Book, best, candidates
+from mailmend.receivers.matching import Book, agreeing, candidates
 from mailmend.receivers.rules import Receiver, Rule, squeeze
 from receivers.said import cause, match
 
@@ -179,7 +179,7 @@ def test_no_word_of_software_and_everybody_is_idle() -> None:
             if rule.token and phrase in rule.any:
                 text += f" {rule.token[0].words}"
             words, code = squeeze(text), (rule.code or (550,))[0]
-            found = best(
+            found = agreeing(
                 candidates(book, book.index.within(words), None, False), None, Reply(code, None, text), words
             )
             if {each.rule.cause for each in found} != {rule.cause}:

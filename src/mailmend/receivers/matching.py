@@ -21,12 +21,14 @@ from mailmend.receivers.rules import SCOPES, Phrase, Receiver, Rule, squeeze
 Score = tuple[bool, int, bool, bool, bool, int]
 # Whose rule, and its number; a rule that may fire, with the longest of its gates; one that does, with its score.
 _Place = tuple[Receiver, int]
+Places = dict[_Place, str]
 _Candidate = tuple[Receiver, Rule, str]
 _Agreeing = tuple[Score, Receiver, Rule]
 
 # The queue gave up, or keeps trying: why, the reply says elsewhere, if anywhere.
 GAVE_UP = "queue-expired"
 _SAY_LITTLE = (GAVE_UP, "delayed-notice", "unknown")
+TRIED_LAST: str = "standard"  # the scope
 _RANKS = {scope: rank for rank, scope in enumerate(SCOPES)}
 # Letters of a receiver's words that must agree in a reply of nobody knows whom: for its rule to explain it as
 # software's would, and for it to be named.
@@ -155,7 +157,7 @@ def read(delivery: Delivery, receivers: Sequence[Receiver]) -> tuple[Receiver | 
     if delivery.reply is None:
         return receiver, None
     anybody = receiver is None and not own and not (delivery.relay and delivery.relay.host)
-    found = best(candidates(book, within, receiver, anybody), receiver, delivery.reply, words)
+    found = agreeing(candidates(book, within, receiver, anybody), receiver, delivery.reply, words)
     if not found or (len(found) > 1 and len({m.rule.cause for m in found}) > 1):
         return receiver, None
     return receiver or found[0].receiver, found[0]
@@ -163,17 +165,36 @@ def read(delivery: Delivery, receivers: Sequence[Receiver]) -> tuple[Receiver | 
 
 def candidates(
     book: Book, within: Iterable[str], receiver: Receiver | None, anybody: bool
-) -> list[_Candidate]:
-    """The rules that may fire by the words that are there, each once, with the longest of its gates."""
-    gates: dict[_Place, str] = {}
+) -> tuple[Places, Places]:
+    """The rules that may fire by the words that are there, each with the longest of its gates; and the standard's."""
+    gates: Places = {}
+    last: Places = {}
     for phrase in within:
         for place in book.gates.get(phrase, ()):
             of_whom = place[0]
             if of_whom.scope != "receiver" or of_whom is receiver or anybody:
-                before = gates.get(place)
+                kept = last if of_whom.scope == TRIED_LAST else gates
+                before = kept.get(place)
                 if before is None or len(phrase) > len(before):
-                    gates[place] = phrase
-    return [(of_whom, of_whom.rules[number], gate) for (of_whom, number), gate in gates.items()]
+                    kept[place] = phrase
+    return gates, last
+
+
+def agreeing(tried: tuple[Places, Places], receiver: Receiver | None, said: Reply, words: str) -> list[Match]:
+    """The matches of the highest score, by the id of their rules: more than one is a tie.
+
+    The standard's own rules are all weak, and their words are in nearly every reply: they are tried where no other
+    says enough.
+    """
+    gates, last = tried
+    found = best(_rules(gates), receiver, said, words)
+    if last and not (found and _says_enough(found[0].rule)):
+        return best(_rules(gates | last), receiver, said, words)
+    return found
+
+
+def _rules(places: Places) -> list[_Candidate]:
+    return [(of_whom, of_whom.rules[number], gate) for (of_whom, number), gate in places.items()]
 
 
 def best(tried: Iterable[_Candidate], receiver: Receiver | None, said: Reply, words: str) -> list[Match]:
@@ -181,17 +202,17 @@ def best(tried: Iterable[_Candidate], receiver: Receiver | None, said: Reply, wo
 
     The highest score gives the cause; of the rules with that cause, weak or not, the most special one tells it.
     """
-    agreeing: list[_Agreeing] = []
+    agree: list[_Agreeing] = []
     for of_whom, rule, gate in tried:
         letters = _letters(rule, gate, said, words)
         score = _score(rule, of_whom, receiver, letters) if letters else None
         if score:
-            agreeing.append((score, of_whom, rule))
-    found = _highest(agreeing) if len(agreeing) > 1 else agreeing
+            agree.append((score, of_whom, rule))
+    found = _highest(agree) if len(agree) > 1 else agree
     # The words of one receiver alone tell who it is, as long as they are not few.
     if found and receiver is None and len({of_whom.id for _, of_whom, _ in found}) == 1:
         receiver = _told_by_words(*found[0])
-    gave_up = GAVE_UP in [rule.cause for _, _, rule in agreeing]
+    gave_up = GAVE_UP in [rule.cause for _, _, rule in agree]
     return [Match(receiver, rule, _marks(rule, words), gave_up) for _, _, rule in found]
 
 
@@ -209,6 +230,10 @@ def _highest(agreeing: list[_Agreeing]) -> list[_Agreeing]:
     if len(found) > 1:
         found.sort(key=lambda each: (each[2].receiver, each[2].id))
     return found
+
+
+def _says_enough(rule: Rule) -> bool:
+    return not rule.weak and rule.cause not in _SAY_LITTLE
 
 
 def _told_by_words(score: Score, of_whom: Receiver, rule: Rule) -> Receiver | None:
@@ -258,7 +283,7 @@ def _score(rule: Rule, of_whom: Receiver, receiver: Receiver | None, letters: in
             return None
         scope = _RANKS["software"]
     return (
-        not rule.weak and rule.cause not in _SAY_LITTLE,
+        _says_enough(rule),
         scope,
         bool(rule.token),
         bool(rule.any or rule.all),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mailmend.parse import reply
 from mailmend.receivers.files import distinct, whole
-from mailmend.receivers.matching import Book, best, candidates
+from mailmend.receivers.matching import TRIED_LAST, Book, agreeing, candidates
 from mailmend.receivers.rules import Receiver, Rule, RuleError, squeeze
 
 _TOLD = 40  # faults that somebody reads at once
@@ -22,6 +22,8 @@ def validate(receivers: Sequence[Receiver]) -> None:
     for receiver in receivers:
         whole(receiver)
         distinct(receiver)
+        if receiver.scope == TRIED_LAST and (strong := [rule.id for rule in receiver.rules if not rule.weak]):
+            raise RuleError(f"receivers/{receiver.file}: rule {strong[0]}: what the standard says is weak")
     book = Book(receivers)
     faults = [
         fault
@@ -61,7 +63,7 @@ def _fault(example: str, rule: Rule, receiver: Receiver, book: Book) -> str | No
         return f"{place} is no reply"
     words = squeeze(said.text)
     asked = receiver if receiver.scope == "receiver" else None
-    found = best(candidates(book, book.index.within(words), asked, False), asked, said, words)
+    found = agreeing(candidates(book, book.index.within(words), asked, False), asked, said, words)
     names = [
         m.rule.id if m.rule.receiver == receiver.id else f"{m.rule.receiver}: {m.rule.id}" for m in found
     ]
