@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -80,6 +80,17 @@ def test_a_dry_run_and_a_plan_that_nobody_approves_change_nothing(refused: Any) 
 def test_what_a_cure_of_ours_would_not_change_is_never_held(refused: Any, cause: str) -> None:
     told = answer(refused.relay, "hold", "on", "--yes", "--cause", cause, code=4)
     assert f"mail refused for {cause} is never held" in told["error"]["reason"]
+
+
+def test_mail_with_the_null_sender_that_would_be_lost_is_spoken_of(lab: Any) -> None:
+    lab.reset(main={"bounce_queue_lifetime": "1h", "delay_warning_time": "4h"})
+    plan = answer(lab.relay, "hold", "on", "--dry-run", "--for", "2h")["plan"]
+    assert any("bounce_queue_lifetime" in o["reason"] and not o["blocking"] for o in plan["objections"])
+    assert any("told after 4h" in cost for cost in plan["cost"])
+    by_itself = answer(lab.relay, "hold", "on", "--dry-run")
+    since, until = (datetime.fromisoformat(by_itself[key]) for key in ("since", "until"))
+    assert until - since == timedelta(minutes=30)
+    assert by_itself["plan"]["objections"] == []
 
 
 def test_longer_than_the_queue_keeps_mail_is_refused(refused: Any) -> None:

@@ -170,7 +170,9 @@ def bounds_of(record: Record) -> Bounds | None:
 
 
 def _cost(bounds: Bounds, probe: Probe, overridden: Sequence[str]) -> Iterator[str]:
-    yield "senders are not told while their mail waits; what is refused is offered again, by Postfix's own schedule"
+    warned = value(probe, "delay_warning_time")
+    told = f"are told after {warned} (delay_warning_time)" if _time(warned) else "are not told"
+    yield f"senders {told} while their mail waits; what is refused is offered again, by Postfix's own schedule"
     yield (
         f"it ends by itself at {bounds.until:%Y-%m-%d %H:%M}, beyond {bounds.limit} messages, and beyond "
         f"{bounds.attempts} attempts"
