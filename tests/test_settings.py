@@ -27,9 +27,10 @@ M = names("""mynetworks relay_domains smtpd_client_restrictions smtpd_helo_restr
     smtpd_etrn_restrictions always_bcc sender_bcc_maps recipient_bcc_maps relayhost transport_maps smtpd_milters
     non_smtpd_milters content_filter smtpd_proxy_filter smtpd_tls_security_level smtp_tls_policy_maps
     lmtp_tls_security_level""")
-P = names("""inet_protocols inet_interfaces smtp_dns_reply_filter smtp_bind_address smtp_bind_address6 
-    smtp_bind_address_enforce smtp_delivery_status_filter myhostname smtpd_banner message_size_limit queue_run_delay maximal_queue_lifetime
-    smtp_tls_security_level smtp_destination_concurrency_limit default_destination_rate_delay""")
+P = names("""inet_protocols inet_interfaces smtp_dns_reply_filter smtp_bind_address smtp_bind_address6
+    smtp_bind_address_enforce smtp_delivery_status_filter myhostname smtpd_banner message_size_limit queue_run_delay
+    maximal_queue_lifetime smtp_tls_security_level smtp_destination_concurrency_limit
+    default_destination_rate_delay""")
 RESTART = names(
     "inet_protocols inet_interfaces data_directory import_environment config_directory queue_directory"
 )

@@ -1,4 +1,4 @@
-"""All that mailmend knows, found by looking into its folders: causes, receivers, checks, remedies.
+"""All that mailmend knows, found by looking into its folders: causes, receivers, checks, remedies; settings.toml.
 
 Each part is loaded when it is asked for, so that explaining a bounce imports no check. The names are the
 names of the files, with hyphens; what one of them says of another is held by `validate`.
@@ -80,11 +80,12 @@ def _modules(room: str, contract: tuple[str, ...]) -> dict[str, ModuleType]:
 
 def validate(catalogue: Catalogue) -> None:
     """Everything is well formed and names only what exists. Raises CatalogueError with the file and why."""
-    from mailmend import receivers
+    from mailmend import receivers, settings
 
     try:
         receivers.validate(catalogue.receivers)
         causes = dict(catalogue.causes)
+        settings.load()
     except CatalogueError:
         raise
     except MailmendError as error:
