@@ -36,6 +36,7 @@ LARGEST_TEXT = 1024 * 1024  # of it, those in which passages with a code are loo
 QUOTES_CAP = 5  # times that somebody quoted somebody
 _START = 2 * 64 * 1024  # bytes in which the headers of a message have ended
 Note = Callable[[str], None]
+_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _UTF16_START = 400  # bytes that tell UTF-16 from what is binary
 MOST = 20_000  # deliveries
 
@@ -155,7 +156,7 @@ def _text(data: bytes) -> str:
         size = len(data) / 1024 / 1024
         raise ParseError(f"{size:.1f} MB is more than the {LARGEST // 1024 // 1024} MB that can be explained",
                          "give the bounce or the log lines concerned alone")  # fmt: skip
-    wide = _utf16(data)
+    wide = _utf16(data) if data[:2] in _MARKS or b"\0" in data[:_UTF16_START] else None
     if wide:
         text = data.decode(wide, "replace").removeprefix("\ufeff")
     else:
@@ -179,7 +180,7 @@ def _text(data: bytes) -> str:
 
 def _utf16(data: bytes) -> str | None:
     """The encoding of what a Windows editor wrote, with its mark or without."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    if data[:2] in _MARKS:
         return "utf-16"
     start = data[:_UTF16_START]
     zeros = [start[at::2].count(0) for at in (0, 1)]

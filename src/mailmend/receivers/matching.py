@@ -245,7 +245,7 @@ def _letters(rule: Rule, gate: str, said: Reply, words: str) -> int | None:
     """How many letters agree where every condition of the rule holds; None where one does not."""
     if rule.code and said.code not in rule.code:
         return None
-    if rule.status and not any(_agrees(wanted, said.status) for wanted in rule.status):
+    if rule.status and not (said.status and _agrees(rule.status, said.status)):
         return None
     letters = 0
     for phrase in rule.all:
@@ -292,15 +292,15 @@ def _score(rule: Rule, of_whom: Receiver, receiver: Receiver | None, letters: in
     )
 
 
-def _agrees(wanted: str, status: str | None) -> bool:
-    """Whether *status* is the one *wanted*: `*.7.25` in either class, `5.7.606-649` within a range."""
-    if not status:
-        return False
-    if wanted[0] == "*":
-        wanted, status = wanted[1:], status[1:]
-    first, dash, last = wanted.partition("-")
-    if not dash:
-        return status == wanted
-    place, _, lowest = first.rpartition(".")
+def _agrees(wanted: Sequence[str], status: str) -> bool:
+    """Whether *status* is one of the *wanted*: `*.7.25` in either class, `5.7.606-649` within a range."""
+    if status in wanted or f"*{status[1:]}" in wanted:
+        return True
+    return any(_within(each, status) for each in wanted if "-" in each)
+
+
+def _within(wanted: str, status: str) -> bool:
+    place, _, lowest = wanted.partition("-")[0].rpartition(".")
     there, _, detail = status.rpartition(".")
-    return there == place and int(lowest) <= int(detail) <= int(last)
+    same = there[1:] == place[1:] if wanted[0] == "*" else there == place
+    return same and int(lowest) <= int(detail) <= int(wanted.rpartition("-")[2])
