@@ -88,7 +88,7 @@ SAID = [
     (FASTMAIL, "551 5.7.1 Not authorised to send from this header address", "sender-not-permitted"),
     (MIMECAST, "550 Administrative prohibition - envelope blocked", "receiver-policy"),
     (MIMECAST, "553 This route requires TLS version 1.2 or greater", "tls-failed"),
-    (PROOFPOINT, "554 5.7.0 Blocked - see https://ipcheck.proofpoint.com/?ip=192.0.2.25", "ip-reputation"),
+    (PROOFPOINT, "554 5.7.0 Blocked - see https://ipcheck.proofpoint.com/?ip=192.0.2.25", "dnsbl-listed"),
     (PROOFPOINT, "550 5.7.0 Local Policy Violation - DMARC Reject", "dmarc-reject"),
     (PROOFPOINT, "550 5.7.0 Local Policy Violation", "receiver-policy"),
     (CISCO, "554 Your access has been rejected due to the sending MTA's poor reputation.", "ip-reputation"),
@@ -134,7 +134,7 @@ APPLIANCES = {
     ),
     "Proofpoint's link": (
         "550 5.7.0 Blocked - see https://ipcheck.proofpoint.com/?ip=192.0.2.25",
-        ("proofpoint", "ip-reputation"),
+        ("proofpoint", "dnsbl-listed"),
     ),
     "NetEase's codes": ("554 DT:SPM refused", ("netease", "content-spam")),
 }

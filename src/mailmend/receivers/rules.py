@@ -15,8 +15,8 @@ from typing import Literal
 from mailmend.model import MailmendError
 from mailmend.parse import reply
 
-Scope = Literal["receiver", "software", "generic"]
-SCOPES: tuple[Scope, ...] = ("generic", "software", "receiver")  # the later the more is known
+Scope = Literal["receiver", "software", "generic", "standard"]
+SCOPES: tuple[Scope, ...] = ("standard", "generic", "software", "receiver")  # the later the more is known
 
 _GAPS = re.compile(r"[\s_-]+")
 _HYPHENS = str.maketrans("", "", "_-")
