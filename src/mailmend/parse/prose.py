@@ -15,6 +15,7 @@ _CODE = re.compile(r"([2-5]\d\d)([- ]|$)(?:[245]\.\d{1,3}\.\d{1,3}\b)?")
 _OPENS = re.compile(
     r"<[^<>\s@]{1,64}@[^<>\s]{1,255}>(?: \(expanded from |:)|(?:\w+ )?\(?host [^\s\[]{1,255} ?\["
 )
+_UNFINISHED = re.compile(r"said: [45]\d\d(?: [45]\.\d{1,3}\.\d{1,3})?$")  # its words stand in the next line
 _RECIPIENT = re.compile(
     r"(?:\bto=|\bTO: ?|\*\* |Final-Recipient: ?rfc822; ?)?<?([^<>\s@,;:\"'\[({]{1,64}@[A-Za-z0-9.-]{1,255})"
 )
@@ -32,7 +33,18 @@ _REFUSING = re.compile(
     r"not meet|been blocked|was blocked|rate.limited|not accept|unauthenticated|gsmtp|did ?n[o']t pass"
     r"|not pass|a ptr record|reject|refused|denied|blocked|mailbox (?:is )?full|quota|user unknown"
     r"|no such user|try again later|required for|starttls|unusual rate|does not exist|unrouteable"
-    r"|retry time(?:out exceeded| not reached)|mailbox unavailable|address unknown|unknown user|relaying dis",
+    r"|retry time(?:out exceeded| not reached)|mailbox unavailable|address unknown|unknown user|relaying dis"
+    r"|sasl authentication fail|certificate not (?:verified|trusted)|sender verify failed|on our block list"
+    r"|marked as spam by",
+    re.IGNORECASE,
+)
+# A reply code where an answer begins (RFC 5321 4.2.3, 4954 6), with a word of mail behind it.
+_CODED = re.compile(
+    r"(?:^|[\"'“„:(\[\]>] ?)(?:421|4[35]\d|50[0-4]|51\d|52[1-5]|53[0-8]|54[0-6]|55[0-8]|57[1-7])\]?[ ,'\":-]"
+)
+_OF_MAIL = re.compile(
+    r"authenticat|sender|recipient|received:|received headers|spam|relay|smtp|black ?list|block ?list|lista\b"
+    r"|open resolver|mailbox|rcpt|\bhelo\b|\bdns\b|certificate|remetente|destinat|encaminhamento|DT:",
     re.IGNORECASE,
 )
 # What stands between a server and its words: then a code is a reply, whatever the words are.
@@ -69,7 +81,8 @@ def _blocks(text: str) -> list[str]:
             blocks.append([])
             last = ""
             continue
-        if blocks[-1] and ((code and last) or _OPENS.match(line)):
+        opens = _OPENS.match(line) and not (blocks[-1] and _UNFINISHED.search(blocks[-1][-1]))
+        if blocks[-1] and ((code and last) or opens):
             blocks.append([])
             last = ""
         if code and code[2] != "-":
@@ -99,7 +112,8 @@ def _delivery(block: str) -> Delivery | None:
     if said is None or (said.code is not None and said.code < 400):
         return None
     silent = said.code is None and bool(_UNANSWERED.search(line))
-    if not (refuses(said) or silent or (said.code and _ANSWERED.search(line))):
+    answered = said.code and (_ANSWERED.search(line) or (_CODED.search(line) and _OF_MAIL.search(line)))
+    if not (refuses(said) or silent or answered):
         return None
     # Addresses are looked for before the reply only: what a receiver writes is its own affair.
     before = line[: line.find(said.text[:24])] if said.text and not silent else line
