@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from mailmend.facts.obstacles import obstacles, unbindable
+from mailmend.jobs.candidate import validate_candidate
 from mailmend.model import Probe, Refused
+
+__all__ = ["require_bindable", "validate", "validate_candidate"]
 
 _SHOWN = 3
 
