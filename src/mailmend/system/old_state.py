@@ -73,3 +73,11 @@ def failure_of(proof: Proof | None) -> str | None:
     if not failed:
         return None
     return "; ".join(f"not so: {j.expectation.says}" + (f" ({j.says})" if j.says else "") for j in failed)
+
+
+def identical(record: Record) -> bool:
+    """Whether the files of *record* are as they were before it; one that cannot be read is not known to be."""
+    try:
+        return all(swap.read(edit.path) == edit.before for edit in record.files)
+    except OSError:
+        return False

@@ -27,13 +27,14 @@ from mailmend.system import merge as merging
 from mailmend.system.backwards import Merge, backwards, difference, in_order
 from mailmend.system.guard import Guard
 from mailmend.system.history import History, interruption, way_out
-from mailmend.system.old_state import Degraded, failure_of
+from mailmend.system.old_state import Degraded, failure_of, identical
 from mailmend.system.probe import now
 
 Activate = Callable[[Activation], None]
 Prove = Callable[[], Proof]
 Validate = Callable[[tuple[FileEdit, ...]], None]
 
+_AGAIN = "mailmend fix makes a change anew"
 WAIT = 10.0  # seconds for another mailmend, or for postconf -e, to end
 
 
@@ -144,6 +145,8 @@ def confirm(history: History, guard: Guard, record_id: str | None = None, wait: 
         # Named, a change that others edited meanwhile is kept as it lies there: somebody has to decide.
         if found.state != "trial" and (found.state != "intent" or record_id is None):
             raise Refused(f"{found.id} cannot be confirmed: it is {found.state}", found.note)
+        if found.state == "trial" and identical(found):
+            raise Refused(f"{found.id} cannot be confirmed: its files are as they were before it", _AGAIN)
         if found.confirm_by and not boot.left(found.confirm_by):
             raise Refused(f"{found.id} cannot be confirmed: its time is over", "it is being taken back")
         kept = replace(found, state="kept", confirm_by=None)
@@ -181,10 +184,10 @@ def undo(
         if record.state in ("undone", "rolled-back"):
             _settle(record, history)
             return Undone(
-                record, None, _identical(record), already=True, says=f"{record.id} is {record.state}"
+                record, None, identical(record), already=True, says=f"{record.id} is {record.state}"
             )
         if record.undoes is not None:
-            raise Refused(f"{record.id} took back {record.undoes}", "mailmend fix makes a change anew")
+            raise Refused(f"{record.id} took back {record.undoes}", _AGAIN)
         edits, says = backwards(record, merge)
         at = now()
         intent = Record(
@@ -210,7 +213,7 @@ def undo(
                     guard.arm(record)
             raise Refused(f"{record.id} could not be undone and is in force again: {applied.says}")
         record = replace(record, state="undone", confirm_by=None)
-    return Undone(record, applied.proof, _identical(record), says=says)
+    return Undone(record, applied.proof, identical(record), says=says)
 
 
 def end(record: Record, *, history: History, wait: float = WAIT) -> Undone:
@@ -350,13 +353,6 @@ def _degraded(failure: str, trouble: str, remains: str) -> Degraded:
         f"{failure}; the old files are in place again, but Postfix did not come back with them: {trouble}",
         ("postfix check", remains),
     )
-
-
-def _identical(record: Record) -> bool:
-    try:
-        return all(swap.read(edit.path) == edit.before for edit in record.files)
-    except OSError:
-        return False  # what cannot be read is not known to be
 
 
 @contextmanager
