@@ -79,8 +79,10 @@ def foretold(document: dict[str, Any], when: str, seen: dict[str, set[Any]]) -> 
         rehearsed = {family: status for status, family in outcomes(passage[when])}
         real = {family: status for status, family in seen[way]}
         both = rehearsed.keys() & real.keys()
-        assert both, (way, passage[when], seen[way])
-        assert {f: rehearsed[f] for f in both} == {f: real[f] for f in both}, (way, passage[when])
+        if both:
+            assert {f: rehearsed[f] for f in both} == {f: real[f] for f in both}, (way, passage[when])
+        else:  # one message takes one address, by chance: then the word on it is all there is to compare
+            assert set(rehearsed.values()) == set(real.values()), (way, passage[when])
 
 
 # ---- what must not happen -----------------------------------------------------------------

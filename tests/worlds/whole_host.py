@@ -45,7 +45,14 @@ def settle(lab: Any, name: str, *, start: bool = True) -> None:
     """Make the lab's relay this host, and start every instance of it."""
     lab.reset()
     text = files(name)
-    authority = lab._world.call("certify", names=["smtp.provider.example", "mx.partner.example"])
+    names = [
+        "smtp.provider.example",
+        "mx.partner.example",
+        "*.l.google.com",
+        "mx.elsewhere.example",
+        "mx6.v6only.example",
+    ]
+    authority = lab._world.call("certify", names=names)
     lab._world.call("relayhost", name="smtp.provider.example", port=587)
     for host in ("smtp.provider.example", "mx.partner.example"):
         lab.dns.publish(f"{host} A 203.0.113.153", f"{host} AAAA 2001:db8:4::99")

@@ -21,7 +21,9 @@ ELSEWHERE = (
     "ldap", "mysql", "pgsql", "sqlite", "memcache", "mongodb", "tcp", "socketmap", "nis", "nisplus", "netinfo",
     "hesiod",
 )  # fmt: skip
-_TABLE = re.compile(rf"(?<![\w.:])(?P<type>{'|'.join((*INDEXED, *TEXT, *ELSEWHERE))}):(?P<name>[^\s,{{}}]+)")
+_TABLE = re.compile(
+    rf"(?:(?<=\bproxy:)|(?<![\w.:]))(?P<type>{'|'.join((*INDEXED, *TEXT, *ELSEWHERE))}):(?P<name>[^\s,{{}}]+)"
+)
 # What Postfix writes itself, and makes anew where it is missing.
 _CACHES = re.compile(r".*_(?:cache_database|cache_map|cache_name)|address_verify_map|postscreen_cache_map")
 PASSWORDS = re.compile(r".*_sasl_password_maps")
