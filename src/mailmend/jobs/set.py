@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Literal
 
 from mailmend.jobs.change import TRIAL, carry_out, fresh
-from mailmend.jobs.here import Here, Progress, require_root, silent
+from mailmend.jobs.here import Here, Progress, operator, require_root, silent
 from mailmend.jobs.ready import require_loaded, require_running
 from mailmend.model import Expectation, Plan, Proof, Record, Refused
 from mailmend.parse.assignment import Assignment
@@ -72,13 +72,14 @@ def set_(
         require_loaded(here, sound=False)
     if dry_run or not approve(planned):
         return planned
-    applied = carry_out(here, plan, reason=plan.reason, trial=trial, typed=wanted.typed, progress=progress)
+    reason = f"set by {operator()}: {', '.join(s.target for s in wanted.subjects if not s.already)}"
+    applied = carry_out(here, plan, reason=reason, trial=trial, typed=wanted.typed, progress=progress)
     if applied.rolled_back:
         return Done(
             plan, wanted.subjects, "rolled-back", applied.record, applied.proof, applied.says, confirms
         )
     state: Literal["kept", "trial"] = "trial" if applied.record.state == "trial" else "kept"
-    return Done(plan, wanted.subjects, state, applied.record, applied.proof, plan.reason, confirms)
+    return Done(plan, wanted.subjects, state, applied.record, applied.proof, reason, confirms)
 
 
 def _as_asked(subjects: tuple[Subject, ...]) -> tuple[Expectation, ...]:

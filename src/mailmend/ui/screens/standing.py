@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from mailmend.jobs.status import Status
+    from mailmend.model import Record
     from mailmend.road.way_back import WayBack
 
 FAMILIES: tuple[tuple[Family, str], ...] = (("ipv4", "IPv4"), ("ipv6", "IPv6"))
@@ -163,11 +164,17 @@ def _changes(target: Console, seen: Status) -> None:
         on_trial(target, waiting)
     if seen.records:
         heading(target, "Changes in force")
-        columns(target, [(r.id, f"{r.remedy or ''} by {r.by}") for r in seen.records])
+        columns(target, [(r.id, f"{_act(r)} by {r.by}") for r in seen.records])
     for way in seen.ways_back:
         if not way.record.files:
             heading(target, f"Watched: {way.record.id}")
         _way_back(target, way)
+
+
+def _act(record: Record) -> str:
+    """The remedy; of what somebody set, its names."""
+    names = ", ".join(change.target for change in record.changes)
+    return f"{record.remedy}: {names}" if record.remedy == "set" else record.remedy or ""
 
 
 def _way_back(target: Console, way: WayBack) -> None:

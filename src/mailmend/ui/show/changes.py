@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mailmend.road import tiers
 from mailmend.ui.show.common import Shape, moment
 from mailmend.ui.show.looks import evidence
 from mailmend.ui.show.rehearsals import rehearsal
@@ -102,6 +103,17 @@ def proof(shown: Proof | None) -> Shape | None:
     }
 
 
+def touched(one: tiers.Touched) -> Shape:
+    """What really differs in the files; `step_up`: approving it asks for more than being logged in."""
+    return {
+        "target": one.target,
+        "tier": one.tier,
+        "step_up": one.step_up,
+        "concerns": one.concerns,
+        "why": one.why,
+    }
+
+
 def record(entry: Record) -> Shape:
     return {
         "id": entry.id,
@@ -117,6 +129,7 @@ def record(entry: Record) -> Shape:
         "activation": entry.activation,
         "files": [file_edit(f) for f in entry.files],
         "changes": [change(c) for c in entry.changes],
+        "touched": [touched(t) for t in tiers.touched(entry.files)],
         "diff": entry.diff,
         "digest": entry.digest,
         "pending": [expectation(e) for e in entry.pending],
