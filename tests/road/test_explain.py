@@ -195,3 +195,37 @@ def test_a_bounce_without_a_reply_is_explained_by_its_sentence() -> None:
         IPV6, reply=None, excerpt="Google said: The IP address sending this does not have a PTR record"
     )
     assert [r.cause for r in explained(told)] == ["ptr-missing"]
+
+
+PUT_OFF = replace(
+    IPV6, severity="deferred", queue_id="4F1A22B3C4D", reply=Reply(421, "4.7.25", "no PTR record")
+)
+
+
+def test_what_waits_is_not_dropped_for_what_came_back_to_another() -> None:
+    back = replace(
+        PUT_OFF, severity="bounced", recipient="other@example.com", reply=Reply(550, "5.1.1", "no such user")
+    )
+    assert [r.delivery.severity for r in explained(PUT_OFF, back)] == ["deferred", "bounced"]
+
+
+def test_what_came_back_in_the_end_is_not_also_told_as_put_off() -> None:
+    back = replace(PUT_OFF, severity="bounced", reply=Reply(550, "5.1.1", "no such user"))
+    [told] = explained(PUT_OFF, PUT_OFF, back)
+    assert (told.cause, told.delivery.severity, told.gave_up) == ("no-such-user", "bounced", False)
+
+
+def test_what_came_back_for_the_time_alone_came_back_for_what_it_was_put_off_for_last() -> None:
+    greylisted = replace(PUT_OFF, reply=Reply(451, "4.7.1", "Greylisted, try again"))
+    back = replace(PUT_OFF, severity="bounced", reply=Reply(None, None, "retry timeout exceeded"))
+    [told] = explained(greylisted, PUT_OFF, back)
+    assert (told.cause, told.delivery.severity, told.gave_up) == ("ptr-missing", "bounced", True)
+
+
+def test_a_reason_that_nobody_knows_begins_with_who_gave_it() -> None:
+    [told] = explained(replace(IPV6, reply=Reply(554, "5.7.1", "Frobnicated")))
+    assert told.cause == "unknown"
+    host = IPV6.relay.host if IPV6.relay and IPV6.relay.host else "the receiver"
+    assert told.summary.startswith(
+        f"{host} refused the mail, in words that no rule here knows; 554 5.7.1 alone says"
+    )
