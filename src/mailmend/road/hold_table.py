@@ -25,7 +25,7 @@ _FRAME = (
     " XFORWARD initial"
 )
 _WORDS = re.compile(r"[\s_-]+")
-_SPECIAL = re.compile(r"[].[{}()*+?|^$\\/]")
+_SPECIAL = re.compile(r"[].[()^$|*?+{}\\/]")
 _OTHER = re.compile(r"[^\x20-\x7e]|['\"`]")
 _MAIL = re.compile(r"e?mail")
 _TELLING = re.compile(r"[a-z0-9]{4,}")
