@@ -71,7 +71,6 @@ class Rehearsal:
     left_out: tuple[LeftOut, ...]
     version: str
     lab_version: str
-    diff: str
     at: datetime
 
     @property

@@ -34,9 +34,7 @@ def rehearse(here: Here, plan: Plan, progress: Progress = silent) -> Rehearsal:
     CannotLook where the configuration cannot be read or does not run as it is, or where no lab can be.
     """
     spoken = {e.subject for e in plan.chosen.expectations if e.kind == "listener"} if plan.chosen else set()
-    return of_edits(
-        here, plan.files, plan.activation, diff=plan.diff, spoken=frozenset(spoken), progress=progress
-    )
+    return of_edits(here, plan.files, plan.activation, spoken=frozenset(spoken), progress=progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,6 @@ def of_edits(
     edits: Sequence[FileEdit],
     activation: Activation,
     *,
-    diff: str = "",
     spoken: frozenset[str] = frozenset(),
     progress: Progress = silent,
 ) -> Rehearsal:
@@ -93,7 +90,7 @@ def of_edits(
             first, second, [*mails, *_strict(mails)], stops, spoken,
             left_out=(*_ALWAYS_LEFT, *left, *dict.fromkeys((*before.left_out, *after.left_out))),
             versions=((version.answer.value or "") if version.answer else "", stage.version()),
-            diff=diff, here=here,
+            here=here,
         )  # fmt: skip
 
 
@@ -132,13 +129,15 @@ def _told(
     *,
     left_out: tuple[LeftOut, ...],
     versions: tuple[str, str],
-    diff: str,
     here: Here,
 ) -> Rehearsal:
     passages = tuple(
         Passage(m.way, m.says, m.recipient, first.fates[m.way], second.fates[m.way] if second else ())
         for m in mails
     )
+    if second and not any(f.through for p in passages for f in (*p.before, *p.after)):
+        why = _last(passages[0])
+        raise CannotLook(f"no test mail gets through the copy, with the change or without it: {why}")
     after = second.seen.listeners if second else ()
     known = {line.partition(": ")[2] for line in first.seen.trouble}
     complaints = tuple(
@@ -157,7 +156,7 @@ def _told(
         why = f"the lab has {versions[1]}, this host {versions[0]}"
         left_out = (LeftOut("this host's own version of Postfix", why), *left_out)
     return Rehearsal(
-        passages, (first.seen.listeners, after), complaints, tuple(failures), left_out, *versions, diff,
+        passages, (first.seen.listeners, after), complaints, tuple(failures), left_out, *versions,
         here.probe.ask(Now()).at,
     )  # fmt: skip
 
