@@ -216,6 +216,7 @@ def test_it_ends_when_more_messages_wait_than_may(refused: Any) -> None:
     assert "3 messages were held, 2 may be" in told["ended"]
 
 
+@pytest.mark.slow
 def test_where_its_watcher_died_the_next_command_ends_it(refused: Any) -> None:
     relay = refused.relay
     on = answer(relay, "hold", "on", "--yes", "--for", "5s")
@@ -238,3 +239,17 @@ def test_where_its_watcher_died_the_next_command_starts_another(refused: Any) ->
     answer(relay, "status")
     assert relay.run(["pgrep", "-f", "mailmend hold watch"]).stdout.count("\n") == 1
     answer(relay, "hold", "off")
+
+
+def test_it_ends_when_refused_mail_was_offered_too_often(refused: Any) -> None:
+    """One message, offered again and again: its number never grows."""
+    relay = refused.relay
+    answer(relay, "hold", "on", "--yes", "--for", "1h", "--limit", "1")
+    trace = refused.send(count=1)
+    assert [a.status for a in refused.outcomes(trace).values()] == ["deferred"]
+    (waiting,) = answer(relay, "hold")["waiting"]
+    said = next(line for line in relay.log().splitlines() if "status=deferred" in line)
+    assert waiting["queue_id"] in said
+    relay.write("/root/said", (said + "\n") * 20)
+    relay.run(["sh", "-c", "cat /root/said >> /var/log/mail.log"])
+    assert "offered 21 times, 20 may be" in ended(relay, 25)["ended"]

@@ -6,7 +6,7 @@ follows what becomes of each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
@@ -89,8 +89,8 @@ class Switched:
     reason: str = ""
 
 
-def look(here: Here, *, queue: bool = True) -> Hold:
-    """What is held now, or was last; without *queue* only whether anything is.
+def look(here: Here, *, queue: bool = True, log: bool = True) -> Hold:
+    """What is held now, or was last; without *queue* only whether anything is, without *log* no attempts.
 
     Raises CannotLook where the history cannot be read; what else cannot be seen stands in `errors`.
     """
@@ -117,7 +117,7 @@ def look(here: Here, *, queue: bool = True) -> Hold:
         errors.append(str(gap))
     attempts = None
     try:
-        attempts = offered(here, bounds, known)
+        attempts = offered(here, bounds, known) if log else None
     except CannotLook as gap:
         errors.append(str(gap))
     return Hold(kept is not None, record, bounds, waiting, attempts, tuple(errors), ended)
@@ -155,6 +155,15 @@ def offered(here: Here, bounds: Bounds, known: Sequence[Receiver]) -> int:
         said = _as_delivery(count.relay_host, count.code, count.dsn, count.text)
         counted += count.count if holding.cause_of(said, known) in bounds.causes else 0
     return counted
+
+
+def offers(lines: Iterable[str], bounds: Bounds, known: Sequence[Receiver]) -> int:
+    """The same in *lines* of the log."""
+    from mailmend.parse import maillog
+
+    read = (maillog.line(text) for text in lines if " status=deferred " in text)
+    attempts = (maillog.delivery(line) for line in read if line)
+    return sum(1 for each in attempts if each and holding.cause_of(each, known) in bounds.causes)
 
 
 def _as_delivery(host: str | None, code: int | None, status: str | None, text: str) -> Delivery:

@@ -3,20 +3,50 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailmend.jobs.here import Here, here
-from mailmend.jobs.hold import Hold, look, off
-from mailmend.model import MailmendError
+from mailmend.jobs.hold import Hold, look, off, offered, offers
+from mailmend.model import CannotLook, MailmendError
 from mailmend.places import STATE
 from mailmend.questions import Now
 
 if TYPE_CHECKING:
+    from mailmend.system.follow import Mark
     from mailmend.system.vigil import Vigil
 
-LOOK = 10.0  # seconds between two looks at the queue
+LOOK = 5.0  # seconds between two looks at the queue, more where a look takes long
+_PART = 20  # of the time may be spent with looking
 _RETRY = 60.0
+
+
+@dataclass(slots=True)
+class _Offers:
+    """How often refused mail was offered since the hold *of* began: what was logged up to *mark*."""
+
+    of: str = ""
+    total: int = 0
+    mark: Mark | None = None
+
+    def count(self, host: Here, seen: Hold) -> int | None:
+        """None where the log cannot be read. Of a long log only what is new is read again."""
+        from mailmend import receivers
+        from mailmend.system import follow
+
+        if seen.record is None or seen.bounds is None:
+            return None
+        try:
+            if self.mark is None or self.of != seen.record.id:
+                self.of, self.mark = seen.record.id, follow.mark(host.log())
+                self.total = offered(host, seen.bounds, receivers.load())
+            else:
+                lines, self.mark = follow.read(host.log(), self.mark)
+                self.total += offers(lines, seen.bounds, receivers.load())
+        except CannotLook:
+            return None
+        return self.total
 
 
 def tend(state: Path = STATE) -> str | None:
@@ -30,7 +60,7 @@ def tend(state: Path = STATE) -> str | None:
         with vigil.alone() as alone:
             if not alone:
                 return None
-            said, left = _step(vigil)
+            said, left = _step(vigil, _Offers())
         if left is not None:
             vigil.watch()
     except OSError:
@@ -46,10 +76,11 @@ def watch(state: Path = STATE) -> str | None:
     if not vigil.kept():
         return None
     with vigil.alone() as alone:
-        told = None
+        told, offers_seen = None, _Offers()
         while alone:
+            began = time.monotonic()
             try:
-                said, left = _step(vigil)
+                said, left = _step(vigil, offers_seen)
             except MailmendError as trouble:
                 said, left = f"the hold cannot be ended: {trouble}", _RETRY
             if said and said != told:
@@ -57,11 +88,12 @@ def watch(state: Path = STATE) -> str | None:
                 told = said
             if left is None:
                 return said
-            time.sleep(min(left, LOOK))
+            took = time.monotonic() - began
+            time.sleep(max(0.0, min(left - took, max(LOOK, took * _PART))))
     return None
 
 
-def _step(vigil: Vigil) -> tuple[str | None, float | None]:
+def _step(vigil: Vigil, offers_seen: _Offers) -> tuple[str | None, float | None]:
     """One look: (what is to be said, seconds until the hold's end; None where there is none any more)."""
     host = here(vigil.instance(), vigil.state)
     now = host.probe.ask(Now()).at
@@ -73,7 +105,8 @@ def _step(vigil: Vigil) -> tuple[str | None, float | None]:
         return None, None
     until = seen.bounds.until
     if now < until:
-        seen = look(host)
+        seen = look(host, log=False)
+        seen = replace(seen, attempts=offers_seen.count(host, seen))
     why = seen.over(now)
     if why is None:
         return None, (until - now).total_seconds()
