@@ -319,3 +319,44 @@ def test_postfix_reads_what_was_assigned_and_nothing_else_differs(
     assert _as_postfix_sees(postconf, tmp_path, str(edited)) == expected
     assert [s.command for s in edited.services()] == [s.command for s in cf.services()]
     assert str(edited).count("#") == text.count("#")
+
+
+def test_what_follows_an_option_that_began_on_the_line_above_stays_part_of_its_service() -> None:
+    cf = mastercf.parse("smtp unix - - n - - smtp\n  -o\n\t{ myhostname = a b } -o syslog_name=x\n")
+    taken_out = cf.assign_override("smtp/unix", "myhostname", None)
+    assert str(taken_out) == "smtp unix - - n - - smtp\n\t-o syslog_name=x\n"
+    assert not taken_out.broken
+
+
+def _columns_as_postfix_sees(postconf: Callable[..., object], folder: Path, text: str) -> dict[str, str]:
+    (folder / "main.cf").write_text("")
+    (folder / "master.cf").write_text(text)
+    for name in ("main.cf", "master.cf"):
+        os.utime(folder / name, (0, 0))
+    done = postconf("-F", "-c", str(folder))
+    assert done.returncode == 0, done.stderr
+    pairs = (line.partition("=") for line in done.stdout.split("\n") if line)
+    return {name.strip(): " ".join(value.split()) for name, _, value in pairs}
+
+
+@_oracle
+@given(_file, st.sampled_from([("process_limit", "50"), ("chroot", "y"), ("wakeup", "9?"), ("private", "n")]))
+def test_postfix_reads_the_column_that_was_set_and_nothing_else_differs(
+    postconf, tmp_path: Path, text: str, column: tuple[str, str]
+) -> None:
+    name, value = column
+    expected = _columns_as_postfix_sees(postconf, tmp_path, text) | {f"s0/unix/{name}": value}
+    edited = mastercf.parse(text).assign_column("s0/unix", name, value)
+    assert _columns_as_postfix_sees(postconf, tmp_path, str(edited)) == expected
+    assert str(edited).count("#") == text.count("#")
+
+
+@_oracle
+@given(_file, st.sampled_from(["smtp", "smtp -v", "lmtp -v -v", "smtpd x y"]))
+def test_postfix_reads_the_command_that_was_set_and_every_override_as_before(
+    postconf, tmp_path: Path, text: str, value: str
+) -> None:
+    cf = mastercf.parse(text)
+    edited = cf.assign_column("s0/unix", "command", value)
+    assert _as_postfix_sees(postconf, tmp_path, str(edited)) == _as_we_see(cf)
+    assert edited.column("s0/unix", "command") == value

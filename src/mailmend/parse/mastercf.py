@@ -244,6 +244,9 @@ class MasterCf:
                 low, high = max(start - begin, 0), min(end - begin, len(piece))
                 if low < high:
                     left = _spliced(left, low, high, put if begin <= start else "")
+            if begin and left[:1] not in SPACE:
+                # An option that began on the line above took the indent with it, which makes this a continuation.
+                left = _indent(piece) + left
             if not left.strip(SPACE):
                 text = logical.without(text, [offset])
             elif left != piece:
