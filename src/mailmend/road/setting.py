@@ -15,7 +15,6 @@ from mailmend.facts.obstacles import obstacles
 from mailmend.facts.settings import services
 from mailmend.facts.written import as_written, column
 from mailmend.model import (
-    ACTIVATIONS,
     Activation,
     CannotLook,
     Change,
@@ -36,6 +35,8 @@ from mailmend.road.edits import compose, config_directory, difference, digest
 from mailmend.settings import Concern, Tier
 
 REMEDY = "set"
+# For how many seconds ports are closed: tried on 3.7.11 with a small queue; 2 s with 20,000 messages in it.
+GAP: dict[Activation, float] = {"none": 0.0, "map": 0.0, "reload": 0.0, "restart": 0.5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,8 +373,3 @@ def _new_obstacles(probe: Probe, would: Probe) -> Iterator[Objection]:
         yield Objection(f"whether it would run could not be told: {gap.reason}", blocking=False)
         return
     yield from (Objection(says, "correct it first") for says in new if says not in old)
-
-
-def activation(subjects: Iterable[Subject]) -> Activation:
-    """The most that any of them needs."""
-    return max((s.activation for s in subjects if not s.already), key=ACTIVATIONS.index, default="none")

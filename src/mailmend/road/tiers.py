@@ -243,7 +243,14 @@ def _came_or_went(
 ) -> Iterator[Touched]:
     before, after = both
     concerns: Concern | None = "listeners" if id_.endswith("/inet") else None
-    yield Touched(id_, "M", _lines(before), _lines(after), "a service comes or goes", concerns)
+    yield Touched(
+        id_,
+        "M",
+        _lines(before),
+        _lines(after),
+        "a service that takes or carries mail comes or goes",
+        concerns,
+    )
     for service in after:
         like = [
             s
@@ -274,15 +281,14 @@ def _entry(before: Service, after: Service, place: _Place) -> Iterator[Touched]:
             yield Touched(
                 f"{id_}/{column}", "R", was, is_, "the user that it runs as, or the chroot, differs"
             )
+    if before.private != after.private:
+        yield Touched(f"{id_}/private", "M", before.private, after.private, "who may connect to it differs")
     for column, was, is_ in (
-        ("private", before.private, after.private),
         ("wakeup", before.wakeup, after.wakeup),
         ("process_limit", before.process_limit, after.process_limit),
     ):
         if was != is_:
-            yield Touched(
-                f"{id_}/{column}", "M" if column == "private" else "P", was, is_, f"the {column} column"
-            )
+            yield Touched(f"{id_}/{column}", "P", was, is_, _WHY["P"])
     for name in dict.fromkeys(n for n, _ in (*before.overrides, *after.overrides)):
         was_, is__ = _overridden(before, name), _overridden(after, name)
         if was_ != is__:

@@ -74,12 +74,15 @@ def listing(what: str) -> Outcome:
     keys = _COLUMNS[what]
 
     def screen(target: Console) -> None:
-        from mailmend.ui.terminal import NAME, STRONG, columns, words
+        from mailmend.ui.terminal import NAME, STRONG, columns, say, words
 
         rows: list[tuple[str | Text, ...]] = [
             (words(str(e["id"]), f"{STRONG} {NAME}"), *(_cell(e[key]) for key in keys[1:])) for e in entries
         ]
         columns(target, rows, head=keys, indent=0)
+        if what in _LEGENDS:
+            target.print()
+            say(target, _LEGENDS[what])
 
     return Outcome(0, show.document("list", {"of": what, what: entries}), screen)
 
@@ -90,6 +93,13 @@ _COLUMNS = {
     "checks": ("id", "question"),
     "remedies": ("id", "effect", "act"),
     "settings": ("id", "tier", "activation", "meaning"),
+}
+
+
+_LEGENDS = {
+    "settings": "R is equal to root, and set by its own typed name alone; C runs code, or writes files, as another "
+    "user; M may open the relay, or let mail be read or diverted; P is plain; what is not listed was never judged. "
+    "* stands for any letters.",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mailmend.road.setting import GAP
 from mailmend.ui.show.changes import plan, proof, record
 from mailmend.ui.show.common import Shape, document
 
@@ -59,6 +60,7 @@ def was_set(done: Done) -> Shape:
             "reason": done.reason,
             "settings": [subject(s) for s in done.subjects],
             "plan": plan(done.plan),
+            "gap_seconds": GAP[done.plan.activation],
             "confirms": done.confirms,
             "proof": proof(done.proof),
             "change": record(done.record) if done.record else None,
