@@ -94,7 +94,7 @@ def validate(catalogue: Catalogue) -> None:
     for name, cause in causes.items():
         place = f"causes/{name}.md"
         _known(place, "check", cause.checks, catalogue.checks)
-        _known(place, "remedy", (*cause.remedies, *cause.forwarded_remedies), remedies)
+        _known(place, "remedy", (*cause.remedies, *(cause.forwarded_remedies or ())), remedies)
     for receiver in catalogue.receivers:
         for rule in receiver.rules:
             place = f"receivers: {receiver.id}: rule {rule.id}"

@@ -132,7 +132,7 @@ class Cause:
     coarse: str = ""
     forwarded_who: tuple[str, ...] = ()
     forwarded_steps: tuple[str, ...] = ()
-    forwarded_remedies: tuple[str, ...] = ()
+    forwarded_remedies: tuple[str, ...] | None = None  # None: as ever; () where forwarding leaves none
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,7 @@ def test_a_refusal_by_ones_own_server_is_said_to_be_that() -> None:
     [told] = explained(own)
     assert told.cause == "rejected-inbound"
     assert told.receiver is None
+    assert told.ambiguous == ("relay-denied",)
     assert "this server itself refused" in told.summary
     assert told.remedies == ()
 
@@ -109,6 +110,14 @@ def test_a_strict_sender_is_told_that_nothing_of_ours_cures_it() -> None:
     assert "sender-domain-owner" in told.who
     assert any("nothing on this host cures it" in step for step in told.steps)
     assert "example.net" in told.summary
+
+
+def test_a_cure_that_forwarding_takes_away_is_not_offered() -> None:
+    said = Reply(550, "5.7.32", "This mail was refused because there is no DMARC alignment")
+    mine, moved = (explained(replace(DMARC, reply=said, forwarded=each))[0] for each in (None, True))
+    assert mine.cause == moved.cause == "dmarc-alignment"
+    assert mine.remedies
+    assert moved.remedies == ()
 
 
 def test_the_temporary_twin_is_the_same_cause_deferred() -> None:

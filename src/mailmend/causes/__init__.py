@@ -71,7 +71,7 @@ def parse(name: str, text: str) -> Cause:
         summary=table.get("summary", ""),
         coarse=table.get("coarse", ""),
         **{key: tuple(table.get(key, ())) for key in _LISTS},
-        **{f"forwarded_{key}": tuple(forwarded.get(key, ())) for key in _FORWARDED},
+        **{f"forwarded_{key}": tuple(words) for key, words in forwarded.items()},
     )
 
 

@@ -131,7 +131,7 @@ def _decided(refusal: Refusal, measured: list[Finding], causes: Mapping[str, Cau
         decided,
         who=(moved and page.forwarded_who) or page.who,
         steps=(moved and page.forwarded_steps) or page.steps,
-        remedies=(moved and page.forwarded_remedies) or page.remedies,
+        remedies=page.forwarded_remedies if moved and page.forwarded_remedies is not None else page.remedies,
     )
 
 
