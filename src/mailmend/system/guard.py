@@ -60,8 +60,9 @@ class Guard:
         """Make ready to take *record* back. It is on the disk when this returns; OSError where it cannot be."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         sync(self.state)
-        write(self.script, undo_script(record, self), 0o700)
+        # First the name: where one takes the place of another, its script works until the new one is there.
         write(self.folder / "id", record.id + "\n", 0o600)
+        write(self.script, undo_script(record, self), 0o700)
         if detached.SYSTEMD.is_dir():
             self._install()
         self.launch(f"mailmend-guard-{record.id}", ("/bin/sh", str(self.script), "guard"))

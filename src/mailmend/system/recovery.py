@@ -20,7 +20,7 @@ from mailmend.model import Activation, Expectation, Proof, Record
 from mailmend.system import boot, old_state, swap
 from mailmend.system.guard import Guard
 from mailmend.system.history import History, interruption
-from mailmend.system.transaction import WAIT, alone, settle
+from mailmend.system.transaction import WAIT, alone, release, settle
 
 Activate = Callable[[Activation], None]
 Prove = Callable[[tuple[Expectation, ...]], Proof]
@@ -125,6 +125,4 @@ def _tidy(history: History, guard: Guard) -> None:
     if record is not None:
         settle(record, history, guard)
     else:
-        guard.disarm()
-    if trial := history.on_trial():
-        guard.arm(trial)
+        release(history, guard)

@@ -209,8 +209,6 @@ def undo(
         if applied.rolled_back:
             with swap.refusing(history.folder):
                 _settle(record, history)
-                if record.state == "trial":
-                    guard.arm(record)
             raise Refused(f"{record.id} could not be undone and is in force again: {applied.says}")
         record = replace(record, state="undone", confirm_by=None)
     return Undone(record, applied.proof, identical(record), says=says)
@@ -258,6 +256,14 @@ def settle(record: Record, history: History, guard: Guard) -> None:
             _settle(undone, history)
             swap.clean(undone.files)
         swap.clean(record.files)
+        release(history, guard)
+
+
+def release(history: History, guard: Guard) -> None:
+    """Nothing is open any more but a change on trial, if there is one: only that is guarded."""
+    if trial := history.on_trial():
+        guard.arm(trial)
+    else:
         guard.disarm()
 
 
@@ -326,10 +332,10 @@ def _abandon(intent: Record, failure: str, means: _Means) -> None:
     trouble, remains = None, ""
     if seen and intent.ran:
         trouble, remains = old_state.activate(intent.activation, means.activate, means.prove_old)
-    with suppress(OSError, Refused):
+    with suppress(OSError, MailmendError):
         swap.clean(intent.files)
         means.history.remove(intent.id)
-        means.guard.disarm()
+        release(means.history, means.guard)
     if trouble is not None:
         raise _degraded(failure, trouble, remains) from None
 
