@@ -207,5 +207,6 @@ LANGUAGES: dict[str, str | bytes] = {
     "Japanese, ISO-2022-JP": bounce("配信エラー通知", f"以下の宛先にメールを送信できませんでした。\n\n{WHO}\n550 5.1.1 User unknown\n", "iso-2022-jp", "7bit"),
     "Russian, KOI8-R": bounce("Недоставленное сообщение", f"Ваше сообщение не может быть доставлено:\n\n{WHO}\n550 5.1.1 User unknown\n", "koi8-r", "base64"),
     "German, a provider's own": bounce("Zustellung fehlgeschlagen", f"Ihre Nachricht konnte nicht zugestellt werden.\n\nEmpfänger: {WHO}\nGrund: 550 5.2.2 Das Postfach ist voll\n"),
+    "Chinese": f"您的邮件无法送达以下收件人：\n\n收件人：{WHO}\n原因：550 5.1.1 User unknown",
     "German, a sentence": f"Ihre Nachricht an {WHO} konnte nicht zugestellt werden. Der Empfänger existiert nicht.",
 }  # fmt: skip

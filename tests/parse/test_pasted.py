@@ -89,6 +89,12 @@ def test_the_sender_of_a_journal_is_found_in_another_record() -> None:
     assert (found.recipient, found.sender) == (WHO, "anna@example.net")
 
 
+@pytest.mark.parametrize("signs", [("- ", "* "), ("1. ", "2) ")])
+def test_a_list_of_replies_is_one_each(signs: tuple[str, str]) -> None:
+    found = read(f"{signs[0]}550 5.1.1 no such user\n{signs[1]}451 4.7.1 Greylisted\n")
+    assert [d.reply.code for d in found if d.reply] == [550, 451]
+
+
 def test_a_session_tells_who_answered_and_who_was_meant() -> None:
     [found] = read(pasted.TEXTS["from telnet"])
     assert found.relay is not None

@@ -12,12 +12,14 @@ from mailmend.model import Delivery, Relay, Reply, Severity, family_of
 from mailmend.parse import maillog, reply
 
 _CODE = re.compile(r"([2-5]\d\d)([- ]|$)(?:[245]\.\d{1,3}\.\d{1,3}\b)?")
+_BULLET = re.compile(r"(?:[-*•]|\d{1,3}[.)]) {1,3}(?=[245]\d\d(?:[ -]|$))")
 _OPENS = re.compile(
     r"<[^<>\s@]{1,64}@[^<>\s]{1,255}>(?: \(expanded from |:)|(?:\w+ )?\(?host [^\s\[]{1,255} ?\["
 )
 _UNFINISHED = re.compile(r"said: [45]\d\d(?: [45]\.\d{1,3}\.\d{1,3})?$")  # its words stand in the next line
 _RECIPIENT = re.compile(
-    r"(?:\bto=|\bTO: ?|\*\* |Final-Recipient: ?rfc822; ?)?<?([^<>\s@,;:\"'\[({]{1,64}@[A-Za-z0-9.-]{1,255})"
+    r"(?:\bto=|\bTO: ?|\*\* |Final-Recipient: ?rfc822; ?)?"
+    r"<?([^<>\s@,;:：\"'\[({]{1,64}@[A-Za-z0-9-][A-Za-z0-9.-]{0,253}[A-Za-z0-9-])"
 )
 _EXPANDED = re.compile(r"\(expanded from <([^<>\s]{1,320})>\)")
 _RELAY = re.compile(
@@ -35,16 +37,18 @@ _REFUSING = re.compile(
     r"|no such user|try again later|required for|starttls|unusual rate|does not exist|unrouteable"
     r"|retry time(?:out exceeded| not reached)|mailbox unavailable|address unknown|unknown user|relaying dis"
     r"|sasl authentication fail|certificate not (?:verified|trusted)|sender verify failed|on our block list"
-    r"|marked as spam by",
+    r"|marked as spam by|prevents additional messages|out of storage|over quota|greylist|(?:black|block)listed",
     re.IGNORECASE,
 )
 # A reply code where an answer begins (RFC 5321 4.2.3, 4954 6), with a word of mail behind it.
 _CODED = re.compile(
-    r"(?:^|[\"'“„:(\[\]>] ?)(?:421|4[35]\d|50[0-4]|51\d|52[1-5]|53[0-8]|54[0-6]|55[0-8]|57[1-7])\]?[ ,'\":-]"
+    r"^#?[45]\.[0-7]\.\d{1,3}:? "
+    r"|(?:^|[\"'“„:(\[\]>] ?)(?:421|4[35]\d|50[0-4]|51\d|52[1-5]|53[0-8]|54[0-6]|55[0-8]|57[1-7])\]?[ ,'\":-]"
 )
 _OF_MAIL = re.compile(
     r"authenticat|sender|recipient|received:|received headers|spam|relay|smtp|black ?list|block ?list|lista\b"
-    r"|open resolver|mailbox|rcpt|\bhelo\b|\bdns\b|certificate|remetente|destinat|encaminhamento|DT:",
+    r"|open resolver|mailbox|rcpt|\bhelo\b|\bdns\b|certificate|remetente|destinat|encaminhamento|DT:|\bloop\b"
+    r"|mta-sts|tlsa|dnssec|message (?:expired|too|size)|storedrv|resolver\.adr|command|queue|address",
     re.IGNORECASE,
 )
 # What stands between a server and its words: then a code is a reply, whatever the words are.
@@ -76,6 +80,8 @@ def _blocks(text: str) -> list[str]:
     last = ""  # the code of the block's reply, once its last line was seen
     for row in text.split("\n"):
         line = row.strip()
+        if bullet := _BULLET.match(line):
+            line = line[bullet.end() :]
         code = _CODE.match(line)
         if (not line and _complete(blocks[-1])) or (code and line[0] in "23"):
             blocks.append([])
@@ -112,7 +118,9 @@ def _delivery(block: str) -> Delivery | None:
     if said is None or (said.code is not None and said.code < 400):
         return None
     silent = said.code is None and bool(_UNANSWERED.search(line))
-    answered = said.code and (_ANSWERED.search(line) or (_CODED.search(line) and _OF_MAIL.search(line)))
+    answered = (said.code and _ANSWERED.search(line)) or (
+        (said.code or said.status) and _CODED.search(line) and _OF_MAIL.search(line)
+    )
     if not (refuses(said) or silent or answered):
         return None
     # Addresses are looked for before the reply only: what a receiver writes is its own affair.

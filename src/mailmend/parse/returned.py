@@ -18,7 +18,7 @@ RECIPIENTS_CAP = 500
 _ROW_CAP = 2000
 _REASON_CAP = 2000
 
-_A = r"((?:\"[^\"\s]{1,64}\"|[^\s<>()\[\],;:\"'@*]{1,128})@(?:[\w-]{1,63}\.){1,10}[\w-]{2,63})"
+_A = r"((?:\"[^\"\s]{1,64}\"|[^\s<>()\[\],;:：\"'@*]{1,128})@(?:[\w-]{1,63}\.){1,10}[\w-]{2,63})"
 _FIRST = re.compile(
     rf"[\s>*•\"'<\[-]{{0,24}}(?:SMTP:)?{_A}[>\"'\)\]]{{0,3}}"
     r"(?:$|[:;,)\[(]|\.\.\.|\.$| \.\.\. | on [A-Z][a-z]{2},| - |\s{2,}\S| [A-Z<\[(=])"
@@ -31,7 +31,7 @@ _LABEL = re.compile(
     r"|(?:did not reach|was not delivered to) the following recipients?|user's mailbox is full|e-?mail address"
     r"|empfänger(?:adresse)?|destinataires?|destinatari[oi]s?|destinatários?|geadresseerden?|ontvanger|adresat|mottagare"
     r"|modtager|получател[ья]|адресат|宛先|送信先|收件人|받는 사람)"
-    rf" ?(?:[:=]\s{{0,8}}|(?<=to) )[\"'<\[]{{0,3}}(?:SMTP:|rfc822; ?)?{_A}",
+    rf" ?(?:[:=：]\s{{0,8}}|(?<=to) )[\"'<\[]{{0,3}}(?:SMTP:|rfc822; ?)?{_A}",
     re.IGNORECASE,
 )
 _WITHIN = re.compile(
