@@ -64,6 +64,7 @@ def sockets(relay: Any) -> set[str]:
         (("transport_maps=nosuch:/etc/postfix/x",), "has no nosuch tables"),
         (("smtp/inet/command=nosuchd",), "nosuchd"),
         (("biff=no", "biff=yes"), "asked for twice"),
+        (("biff=$biff",), "would be made of itself"),
         (("here=/tmp", "--yes"), "no setting is called so"),
     ],
 )

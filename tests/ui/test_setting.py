@@ -15,7 +15,7 @@ from rich.console import Console
 from mailmend.jobs.here import Here
 from mailmend.jobs.set import Done
 from mailmend.model import Change, FileEdit, Objection, Plan, Proposal
-from mailmend.road.setting import Subject
+from mailmend.road.about import Subject
 from mailmend.ui import cli, show
 from mailmend.ui.screens import setting
 from ui import nouns

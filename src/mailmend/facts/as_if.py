@@ -14,6 +14,7 @@ from mailmend.questions import Defaults, File, FileState, MapLookup, Services, S
 A = TypeVar("A")
 
 _MENTION = re.compile(r"\$(?:(\w+)|\{(\w+)\}|\((\w+)\))")
+ENDLESS = "a setting is made of itself"
 # What stands behind the name of a table's file (DATABASE_README).
 _SUFFIX = {"hash": ".db", "btree": ".db", "cdb": ".cdb", "lmdb": ".lmdb", "sdbm": ".pag", "dbm": ".pag",
            "texthash": "", "regexp": "", "pcre": "", "cidr": ""}  # fmt: skip
@@ -107,7 +108,7 @@ class AsIf:
 
     def _expanded(self, text: str, service: str | None, depth: int) -> str:
         if depth == 0:
-            raise CannotLook("a setting is made of itself")
+            raise CannotLook(ENDLESS)
 
         def value(mention: re.Match[str]) -> str:
             name = mention[1] or mention[2] or mention[3]

@@ -13,7 +13,8 @@ from mailmend.jobs.ready import require_loaded, require_running
 from mailmend.model import Expectation, Plan, Proof, Record, Refused
 from mailmend.parse.assignment import Assignment
 from mailmend.road import tiers
-from mailmend.road.setting import Subject, asked
+from mailmend.road.about import Subject
+from mailmend.road.setting import asked
 
 
 @dataclass(frozen=True, slots=True)

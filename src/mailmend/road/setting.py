@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from mailmend import settings
 from mailmend.facts import hazards, managed
-from mailmend.facts.as_if import AsIf
+from mailmend.facts.as_if import ENDLESS, AsIf
 from mailmend.facts.endpoints import canonical, configured
 from mailmend.facts.expect import socket_name
 from mailmend.facts.looking import answer
@@ -27,50 +26,16 @@ from mailmend.model import (
     Refused,
     family_of,
 )
-from mailmend.parse import listing, maincf
+from mailmend.parse import listing
 from mailmend.parse.assignment import Assignment
-from mailmend.questions import Defaults, File, HostAddresses, Listeners, Manual, Setting
+from mailmend.questions import File, HostAddresses, Listeners, Setting
 from mailmend.road import acceptable, tiers
+from mailmend.road.about import Subject, about
 from mailmend.road.edits import compose, config_directory, difference, digest
-from mailmend.settings import Concern, Tier
 
 REMEDY = "set"
 # For how many seconds ports are closed: tried on 3.7.11 with a small queue; 2 s with 20,000 messages in it.
 GAP: dict[Activation, float] = {"none": 0.0, "map": 0.0, "reload": 0.0, "restart": 0.5}
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """One thing that was asked for, as it is now and as it would be. None: not there, or not known.
-
-    *written* is the text of main.cf or master.cf, *effective* what Postfix makes of it, *would_be* what it would
-    make of the new one. *set_by* says where it is set now; *overridden* are the services whose own `-o` goes past
-    it, each with its value. *meaning* is our sentence, *manual* that of the installed postconf(5); *why* says what
-    makes it of its tier.
-    """
-
-    target: str
-    kind: str
-    tier: Tier
-    concerns: Concern | None
-    meaning: str
-    manual: str | None
-    default: str | None
-    written: str | None
-    effective: str | None
-    wanted: str | None
-    would_be: str | None
-    set_by: str
-    why: str
-    overridden: tuple[tuple[str, str], ...]
-    activation: Activation
-    source: str
-    already: bool
-
-    @property
-    def step_up(self) -> bool:
-        """Whether more than being logged in is asked for before it is approved anywhere but on a terminal."""
-        return self.tier != "P"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +64,8 @@ def asked(assignments: tuple[Assignment, ...], probe: Probe) -> Asked:
     untouched = {path: text for path, text in texts.items() if path not in {edit.path for edit in files}}
     tiers.require((*files, *(FileEdit(path, text, text) for path, text in untouched.items())), typed)
     would = AsIf(probe, files)
-    subjects = tuple(_subject(a, c, files, probe) for a, c in zip(assignments, changes, strict=True))
+    _require_end(assignments, would)
+    subjects = tuple(about(a, c, files, probe) for a, c in zip(assignments, changes, strict=True))
     real = tuple(
         Change(c.kind, c.target, c.before, c.after, s.activation)
         for c, s in zip(changes, subjects, strict=True)
@@ -126,6 +92,14 @@ def _require_once(assignments: tuple[Assignment, ...]) -> None:
         if each.target in seen:
             raise Refused(f"{each.target} is asked for twice", "give each setting once")
         seen.add(each.target)
+
+
+def _require_end(assignments: tuple[Assignment, ...], would: Probe) -> None:
+    """Postfix gives up at a setting that mentions itself, and no daemon starts."""
+    for each in assignments:
+        named = each.kind in ("setting", "override")
+        if named and would.ask(Setting(each.name, each.service)).error == ENDLESS:
+            raise Refused(f"{each.target} would be made of itself", "write out what is meant")
 
 
 def _typed(assignment: Assignment) -> Iterator[str]:
@@ -165,102 +139,6 @@ def _texts(files: tuple[FileEdit, ...], probe: Probe) -> dict[str, str]:
     after = {edit.path: edit.after or "" for edit in files}
     paths = (f"{folder}/main.cf", f"{folder}/master.cf")
     return {p: after[p] if p in after else answer(probe, File(p)).text for p in paths}
-
-
-# ---- what is known of each ------------------------------------------------------------------
-
-
-def _subject(each: Assignment, change: Change, files: tuple[FileEdit, ...], probe: Probe) -> Subject:
-    known = settings.load().of(each.name)
-    named = each.kind in ("setting", "override")
-    dangers = {t.target: t for t in tiers.touched(files)}
-    touched = dangers.get(each.target) or next(
-        (t for n, t in dangers.items() if n.startswith(f"{each.target}/")), None
-    )
-    effective = _effective(each, probe)
-    default = dict(probe.ask(Defaults()).answer or ()).get(each.name) if named else None
-    would_be = _effective(each, AsIf(probe, files))
-    return Subject(
-        target=each.target,
-        kind=each.kind,
-        tier=touched.tier if touched else known.tier if named else "P",
-        concerns=touched.concerns if touched else None,
-        meaning=known.meaning
-        if named
-        else _COLUMNS.get(each.name, "An entry of master.cf: a program that master(8) runs."),
-        manual=(probe.ask(Manual(each.name)).answer or None) if named else None,
-        default=default,
-        written=change.before,
-        effective=effective,
-        wanted=each.value,
-        would_be=would_be,
-        set_by=_set_by(each, change, default, probe),
-        why=touched.why if touched else "",
-        overridden=_overridden(each, probe),
-        activation=_activation(each, effective, would_be),
-        source=known.source if each.kind == "setting" else "master(5), tried on 3.7.11: a reload is enough",
-        already=_words(change.before) == _words(each.value)
-        and (change.before is None) == (each.value is None),
-    )
-
-
-_COLUMNS = {
-    "private": "Whether only Postfix itself may connect to the service.",
-    "unprivileged": "Whether the service runs as Postfix's own user (y, the default) or as root (n).",
-    "chroot": "Whether the service runs locked into the queue directory.",
-    "wakeup": "After how many seconds the service is woken by itself; with ? only if it is in use.",
-    "process_limit": "How many processes of the service may run at once; 0 is without limit.",
-    "command": "The program that is run for the service, with its arguments.",
-}
-
-
-def _words(text: str | None) -> list[str]:
-    return (text or "").split()
-
-
-def _effective(each: Assignment, probe: Probe) -> str | None:
-    """What Postfix makes of it; None where that cannot be told, or for what is no parameter."""
-    if each.kind not in ("setting", "override"):
-        return None
-    seen = probe.ask(Setting(each.name, each.service))
-    return seen.answer.value if seen.answer else None
-
-
-def _activation(each: Assignment, effective: str | None, would_be: str | None) -> Activation:
-    """The least that does it: where Postfix reads what it read before, nothing has to be stopped for it."""
-    if each.kind != "setting":
-        return "reload"
-    activation = settings.load().of(each.name).activation
-    same = effective is not None and would_be is not None and _words(effective) == _words(would_be)
-    return "reload" if same and activation == "restart" else activation
-
-
-def _set_by(each: Assignment, change: Change, default: str | None, probe: Probe) -> str:
-    folder = config_directory(probe)
-    if each.kind != "setting":
-        if change.before is not None:
-            return f"{folder}/master.cf"
-        main = probe.ask(Setting(each.name)).answer
-        return f"{folder}/main.cf" if main and main.written is not None else "the default"
-    found = [
-        a
-        for a in maincf.parse(answer(probe, File(f"{folder}/main.cf")).text).assignments
-        if a.name == each.name
-    ]
-    if not found:
-        return "the default" if default is not None else "not set"
-    lines = ", ".join(str(a.line.number) for a in found)
-    if len(found) > 1:
-        return f"{folder}/main.cf, lines {lines}: the last one counts"
-    return f"{folder}/main.cf, line {lines}"
-
-
-def _overridden(each: Assignment, probe: Probe) -> tuple[tuple[str, str], ...]:
-    if each.kind != "setting":
-        return ()
-    return tuple(
-        (s.id, dict(s.overrides)[each.name]) for s in services(probe) if each.name in dict(s.overrides)
-    )
 
 
 # ---- what must then hold, and what speaks against it ------------------------------------------
@@ -353,9 +231,22 @@ def _harm(each: Subject, would: Probe) -> Iterator[Objection]:
 def _not_ours(each: Subject, would: Probe) -> Iterator[Objection]:
     """An address that no interface has keeps every daemon from starting, and `postfix stop` from stopping."""
     held = would.ask(HostAddresses()).answer
-    if each.target != "inet_interfaces" or held is None:
+    if held is None:
         return
     own = {canonical(address.ip) for address in held}
+    source = each.target.rpartition("/")[2]
+    address = (each.would_be or "").strip("[]")
+    if (
+        source in ("smtp_bind_address", "smtp_bind_address6")
+        and family_of(address)
+        and canonical(address) not in own
+    ):
+        yield Objection(
+            f"{address} is no address of this host: the smtp client warns, and sends from another",
+            blocking=False,
+        )
+    if each.target != "inet_interfaces":
+        return
     for word in listing.words(each.would_be or ""):
         address = word.strip("[]")
         if family_of(address) and canonical(address) not in own:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from mailmend.jobs.set import Done
-    from mailmend.road.setting import Subject
+    from mailmend.road.about import Subject
     from mailmend.settings import Tier
 
 TIER: dict[Tier, str] = {"R": BAD, "C": WARN, "M": WARN, "unlisted": WARN}

@@ -10,7 +10,7 @@ from mailmend.ui.show.common import Shape, document
 
 if TYPE_CHECKING:
     from mailmend.jobs.set import Done
-    from mailmend.road.setting import Subject
+    from mailmend.road.about import Subject
     from mailmend.settings import Known
 
 
