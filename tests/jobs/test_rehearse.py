@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -67,7 +68,7 @@ def really(lab: Lab, document: dict[str, Any], directory: str = "/etc/postfix") 
         for way, passage in by_way(document).items()
         if not way.endswith("-strict")
     ]
-    fates = go(lab, mails, directory=directory, via="192.0.2.10", timeout=20)
+    fates = go(lab, mails, directory=directory, via="192.0.2.10", timeout=20, both=False)
     return {m.way: {(f.status, f.family) for f in came} for m, came in zip(mails, fates, strict=True)}
 
 
@@ -195,6 +196,26 @@ def test_a_milter_that_only_the_change_asks_and_nobody_runs_fails_it(own: Lab) -
     told = answer(own, "rehearse", "smtpd_milters=inet:127.0.0.1:9999", code=1)
     assert by_way(told)["local"]["after"][0]["status"] == "rejected"
     assert "milter 127.0.0.1:9999" in whole_host.tables(told)
+
+
+def test_the_postfix_of_the_host_itself_is_what_runs_in_the_copy(own: Lab) -> None:
+    whole_host.settle(own, "forwarder", start=False)
+    script = (
+        '#!/bin/sh\ncase "$*" in *mail_version*) echo 3.7.99;; *) exec /usr/sbin/postconf.real "$@";; esac\n'
+    )
+    own.relay.run(["mv", "/usr/sbin/postconf", "/usr/sbin/postconf.real"])
+    own.relay.write("/usr/sbin/postconf", script, 0o755)
+    try:
+        code = "import sys; from mailmend.lab import open_lab\nfrom mailmend.lab.clone_stage import Stage\n"
+        for own_programs, version in ((True, "3.7.99"), (False, "3.")):
+            say = f"with open_lab(own_programs={own_programs}) as lab: print(Stage(lab).version())"
+            told = own.relay.run(
+                [sys.executable, "-P", "-c", code + say], env={"PYTHONPATH": whole_host.SOURCE}
+            )
+            assert told.stdout.startswith(version), told.stderr
+            assert (told.stdout.strip() == "3.7.99") == own_programs
+    finally:
+        own.relay.run(["mv", "/usr/sbin/postconf.real", "/usr/sbin/postconf"])
 
 
 # ---- what it foretells --------------------------------------------------------------------

@@ -61,7 +61,7 @@ def of_edits(
 
     progress("copying the configuration")
     copied = source(here)
-    with open_lab(progress) as lab:
+    with open_lab(progress, own_programs=True) as lab:
         stage = Stage(lab)
         usable = stage.usable()
         before = clone(copied, usable)

@@ -94,12 +94,15 @@ class Stage:
         authority = world.call("certify", names=[*names, *_RECEIVERS], timeout=60)
         for hop in hops:
             world.call("relayhost", name=hop.host, port=hop.port)
+        for address in _unicast(around.addresses):
+            # What the lab knows of addresses of its own must not be taken for this host's.
+            self._lab.dns.withdraw(address, "PTR")
         self._lab.dns.publish(*around.records)
         for name in names:
             self._lab.dns.publish(
                 f"{name} A {zones.ELSEWHERE4}", f"{name} AAAA {zones.ELSEWHERE6}", f"{name} MX 10 {name}."
             )
-        self._routes(around)
+        self._routes(around, literal)
         self._inside("lay_out", {
             "hostname": around.hostname,
             "hosts": f"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n{_without_localhost(around.hosts)}",
@@ -163,8 +166,14 @@ class Stage:
     def _directories(self) -> list[str]:
         return [part.directory for part in self._clone.parts] if self._clone else []
 
-    def _routes(self, around: Surroundings) -> None:
-        """Mail leaves from the host's own addresses; a family that the host has no way out of has none here."""
+    def _routes(self, around: Surroundings, neighbours: Sequence[str]) -> None:
+        """Mail leaves from the host's own addresses; a family that the host has no way out of has none here.
+
+        *neighbours* are reached all the same, by their addresses.
+        """
+        for address in neighbours:
+            gateway = _GATEWAY6 if ":" in address else RESOLVER
+            self._lab.relay.run(["ip", "route", "replace", address, "via", gateway])
         for family, source, gateway, own in (
             ("-4", around.source4, RESOLVER, zones.RELAY4), ("-6", around.source6, _GATEWAY6, zones.RELAY6),
         ):  # fmt: skip

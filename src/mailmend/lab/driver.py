@@ -188,8 +188,10 @@ class Lab:
 
 
 @contextmanager
-def open_lab(progress: root.Progress | None = None) -> Iterator[Lab]:
+def open_lab(progress: root.Progress | None = None, *, own_programs: bool = False) -> Iterator[Lab]:
     """A lab of one's own, until the block ends or this process does. CannotLook with the reason where none can be.
+
+    *own_programs*: where this host has a Postfix, the relay runs that one instead of the lab's.
 
     The first call on a machine downloads and unpacks Postfix (a few seconds, needs the network); *progress*
     is told each step.
@@ -212,6 +214,8 @@ def open_lab(progress: root.Progress | None = None) -> Iterator[Lab]:
     environment = {**ENVIRONMENT, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     if os.geteuid():
         environment["MAILMEND_LAB_USER"] = "1"
+    if own_programs and root.has_postfix():
+        environment["MAILMEND_LAB_OWN"] = "1"
     with os.fdopen(os.memfd_create("keeper"), "w+") as said, world, relay:
         keeper = subprocess.Popen(
             [*way, *command], env=environment, pass_fds=inside, start_new_session=True,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
+import socket
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +25,10 @@ MS_BIND = 4096
 MS_REC = 16384
 MS_PRIVATE = 1 << 18
 MNT_DETACH = 2
+
+# linux/sockios.h, linux/if.h
+_SIOCSIFFLAGS = 0x8914
+_IFF_UP = 1
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -85,6 +92,12 @@ def new_network() -> int:
     """A fresh network namespace that lives as long as the returned descriptor; the caller moves into it."""
     unshare(NEWNET)
     return os.open("/proc/self/ns/net", os.O_RDONLY)
+
+
+def loopback_up() -> None:
+    """Switch lo on in the caller's network namespace (netdevice(7), SIOCSIFFLAGS)."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sh22x", b"lo", _IFF_UP))
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import os
 import shutil
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from mailmend.lab import kernel
@@ -94,7 +95,8 @@ def _overlay(lower: Path, extra: Path, target: Path, layers: Path) -> None:
         folder.mkdir(parents=True)
     if extra.is_dir():
         # Not as a second lower layer: overlayfs refuses one that lies inside another, as .lab may.
-        shutil.copytree(extra, upper, symlinks=True, dirs_exist_ok=True)
+        kept = _kept(lower, extra) if os.environ.get("MAILMEND_LAB_OWN") and lower.name == "usr" else None
+        shutil.copytree(extra, upper, symlinks=True, dirs_exist_ok=True, ignore=kept)
     upper.chmod(lower.stat().st_mode & 0o7777)
     # In a user namespace overlayfs may only keep its marks as user.* attributes (kernel 5.11 and later).
     marks = ",userxattr" if os.environ.get("MAILMEND_LAB_USER") else ""
@@ -105,6 +107,16 @@ def _overlay(lower: Path, extra: Path, target: Path, layers: Path) -> None:
         if lower.name in CHANGED:
             raise
         kernel.mount(str(lower), target, flags=kernel.MS_BIND | kernel.MS_REC)
+
+
+def _kept(lower: Path, extra: Path) -> Callable[[str, list[str]], set[str]]:
+    """For copytree: the files that the host has itself, and which therefore are not laid over them."""
+
+    def kept(folder: str, names: list[str]) -> set[str]:
+        here = lower / Path(folder).relative_to(extra)
+        return {name for name in names if (here / name).is_symlink() or (here / name).is_file()}
+
+    return kept
 
 
 def _apart() -> list[Path]:

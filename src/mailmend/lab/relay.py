@@ -50,6 +50,8 @@ def begin(base: socket.socket, network: int, unpacked: Path, mount_point: Path) 
         os._exit(0)
     failure = None
     try:
+        # postconf(1) wants an active interface, and the network is wired meanwhile.
+        kernel.loopback_up()
         machine.build(unpacked, mount_point)
         _log_daemon()
         mailserver.install(Path(f"{machine.HOST}{unpacked}"))

@@ -53,6 +53,11 @@ def prepared() -> Path | None:
     return place if (place / STAMP).exists() else None
 
 
+def has_postfix() -> bool:
+    """Whether a whole Postfix is installed on this host, where this distribution puts it."""
+    return all(Path(path).exists() for path in ("/usr/sbin/postconf", "/usr/lib/postfix/sbin/master"))
+
+
 def prepare(progress: Progress) -> Path:
     """Unpack the lab's Postfix once; later calls return at once and need no network.
 
