@@ -9,6 +9,7 @@ from mailmend.parse import paste
 NONE = {
     "a number in a letter": b"The host said: 550 guests came to the party.",
     "a host in a letter": b"We connect to mx.example.com every day and it works.",
+    "a version": b"5.1.2 of the library is out.",
     "what was accepted": b"host mx.example.com[192.0.2.1] said: 250 2.0.0 Ok: queued as 4F1A22B3C4D",
 }
 
@@ -42,6 +43,42 @@ TOLD = {
         ("deferred", "mx.example.com", None),
     ),
 }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"Host or domain name not found. Name service error for name=example.com type=MX: Host not found",
+        b"message size 26214400 exceeds size limit 10240000 of server mx.example.com[192.0.2.1]",
+        b"TLS is required, but was not offered by host mx.example.com[192.0.2.1]",
+        b"mail for example.com loops back to myself",
+    ],
+)
+def test_what_a_server_says_itself_is_one_without_a_code(text: bytes) -> None:
+    [told] = paste.deliveries(text)
+    assert told.reply is not None
+    assert told.reply.code is None
+
+
+# text, code, words
+WRAPPED = {
+    "Python's pair": (b"error: (535, b'Error: authentication failed')", 535, "authentication failed"),
+    "a status alone": (b"5.7.133 sender not authenticated for group", None, "sender not authenticated"),
+    "the recipient wrapped behind the code": (
+        b"<anna@example.com>: host mx.example.com[192.0.2.1] said: 550 5.1.1\n<anna@example.com>: Recipient"
+        b" address rejected: example.com (in reply to RCPT TO command)",
+        550,
+        "Recipient address rejected",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "code", "words"), WRAPPED.values(), ids=WRAPPED)
+def test_a_code_where_an_answer_begins_is_one(text: bytes, code: int | None, words: str) -> None:
+    [told] = paste.deliveries(text)
+    assert told.reply is not None
+    assert told.reply.code == code
+    assert words in told.reply.text
 
 
 @pytest.mark.parametrize(("text", "wanted"), TOLD.values(), ids=TOLD)

@@ -37,7 +37,10 @@ _REFUSING = re.compile(
     r"|no such user|try again later|required for|starttls|unusual rate|does not exist|unrouteable"
     r"|retry time(?:out exceeded| not reached)|mailbox unavailable|address unknown|unknown user|relaying dis"
     r"|sasl authentication fail|certificate not (?:verified|trusted)|sender verify failed|on our block list"
-    r"|marked as spam by|prevents additional messages|out of storage|over quota|greylist|(?:black|block)listed",
+    r"|marked as spam by|prevents additional messages|out of storage|over quota|greylist|(?:black|block)listed"
+    # What Postfix and Exim say themselves, of a message that no server was asked about.
+    r"|name service error|exceeds size limit|not offered by host|bad address syntax|command died with"
+    r"|suppression list|has exceeded the max|loops back to myself",
     re.IGNORECASE,
 )
 # A reply code where an answer begins (RFC 5321 4.2.3, 4954 6), with a word of mail behind it.
