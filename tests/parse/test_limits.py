@@ -65,7 +65,10 @@ def test_no_text_of_a_megabyte_keeps_anybody_waiting(made: hostile.Made) -> None
     [
         *[pytest.param(made, 500_000, id=name) for name, made in hostile.MESSAGES.items()],
         *[pytest.param(made, PROSE // 2, id=name) for name, made in hostile.TEXTS.items()],
-        *[pytest.param(made, 500_000, id=f"much of {name}") for name, made in hostile.TEXTS.items()],
+        *[
+            pytest.param(made, 500_000, id=f"much of {name}", marks=pytest.mark.slow)
+            for name, made in hostile.TEXTS.items()
+        ],
         *[pytest.param(made, 250_000, id=f"log of {name}") for name, made in hostile.LOGS.items()],
     ],
 )
