@@ -160,15 +160,15 @@ def _text(data: bytes) -> str:
     if wide:
         text = data.decode(wide, "replace").removeprefix("\ufeff")
     else:
-        for start, what, next_step in _PACKED:
-            if data.startswith(start):
-                raise ParseError(f"byte 0: binary, {what}", next_step)
+        packed = None if data[:1].isdigit() else next((p for p in _PACKED if data.startswith(p[0])), None)
+        if packed:
+            raise ParseError(f"byte 0: binary, {packed[1]}", packed[2])
         nul = data.find(b"\0")
         if nul >= 0:
             raise ParseError(f"byte {nul}: binary, not text", "give a message, log lines or a reply")
         # Bytes that are no UTF-8 are kept until it is known which part of a message they belong to.
         text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
-    controls = _CONTROLS.search(text)
+    controls = None if text.isprintable() else _CONTROLS.search(text)
     if controls:
         raise ParseError(
             f"character {controls.start()}: binary, not text", "give a message, log lines or a reply"
