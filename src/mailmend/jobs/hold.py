@@ -282,6 +282,11 @@ def _require_understood(here: Here, plan: Plan, bounds: Bounds, known: Sequence[
     from mailmend.system import queue
 
     text = next(edit.after or "" for edit in plan.files if edit.path.endswith(f"/{holding.TABLE}"))
+    if not holding.holds_anything(text):
+        raise Refused(
+            f"no words are known by which receivers refuse for {', '.join(bounds.causes)}",
+            "nothing was changed",
+        )
     wanted, others = holding.samples(bounds.causes, known)
     told = queue.answers(text, (*wanted, *others), here.state)
     spoilt = next((key for key, answer in told.items() if answer != f"4{key[1:]}" or key not in wanted), None)

@@ -105,6 +105,11 @@ def text(bounds: Bounds, causes: Mapping[str, Cause], receivers: Sequence[Receiv
     return head(bounds) + hold_table.table(bounds.causes, receivers, usual(causes), never)
 
 
+def holds_anything(table: str) -> bool:
+    """False for a table that no refusal is found in."""
+    return hold_table.HOLD in table
+
+
 def propose(
     bounds: Bounds, probe: Probe, causes: Mapping[str, Cause], receivers: Sequence[Receiver]
 ) -> Proposal:
