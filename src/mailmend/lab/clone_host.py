@@ -27,6 +27,7 @@ SECRET = 0o600
 READABLE = 0o644
 # What Postfix's own package keeps in /etc/postfix.
 _PACKAGE = ("dynamicmaps.cf", "postfix-files", "post-install", "postfix-script", "makedefs.out")
+_OWN = ("aliases", "mailname")
 _IN_CHROOT = ("localtime", "services", "resolv.conf", "hosts", "host.conf", "nsswitch.conf")
 _DYNAMIC = re.compile(r"^(\w+)\s+(\S+\.so)\b", re.MULTILINE)
 
@@ -36,6 +37,10 @@ def lay_out(request: Mapping[str, Any]) -> None:
     for entry in mailserver.ETC.iterdir():
         if not entry.name.startswith(_PACKAGE) and entry.is_file():
             entry.unlink()
+    for name in _OWN:
+        # The lab's own: what this host does not have is not there.
+        for path in Path("/etc").glob(f"{name}*"):
+            path.unlink()
     _run(["hostname", request["hostname"]])
     hosts = Path("/etc/hosts")
     hosts.write_text(request["hosts"])
