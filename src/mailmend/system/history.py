@@ -21,6 +21,10 @@ def is_watch(record: Record) -> bool:
     return not record.files and record.undoes is None and record.remedy == _WATCHED
 
 
+class Unreadable(CannotLook):
+    """An entry is there and cannot be read, now or by us; a damaged one never will be."""
+
+
 @dataclass(frozen=True, slots=True)
 class History:
     """The entries below *state*/history, one JSON file each (0600 in a folder 0700), named by their id."""
@@ -78,12 +82,15 @@ class History:
         return self._sorted()[1]
 
     def interrupted(self) -> Record | None:
-        """A change that was begun and neither kept nor taken back: mailmend or the machine died in it."""
-        return next((record for record in self.records() if record.state == "intent"), None)
+        """A change that was begun and neither kept nor taken back: mailmend or the machine died in it.
+
+        CannotLook where an entry cannot be read just now: it may be that one.
+        """
+        return next((record for record in self._sorted(strict=True)[0] if record.state == "intent"), None)
 
     def on_trial(self) -> Record | None:
-        """The change that is proven and waits for its confirmation."""
-        return next((record for record in self.records() if record.state == "trial"), None)
+        """The change that is proven and waits for its confirmation. CannotLook as `interrupted`."""
+        return next((record for record in self._sorted(strict=True)[0] if record.state == "trial"), None)
 
     def in_force(self) -> tuple[Record, ...]:
         """The changes to Postfix that were kept, or are on trial, and not taken back, newest first.
@@ -121,7 +128,7 @@ class History:
         self.add(record)
         return record
 
-    def _sorted(self) -> tuple[tuple[Record, ...], tuple[str, ...]]:
+    def _sorted(self, strict: bool = False) -> tuple[tuple[Record, ...], tuple[str, ...]]:
         good: list[Record] = []
         bad: list[str] = []
         try:
@@ -134,6 +141,8 @@ class History:
             try:
                 good.append(_read(path))
             except CannotLook as damage:
+                if strict and isinstance(damage, Unreadable):
+                    raise
                 bad.append(str(damage))
         return tuple(sorted(good, key=lambda record: (record.at, record.id), reverse=True)), tuple(bad)
 
@@ -180,4 +189,4 @@ def _read(path: Path) -> Record:
     except (ValueError, msgspec.ValidationError) as error:
         raise CannotLook(f"the history's {path.name} is damaged: {error}") from None
     except OSError as error:
-        raise CannotLook(f"{path}: {error.strerror}", "run it as root") from None
+        raise Unreadable(f"{path}: {error.strerror}", "run it as root") from None

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from mailmend.model import Activation, MailmendError, Proof, Record, Refused
-from mailmend.system import swap
+from mailmend.system import successor, swap
 from mailmend.system.activation import Stopped
 from mailmend.system.backwards import Conflict, difference
 
@@ -41,6 +41,14 @@ def put_back(record: Record, failure: str, wait: float, command: str) -> None:
             reason = refused.reason if isinstance(refused, Refused) else str(refused)
             time.sleep(_BREATH)
     raise Degraded(f"{failure}, and going back was not possible: {reason}", (command, "mailmend status"))
+
+
+def lay_ready(record: Record) -> None:
+    """The old files lie beside those of *record* again, as its swap had left them: for undo.sh, for a full disk."""
+    for edit in record.files:
+        target = swap.beside(edit)
+        if edit.before is not None and swap.read(target.old) != edit.before:
+            successor.write(target.old, edit.before, target.path, aged=target.aged)
 
 
 def activate(

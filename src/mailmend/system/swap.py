@@ -149,14 +149,14 @@ def put_back(edits: Iterable[FileEdit], wait: float) -> bool:
 
 def taken_back(edits: Iterable[FileEdit]) -> bool:
     """Whether all files are as before, and one of them was the new one for a while: the server may have seen it."""
-    targets = tuple(_beside(edit) for edit in edits)
-    same = all(read(target.path) == target.edit.before for target in targets)
-    return same and any(_is_there(target.old) for target in targets)
+    targets = tuple(beside(edit) for edit in edits)
+    same = all(read(t.path) == t.edit.before for t in targets)
+    return same and any(_is_there(t.old) for t in targets)
 
 
 def clean(edits: Iterable[FileEdit]) -> None:
     """The change is over, kept or taken back: nothing of it stays beside the files."""
-    targets = tuple(_beside(edit) for edit in edits)
+    targets = tuple(beside(edit) for edit in edits)
     # Where nothing lies, nothing is tried: a folder that is read-only or gone is no trouble then.
     left = [t for t in targets if any(_is_there(p) for p in (t.old, t.new, t.spare, t.lock))]
     for target in left:
@@ -211,7 +211,7 @@ def _target(edit: FileEdit) -> Target:
     if not given.is_absolute():
         raise Refused(f"{edit.path} is not a full path")
     with refusing(edit.path):
-        target = _beside(edit)
+        target = beside(edit)
         if target.path != given:
             for folder in target.path.parents:
                 _require_trusted(given, folder)
@@ -220,10 +220,10 @@ def _target(edit: FileEdit) -> Target:
     return target
 
 
-def _beside(edit: FileEdit) -> Target:
+def beside(edit: FileEdit) -> Target:
+    """Where *edit* happens, and what lies beside it. OSError where a link on the way cannot be read."""
     path = Path(edit.path)
-    with suppress(FileNotFoundError):  # a new file; one whose folder is gone stands for itself
-        # Strict: where a link cannot be read it must not be taken for the file.
+    with suppress(FileNotFoundError):  # strict, for a link that cannot be read must not be taken for the file
         path = path.parent.resolve(strict=True) / path.name
         path = path.resolve(strict=True)
     return Target(edit, path)

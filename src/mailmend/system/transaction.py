@@ -262,6 +262,7 @@ def settle(record: Record, history: History, guard: Guard) -> None:
 def release(history: History, guard: Guard) -> None:
     """Nothing is open any more but a change on trial, if there is one: only that is guarded."""
     if trial := history.on_trial():
+        old_state.lay_ready(trial)
         guard.arm(trial)
     else:
         guard.disarm()
