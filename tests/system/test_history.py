@@ -75,7 +75,7 @@ def test_an_entry_comes_back_whole_but_for_the_looks_behind_its_proof(history: H
     assert back.proof is not None
     assert back.proof.holds
     assert back.proof.judgements[0].says == "no such socket"
-    assert (back.at, back.changes, back.settings) == (AT, record("x").changes, {"reload_cmd": ""})
+    assert (back.at, back.changes) == (AT, record("x").changes)
 
 
 def test_only_root_may_read_it(history: History) -> None:
