@@ -344,6 +344,8 @@ def test_ctrl_c_is_one_line_and_130() -> None:
     waiting = subprocess.Popen(
         [sys.executable, "-m", "mailmend", "explain", "-"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # A shell's background job ignores Ctrl-C, and so would whatever it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert waiting.stdin and waiting.stderr
     time.sleep(1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,9 +31,11 @@ def start(name: str, argv: tuple[str, ...]) -> None:
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         try:
             actions = [(os.POSIX_SPAWN_DUP2, null, fd) for fd in (0, 1, 2)]
-            os.posix_spawn(argv[0], argv, ENVIRONMENT, file_actions=actions, setsid=True)
+            pid = os.posix_spawn(argv[0], argv, ENVIRONMENT, file_actions=actions, setsid=True)
         finally:
             os.close(null)
+        # A program that outlives it buries it.
+        threading.Thread(target=os.waitpid, args=(pid, 0), daemon=True).start()
     except OSError as error:
         raise Refused(f"{argv[0]} cannot be started: {error.strerror}") from None
 
