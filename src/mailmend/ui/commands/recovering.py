@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from mailmend.model import MailmendError
 from mailmend.places import STATE, hold, trial
-from mailmend.ui import show
 from mailmend.ui.encode import printable
 from mailmend.ui.ending import EXIT_REFUSED, Outcome
 
@@ -71,6 +70,7 @@ def recover(change_id: str | None, state: Path | None) -> Outcome:
     from mailmend.jobs.here import require_root
     from mailmend.jobs.recover import guard
     from mailmend.jobs.recover import recover as job
+    from mailmend.ui import show
 
     require_root("taking a change back")
     place = state or STATE
