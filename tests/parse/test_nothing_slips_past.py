@@ -41,9 +41,10 @@ _option = st.builds(
 _master = st.lists(st.lists(_option, max_size=3), min_size=1, max_size=2).map(
     lambda entries: "".join(f"s{n} unix - - n - - smtp {' '.join(e)}\n" for n, e in enumerate(entries))
 )
-_oracle = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+_folder = [HealthCheck.function_scoped_fixture]
+few = settings(max_examples=25, deadline=None, suppress_health_check=_folder)
+many = settings(max_examples=1000, deadline=None, suppress_health_check=_folder)
+Postconf = Callable[..., object]
 
 
 def read(
@@ -58,12 +59,8 @@ def read(
     return done.stdout if done.returncode == 0 else None  # type: ignore[attr-defined]
 
 
-@_oracle
-@given(_main, _main)
-def test_no_way_to_write_main_cf_hides_it(
-    postconf: Callable[..., object], tmp_path: Path, before: str, after: str
-) -> None:
-    reads = [read(postconf, tmp_path, text, "", "-xh", ROOT) for text in (before, after)]
+def main_cf(postconf: Postconf, folder: Path, before: str, after: str) -> None:
+    reads = [read(postconf, folder, text, "", "-xh", ROOT) for text in (before, after)]
     files = (FileEdit("/etc/postfix/main.cf", before, after),)
     if None not in reads and reads[0] != reads[1]:
         with pytest.raises(Refused, match=ROOT):
@@ -72,13 +69,9 @@ def test_no_way_to_write_main_cf_hides_it(
         assert touched(files) == ()
 
 
-@_oracle
-@given(_master, _master)
-def test_no_way_to_write_master_cf_hides_it(
-    postconf: Callable[..., object], tmp_path: Path, before: str, after: str
-) -> None:
+def master_cf(postconf: Postconf, folder: Path, before: str, after: str) -> None:
     def overrides(text: str) -> list[str] | None:
-        out = read(postconf, tmp_path, "here = /x\n", text, "-P")
+        out = read(postconf, folder, "here = /x\n", text, "-P")
         return None if out is None else [line for line in out.splitlines() if f"/{ROOT} " in line]
 
     was, now = overrides(before), overrides(after)
@@ -89,3 +82,35 @@ def test_no_way_to_write_master_cf_hides_it(
     if [line for line in was if line.partition("/")[0] in left] != now:
         with pytest.raises(Refused):
             require((FileEdit("/etc/postfix/master.cf", before, after),), frozenset())
+
+
+@few
+@given(_main, _main)
+def test_no_way_to_write_main_cf_hides_it(
+    postconf: Postconf, tmp_path: Path, before: str, after: str
+) -> None:
+    main_cf(postconf, tmp_path, before, after)
+
+
+@few
+@given(_master, _master)
+def test_no_way_to_write_master_cf_hides_it(
+    postconf: Postconf, tmp_path: Path, before: str, after: str
+) -> None:
+    master_cf(postconf, tmp_path, before, after)
+
+
+@pytest.mark.slow
+@many
+@given(_main, _main)
+def test_no_way_to_write_main_cf_at_all(postconf: Postconf, tmp_path: Path, before: str, after: str) -> None:
+    main_cf(postconf, tmp_path, before, after)
+
+
+@pytest.mark.slow
+@many
+@given(_master, _master)
+def test_no_way_to_write_master_cf_at_all(
+    postconf: Postconf, tmp_path: Path, before: str, after: str
+) -> None:
+    master_cf(postconf, tmp_path, before, after)
