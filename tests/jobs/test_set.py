@@ -65,6 +65,7 @@ def sockets(relay: Any) -> set[str]:
         (("smtp/inet/command=nosuchd",), "nosuchd"),
         (("biff=no", "biff=yes"), "asked for twice"),
         (("biff=$biff",), "would be made of itself"),
+        (("queue_directory=/var/spool/other",), "postfix stop, then postconf -e"),
         (("here=/tmp", "--yes"), "no setting is called so"),
     ],
 )

@@ -210,6 +210,12 @@ def _harm(each: Subject, would: Probe) -> Iterator[Objection]:
             "mailmend fix --remedy ipv4-for-receiver leaves IPv6 out for one receiver",
             blocking=False,
         )
+    if each.target in ("queue_directory", "config_directory"):
+        # Tried on 3.7.11: `postfix stop` looks for the pid file in the new place, and the old master runs on.
+        yield Objection(
+            f"{each.target} is where the running Postfix is found: with another it cannot be stopped any more",
+            f"postfix stop, then postconf -e '{each.target}={each.wanted or ''}', then postfix start",
+        )
     yield from _not_ours(each, would)
     if name == "soft_bounce" and (each.wanted or "").lower() == "yes":
         yield Objection(
