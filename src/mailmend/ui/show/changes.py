@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailmend.road import tiers
 from mailmend.ui.show.common import Shape, moment
 from mailmend.ui.show.looks import evidence
 from mailmend.ui.show.rehearsals import rehearsal
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
         Proposal,
         Record,
     )
+    from mailmend.road.tiers import Touched
 
 
 def change(one: Change) -> Shape:
@@ -103,7 +103,7 @@ def proof(shown: Proof | None) -> Shape | None:
     }
 
 
-def touched(one: tiers.Touched) -> Shape:
+def touched(one: Touched) -> Shape:
     """What really differs in the files; `step_up`: approving it asks for more than being logged in."""
     return {
         "target": one.target,
@@ -115,6 +115,8 @@ def touched(one: tiers.Touched) -> Shape:
 
 
 def record(entry: Record) -> Shape:
+    from mailmend.road import tiers
+
     return {
         "id": entry.id,
         "at": moment(entry.at),

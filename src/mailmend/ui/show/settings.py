@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailmend.road.setting import GAP
 from mailmend.ui.show.changes import plan, proof, record
 from mailmend.ui.show.common import Shape, document
 
@@ -53,6 +52,8 @@ def subject(one: Subject) -> Shape:
 
 def was_set(done: Done) -> Shape:
     """set/1: `state` is in-place, planned, kept, trial or rolled-back; `confirms` what has to be confirmed."""
+    from mailmend.road.setting import GAP
+
     return document(
         "set",
         {
