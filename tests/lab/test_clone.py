@@ -92,6 +92,18 @@ def test_no_password_is_handed_on(host: Host) -> None:
     assert f"the passwords in {host.folder}/sasl" in left(made)
 
 
+def test_no_password_is_handed_on_under_another_name(host: Host) -> None:
+    sasl = host.file("sasl", "[smtp.provider.example]:587 acme:battery\n", 0o600)
+    made = host.clone(
+        "smtp_sasl_password_maps = $relay_logins inline:{ {a = u:battery}, {b = v:staple} }\n"
+        "relay_logins = proxy:hash:DIR/sasl, static:{x:battery}\nvirtual_alias_maps = hash:DIR/sasl\n"
+    )
+    everything = "\n".join(made.files.values()) + repr(made)
+    assert "battery" not in everything
+    assert "staple" not in everything
+    assert made.secret == (sasl,)
+
+
 def test_no_private_key_is_opened(host: Host) -> None:
     """A FIFO that nobody writes to: whoever opens it waits for ever."""
     for name in ("key.pem", "chain.pem", "client.key"):

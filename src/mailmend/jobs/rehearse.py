@@ -33,8 +33,12 @@ def rehearse(here: Here, plan: Plan, progress: Progress = silent) -> Rehearsal:
 
     CannotLook where the configuration cannot be read or does not run as it is, or where no lab can be.
     """
-    spoken = {e.subject for e in plan.chosen.expectations if e.kind == "listener"} if plan.chosen else set()
-    return of_edits(here, plan.files, plan.activation, spoken=frozenset(spoken), progress=progress)
+    expected = plan.chosen.expectations if plan.chosen else ()
+    sockets = [e for e in expected if e.kind == "listener"]
+    gone = frozenset(e.subject for e in sockets if e.wanted == "gone")
+    # A setting whose sockets could not be foretold may close some; a remedy says which.
+    unsaid = plan.chosen is not None and plan.chosen.remedy == "set" and not sockets
+    return of_edits(here, plan.files, plan.activation, spoken=None if unsaid else gone, progress=progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +54,10 @@ def of_edits(
     edits: Sequence[FileEdit],
     activation: Activation,
     *,
-    spoken: frozenset[str] = frozenset(),
+    spoken: frozenset[str] | None = None,
     progress: Progress = silent,
 ) -> Rehearsal:
-    """Like rehearse(), of files alone. *spoken* are the listeners (`address:port`) that may go."""
+    """Like rehearse(), of files alone. *spoken* are the listeners (`address:port`) that may go; None: any."""
     from mailmend.jobs.rehearse_host import source, surroundings
     from mailmend.lab import open_lab
     from mailmend.lab.clone import clone
@@ -125,7 +129,7 @@ def _told(
     second: _Night | None,
     mails: Sequence[Mail],
     stops: str,
-    spoken: frozenset[str],
+    spoken: frozenset[str] | None,
     *,
     left_out: tuple[LeftOut, ...],
     versions: tuple[str, str],
@@ -147,11 +151,11 @@ def _told(
     if second:
         failures += [f"{p.says} gets through less: {_last(p)}" for p in passages if p.verdict == "worse"]
         failures += [t for t in complaints if ": fatal: " in t or ": panic: " in t]
-        gone = [s for s in first.seen.listeners if s not in after and s not in spoken]
+        gone = [s for s in first.seen.listeners if s not in after and s not in (spoken or ())]
         if gone and not any(s.rpartition(":")[2] == "25" for s in after):
             failures.append(f"nothing listens at port 25 any more ({', '.join(gone)})")
-        elif gone and spoken:
-            failures.append(f"{', '.join(gone)} is closed, which the remedy does not speak of")
+        elif gone and spoken is not None:
+            failures.append(f"{', '.join(gone)} is closed, of which nothing was said")
     if versions[0] != versions[1]:
         why = f"the lab has {versions[1]}, this host {versions[0]}"
         left_out = (LeftOut("this host's own version of Postfix", why), *left_out)

@@ -15,7 +15,7 @@ from mailmend.lab import clone_services, clone_tables
 from mailmend.lab.clone_copy import Source
 from mailmend.lab.clone_services import Hop, StandIn
 from mailmend.lab.clone_tables import Table
-from mailmend.lab.clone_values import Part
+from mailmend.lab.clone_values import Part, Value
 from mailmend.model import CannotLook
 from mailmend.parse import maincf, mastercf
 from mailmend.rehearsal import LeftOut
@@ -83,14 +83,17 @@ def clone(
     after = source.with_edits(edits)
     originals = tuple(after.parts())
     values = [v for part in originals for v in part.values()]
-    tables = {t.name: t for v in values for t in clone_tables.named(v.name, v.expanded)}
+    secrets = clone_tables.secrets((v.name, v.raw) for v in values)
+    named = [t for v in values for t in clone_tables.named(v.name, v.expanded, secret=v.name in secrets)]
+    # A table that two settings name is secret, or of aliases, where one of them says so.
+    tables = {t.name: t for t in sorted(named, key=lambda t: (t.secret, t.aliases))}
     texts, left = _texts(after, tables)
     lists = _lists(after, originals, set(tables))
     routes = [t for name, t in texts.items() if tables[name].setting.endswith("transport_maps")]
     relays = [t for name, t in texts.items() if tables[name].setting.endswith("relayhost_maps")]
     parts = []
     for part in originals:
-        adapted, noted = _adapted(part, routes, usable)
+        adapted, noted = _adapted(part, routes, usable, secrets)
         parts.append(adapted)
         left += noted
     found = [*clone_services.stand_ins(parts, after.served)]
@@ -128,7 +131,9 @@ def _there(found: list[StandIn], before: Clone | None) -> tuple[tuple[StandIn, .
     return tuple(servers.values()), left
 
 
-def _adapted(part: Part, routes: Iterable[str], usable: frozenset[str]) -> tuple[Part, list[LeftOut]]:
+def _adapted(
+    part: Part, routes: Iterable[str], usable: frozenset[str], secrets: frozenset[str]
+) -> tuple[Part, list[LeftOut]]:
     """The two files as the lab's Postfix reads them: nothing that works there as well is touched."""
     main, master = maincf.parse(part.main), mastercf.parse(part.master)
     left: list[LeftOut] = []
@@ -144,7 +149,7 @@ def _adapted(part: Part, routes: Iterable[str], usable: frozenset[str]) -> tuple
     for value in part.values():
         if value.service is None and value.name in dropped:
             continue
-        new, noted = _value(value.name, value.raw, value.expanded, usable)
+        new, noted = _value(value, usable, value.name in secrets)
         left += noted
         if new == value.raw:
             continue
@@ -163,12 +168,15 @@ def _adapted(part: Part, routes: Iterable[str], usable: frozenset[str]) -> tuple
     return replace(part, main=str(main), master=str(master)), left + noted
 
 
-def _value(name: str, raw: str, expanded: str, usable: frozenset[str]) -> tuple[str, list[LeftOut]]:
-    if _TRUST.fullmatch(name) and expanded:
+def _value(value: Value, usable: frozenset[str], secret: bool) -> tuple[str, list[LeftOut]]:
+    name = value.name
+    if _TRUST.fullmatch(name) and value.expanded:
         return ("" if name.endswith("path") else AUTHORITY), [_CERTIFICATES]
-    if name == "tls_server_sni_maps" and expanded:
-        return "", [LeftOut(f"{name} = {expanded}", "it holds private keys, which never leave the host")]
-    new, noted = clone_tables.translated(name, raw, usable)
+    if name == "tls_server_sni_maps" and value.expanded:
+        return "", [
+            LeftOut(f"{name} = {value.expanded}", "it holds private keys, which never leave the host")
+        ]
+    new, noted = clone_tables.translated(name, value.raw, usable, secret=secret)
     return new, list(noted)
 
 

@@ -97,7 +97,7 @@ class Stage:
         for address in _unicast(around.addresses):
             # What the lab knows of addresses of its own must not be taken for this host's.
             self._lab.dns.withdraw(address, "PTR")
-        self._lab.dns.publish(*around.records)
+        self._lab.dns.publish(*filter(_readable, around.records))
         for name in names:
             self._lab.dns.publish(
                 f"{name} A {zones.ELSEWHERE4}", f"{name} AAAA {zones.ELSEWHERE6}", f"{name} MX 10 {name}."
@@ -234,6 +234,15 @@ def _unicast(addresses: Sequence[str]) -> list[str]:
 def _is_address(host: str) -> bool:
     try:
         ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _readable(record: str) -> bool:
+    """Real DNS holds what a zone file cannot; the stand-ins do without it."""
+    try:
+        zones.parse(record)
     except ValueError:
         return False
     return True

@@ -6,10 +6,11 @@ DATABASE_README, postmap(1). Passwords (smtp_sasl_password_maps, SASL_README) ar
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from mailmend.parse import logical
+from mailmend.parse.listing import words
 from mailmend.rehearsal import LeftOut
 
 # An index is made of the text with postmap(1) or postalias(1).
@@ -29,9 +30,16 @@ _CACHES = re.compile(r".*_(?:cache_database|cache_map|cache_name)|address_verify
 PASSWORDS = re.compile(r".*_sasl_password_maps")
 ALIASES = ("alias_maps", "alias_database")
 EMPTY = "/etc/postfix-rehearsal/empty"
+_MENTIONED = re.compile(r"\$[{(]?(\w+)")
 THROW_AWAY = "rehearsal:rehearsal"
-_INLINE_PASSWORDS = re.compile(r"(?:static|inline):(?:\{[^}]*\}|\S+)")
+_INLINE = re.compile(r"(?:proxy:)?(?:static|inline):")
 _PATTERN_END = re.compile(r"(?:/(?:\\.|[^/\\])*/|([^\w\s])(?:\\.|(?!\1)[^\\])*\1)[A-Za-z]*(?=\s)")
+
+
+def secrets(values: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """Of (name, value as written): the settings whose tables hold passwords, and those that they mention."""
+    of = {name: raw for name, raw in values if PASSWORDS.fullmatch(name)}
+    return frozenset(of) | {found for raw in of.values() for found in _MENTIONED.findall(raw)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +53,24 @@ class Table:
     secret: bool
 
 
-def named(setting: str, expanded: str) -> tuple[Table, ...]:
+def named(setting: str, expanded: str, *, secret: bool = False) -> tuple[Table, ...]:
     """The tables in the files of the host that *setting* names; caches are none."""
     if _CACHES.fullmatch(setting):
         return ()
     return tuple(
-        Table(setting, m["type"], m["name"], setting in ALIASES, bool(PASSWORDS.fullmatch(setting)))
+        Table(setting, m["type"], m["name"], setting in ALIASES, secret)
         for m in _TABLE.finditer(expanded)
         if m["type"] not in ELSEWHERE and m["name"].startswith("/")
     )
 
 
-def translated(setting: str, raw: str, usable: Collection[str]) -> tuple[str, tuple[LeftOut, ...]]:
-    """*raw* with the table types that the lab can open, and what is not the same with them."""
+def translated(
+    setting: str, raw: str, usable: Collection[str], *, secret: bool = False
+) -> tuple[str, tuple[LeftOut, ...]]:
+    """*raw* with the table types that the lab can open, and what is not the same with them.
+
+    *secret*: what stands in the value itself are passwords.
+    """
     left: list[LeftOut] = []
     index = "hash" if "hash" in usable else "lmdb"
 
@@ -75,8 +88,9 @@ def translated(setting: str, raw: str, usable: Collection[str]) -> tuple[str, tu
         return f"regexp:{name}"
 
     value = _TABLE.sub(one, raw)
-    if PASSWORDS.fullmatch(setting):
-        value = _INLINE_PASSWORDS.sub(f"static:{THROW_AWAY}", value)
+    if secret:
+        kept = (f"static:{THROW_AWAY}" if _INLINE.match(word) else word for word in words(value))
+        value = " ".join(kept)
     return value, tuple(dict.fromkeys(left))
 
 

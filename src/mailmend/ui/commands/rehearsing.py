@@ -55,7 +55,8 @@ def _planned(target: Console, plan: Plan) -> None:
         target.print()
         difference(target, plan.diff)
     else:
-        say(target, f"What is saved is rehearsed as it is: {plan.reason or 'nothing is changed'}.")
+        why = "it is so already" if plan.chosen else plan.reason
+        say(target, f"Nothing would change ({why}), so what is saved is rehearsed as it is.")
 
 
 def held(here: Here, plan: Plan, kept: list[Rehearsal], step: Progress) -> Plan:
