@@ -38,8 +38,8 @@ _TALKING = 3.0  # seconds for all conversations
 _DYING = 0.3  # seconds that they go on once a daemon has died of its configuration
 _LIFE = 40  # seconds after which master ends itself (master(8) -e), whatever became of us
 _ENDING = 2.0  # seconds that the kernel may take to bury them
-# A master whose program is killed gets SIGTERM from the kernel (setpriv(1)); `-e` is for where that is not installed.
-_ENDING_WITH_US = ("setpriv", "--pdeathsig", "TERM", "--") if host.has_command("setpriv") else ()
+# Reads until the program that writes is gone: then it ends what the program started, and clears up.
+_WATCH = 'read -r _ || { kill -s KILL -- "-$1"; sleep 1; rm -rf -- "$2"; }'
 _LOG_CAP = 4 * 1024 * 1024
 _SCRIPTS = ("postfix", "postfix-script", "post-install")
 _LOOKING = 0.1  # seconds between two looks at the log
@@ -86,7 +86,7 @@ class Script:
 def observe(shadow: Shadow, script: Script) -> Observed:
     """Run *shadow* as *script* has it. It is ended before this returns, whatever happens."""
     start = time.monotonic()
-    with _master(shadow) as (process, output):
+    with running(shadow) as (process, output):
         ended = _wait_listening(shadow, process)
         talks: dict[tuple[str, str], Talk] = {}
         resolved: dict[str, str | None] = {}
@@ -113,40 +113,60 @@ def observe(shadow: Shadow, script: Script) -> Observed:
 
 
 @contextmanager
-def _master(shadow: Shadow) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], str]]]:
-    """The running master in a session of its own, and what it has printed; ended with all that it started."""
+def running(shadow: Shadow) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], str]]]:
+    """The running master in a session of its own, and what it has printed; ended with all that it started.
+
+    Should this program be killed meanwhile, a shell ends it and clears up; master(8) ends itself besides.
+    """
     printed = shadow.folder / "printed"
+    argv = (str(shadow.daemons / "master"), "-c", str(shadow.running), "-d", "-e", str(_LIFE))
+    environment = {**host.environment(), "MAIL_CONFIG": str(shadow.running)}
     with printed.open("wb") as out:
         process = subprocess.Popen(
-            (
-                *_ENDING_WITH_US,
-                str(shadow.daemons / "master"),
-                "-c",
-                str(shadow.running),
-                "-d",
-                "-e",
-                str(_LIFE),
-            ),
+            argv,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
-            env={**host.environment(), "MAIL_CONFIG": str(shadow.running)},
+            env=environment,
             cwd="/",
             start_new_session=True,
         )
     try:
-        yield process, lambda: printed.read_bytes()[:65536].decode("utf-8", "replace")
+        with _watcher(process.pid, shadow):
+            yield process, lambda: printed.read_bytes()[:65536].decode("utf-8", "replace")
     finally:
-        # Its children are of its session and group, which is gone with the last of them.
-        end = time.monotonic() + _ENDING
-        while time.monotonic() < end:
-            try:
-                os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                break
-            process.poll()
-            time.sleep(0.005)
-        process.wait()
+        _end(process)
+
+
+@contextmanager
+def _watcher(group: int, shadow: Shadow) -> Iterator[None]:
+    """A shell at the other end of a pipe, which closes with this program, however it ends."""
+    watcher = subprocess.Popen(
+        ("/bin/sh", "-c", _WATCH, "sh", str(group), str(shadow.folder)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=host.environment(),
+        cwd="/",
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        watcher.communicate(b"done\n")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Its children are of its session and group, which is gone with the last of them."""
+    end = time.monotonic() + _ENDING
+    while time.monotonic() < end:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            break
+        process.poll()
+        time.sleep(0.005)
+    process.wait()
 
 
 def _wait_listening(shadow: Shadow, process: subprocess.Popen[bytes]) -> str:
