@@ -38,7 +38,7 @@ _TROUBLE = re.compile(
 )
 _CHANGES = re.compile(r"\b(?:pid )?\d+\b|/\S*\.\w{6}\b")
 # A message that has no last word after that long has none: no address of the lab lets a client wait.
-WAIT = 15.0
+WAIT = 20.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,9 @@ from mailmend.lab.zones import Zones
 class World:
     """Everything but the relay; its public methods are what the driver may call."""
 
-    def __init__(self, unpacked: Path, spaces: dict[str, int], ip: list[str], environment: dict[str, str]) -> None:
+    def __init__(
+        self, unpacked: Path, spaces: dict[str, int], ip: list[str], environment: dict[str, str]
+    ) -> None:
         secrets = unpacked / "etc/ssl"
         pair = (secrets / "certs/ssl-cert-snakeoil.pem", secrets / "private/ssl-cert-snakeoil.key")
         self._unpacked, self._ip, self._environment = unpacked, ip, environment

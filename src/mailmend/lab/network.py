@@ -104,14 +104,18 @@ def wire(spaces: dict[str, int], ip: list[str], environment: dict[str, str]) -> 
         )
 
 
-def lease(spaces: dict[str, int], name: str, addresses: list[str], ip: list[str], environment: dict[str, str]) -> None:
+def lease(
+    spaces: dict[str, int], name: str, addresses: list[str], ip: list[str], environment: dict[str, str]
+) -> None:
     """Further addresses for the host *name*, routed to it; those that the lab itself uses are left as they are."""
     host = next(h for h in HOSTS if h.name == name)
     taken = {a.partition("/")[0] for h in HOSTS for a in (h.ipv4, h.gateway4, h.ipv6, h.gateway6, *h.more)}
     for address in addresses:
         if address in taken:
             continue
-        via, bits, extra = (host.ipv6, 128, ["nodad"]) if ":" in address else (host.ipv4.partition("/")[0], 32, [])
+        via, bits, extra = (
+            (host.ipv6, 128, ["nodad"]) if ":" in address else (host.ipv4.partition("/")[0], 32, [])
+        )
         for space, words in (
             (name, ["addr", "replace", f"{address}/{bits}", "dev", "eth0", *extra]),
             ("net", ["route", "replace", f"{address}/{bits}", "via", via]),
@@ -119,7 +123,12 @@ def lease(spaces: dict[str, int], name: str, addresses: list[str], ip: list[str]
             with kernel.inside(spaces[space]):
                 family = ["-6"] if ":" in address else []
                 done = subprocess.run(
-                    [*ip, *family, *words], env=environment, timeout=20, capture_output=True, text=True, check=False
+                    [*ip, *family, *words],
+                    env=environment,
+                    timeout=20,
+                    capture_output=True,
+                    text=True,
+                    check=False,
                 )
             if done.returncode:
                 raise OSError(0, done.stderr.strip() or f"{address} cannot be given to {name}", "ip")
