@@ -192,8 +192,16 @@ def test_a_list_that_is_read_from_a_file_of_somebody() -> None:
         ("smtpd\n", "smtpd -vD\n", "smtp/inet/command"),
         ("smtpd\n", "smtpd -n smtp -o daemon_directory=/tmp\n", "smtp/inet/command"),
         ("smtpd\n", "smtpd -c /tmp\n", "smtp/inet/command"),
-        ("local     unix  -       n       n ", "local     unix  -       -       n ", "local/unix/unprivileged"),
-        ("smtp      inet  n       -       y ", "smtp      inet  n       n       y ", "smtp/inet/unprivileged"),
+        (
+            "local     unix  -       n       n ",
+            "local     unix  -       -       n ",
+            "local/unix/unprivileged",
+        ),
+        (
+            "smtp      inet  n       -       y ",
+            "smtp      inet  n       n       y ",
+            "smtp/inet/unprivileged",
+        ),
         ("smtp      inet  n       -       y ", "smtp      inet  n       -       n ", "smtp/inet/chroot"),
         ("flags=Rq", "-D flags=Rq", "vacation/unix/command"),
     ],
