@@ -86,6 +86,8 @@ class Script:
 def observe(shadow: Shadow, script: Script) -> Observed:
     """Run *shadow* as *script* has it. It is ended before this returns, whatever happens."""
     start = time.monotonic()
+    if shadow.log is not None:
+        shadow.log.unlink(missing_ok=True)  # of a run before this one
     with running(shadow) as (process, output):
         ended = _wait_listening(shadow, process)
         talks: dict[tuple[str, str], Talk] = {}
