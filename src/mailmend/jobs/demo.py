@@ -133,7 +133,7 @@ def _kludge(stage: Stage, tell: Tell, proofs: dict[str, bool]) -> dict[str, Any]
     still = "still there" if _has_ipv6(reloaded["listeners"]) else "gone"
     tell("The kludge", f"inet_protocols = ipv4, saved and reloaded: the IPv6 listener is {still}")
     stage.act("put_back")
-    fixed = stage.fix(["--remedy", "ipv4-only"])
+    fixed = stage.fix(["--remedy", "ipv4-only", "--confirm"])
     after = stage.act("look")
     gone = "still there" if _has_ipv6(after["listeners"]) else "gone"
     tell(
