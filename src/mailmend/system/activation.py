@@ -143,7 +143,9 @@ class Activator:
             new = self.look()
             if wanted(new):
                 time.sleep(_SETTLE)
-                return self.look().pid == new.pid
+                settled = self.look()
+                # What has ended may have been started anew meanwhile, by a supervisor.
+                return wanted(settled) and new.pid in (None, settled.pid)
             if time.monotonic() >= end or (needs_master and new.pid is None):
                 return False
             time.sleep(_POLL)

@@ -95,6 +95,8 @@ def _runs_for(pid: int, directory: Path) -> bool:
         arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
+    if b"-t" in arguments:  # it only looks whether another one runs, and ends
+        return False
     named = [entry.partition(b"=")[2] for entry in environment if entry.startswith(b"MAIL_CONFIG=")]
     named += [value for option, value in itertools.pairwise(arguments) if option == b"-c"]
     return any(os.path.realpath(os.fsdecode(name)) == os.path.realpath(directory) for name in named if name)
