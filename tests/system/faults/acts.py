@@ -151,12 +151,12 @@ def recover_late(scene: Scene, channel: Channel) -> dict[str, Any]:
     return recover(scene, channel)
 
 
-def script(scene: Scene, word: str) -> Act:
+def script(word: str) -> Act:
     """undo.sh with *word*, where there is one: it takes the place of the act, and ends as it ends."""
 
-    def run(_: Scene, __: Channel) -> dict[str, Any]:
+    def run(scene: Scene, _: Channel) -> dict[str, Any]:
         path = scene.state / "trial/undo.sh"
-        if not path.exists():
+        if not os.access(path, os.R_OK):
             return {"says": "nothing", "line": "there is no undo.sh"}
         null = os.open("/dev/null", os.O_RDWR)
         for stream in (0, 1, 2):

@@ -5,7 +5,7 @@
     python -m system.faults.campaign undo TWICE 200        killed, and its recovery killed
     python -m system.faults.campaign all ANY 100 7         100 points of all stories and faults
     python -m system.faults.campaign all NONE              every story, undisturbed
-    python -m system.faults.campaign try BOOT              killed, then undo.sh at the boot (or NOW: by hand)
+    python -m system.faults.campaign try BOOT              killed, then undo.sh at the boot (or NOW, EDITED)
 
 Prints one JSON document. Needs tests/ and src/ on the path.
 """
@@ -33,6 +33,9 @@ from system.faults.stories import NAIVE, STORIES, Story, recovery_of
 ERRORS = ("ENOSPC", "EIO", "EROFS", "EPERM", "EDQUOT")
 # From that call on, not once: a disk that is full, or turned read-only, stays so.
 STAYING = ("ENOSPC+", "EROFS+", "EIO+")
+# Killed, and before Python comes to it: undo.sh at the boot, undo.sh by hand, an edit of somebody's.
+AFTERWARDS = ("BOOT", "NOW", "EDITED")
+_AFTERWARDS = {"boot": "undo.sh boot", "now": "undo.sh now", "edited": "an edit by others"}
 FAULTS = ("KILL", *ERRORS, *STAYING)
 _GROWS = {
     "openat",
@@ -51,11 +54,15 @@ _HARMLESS = {"close", "flock", "fsync"}
 
 @dataclass
 class Report:
-    """*points* were tried; *bad* says of each that failed where and why; *ends* counts what was told."""
+    """*points* were tried, *of* so many that there are (None: pairs, of which nobody counted all).
+
+    *bad* says of each that failed where and why; *ends* counts how the acts ended.
+    """
 
     story: str
     fault: str
     points: int = 0
+    of: int | None = None
     bad: list[str] = field(default_factory=list)
     ends: Counter[str] = field(default_factory=Counter)
     slowest: float = 0.0
@@ -76,8 +83,9 @@ def campaign(
 ) -> Report:
     """Try *fault* at every point of *story*, or at *sample* of them; *afterwards* as for `hurt`."""
     begun = time.monotonic()
-    report = Report(story.name, f"{fault}, then undo.sh {afterwards}" if afterwards else fault)
+    report = Report(story.name, f"{fault}, then {_AFTERWARDS[afterwards]}" if afterwards else fault)
     points = list(_points(story, fault, folder))
+    report.of = len(points)
     if sample is not None and sample < len(points):
         points = sorted(random.Random(seed).sample(points, sample))  # noqa: S311
     for point in points:
@@ -90,13 +98,15 @@ def campaign(
 def hurt(story: Story, fault: str, point: int, folder: Path, afterwards: str = "") -> Judge:
     """One point: the story is prepared, hurt, and what it left is recovered and judged.
 
-    *afterwards*: undo.sh with this word comes before Python does.
+    *afterwards*: undo.sh with this word comes before Python does, or somebody has `edited` a file.
     """
     place = story.prepare(folder)
     judge = Judge(story, place, Fault(place, fault, point))
     judge.act()
     if afterwards == "boot":
         judge.boot(script=True)
+    elif afterwards == "edited":
+        judge.edited()
     elif afterwards:
         judge.undo_sh(afterwards)
     judge.recover()
@@ -128,7 +138,7 @@ def drawn(folder: Path, sample: int, seed: int = 0) -> Report:
     counted: dict[tuple[str, str], list[int]] = {}
     while report.points < sample:
         story, fault = draw.choice([*STORIES.values()]), draw.choice(FAULTS)
-        afterwards = draw.choice(("", "", "boot", "now")) if fault == "KILL" else ""
+        afterwards = draw.choice(("", "", "boot", "now", "edited")) if fault == "KILL" else ""
         points = counted.setdefault((story.name, fault), list(_points(story, fault, folder)))
         point = draw.choice(points)
         judge = hurt(story, fault, point, folder, afterwards)
@@ -215,7 +225,7 @@ def _asked(name: str, fault: str, folder: Path, sample: int | None, seed: int) -
     story = {**STORIES, **NAIVE}[name]
     if fault == "TWICE":
         return twice(story, folder, sample or 1000, seed)
-    if fault in ("BOOT", "NOW"):
+    if fault in AFTERWARDS:
         return campaign(story, "KILL", folder, sample, seed, afterwards=fault.lower())
     return campaign(story, fault, folder, sample, seed)
 

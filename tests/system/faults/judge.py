@@ -43,6 +43,7 @@ class Judge:
         *power*: it is the power that went, so that nothing can be seen before the next boot.
         """
         ended = self._run(self.story.act, self.decide)
+        self.place.postfix.hear(self.place.root, self._serve)
         if ended.killed and power:
             self.end = "power lost"
             return None
@@ -89,10 +90,25 @@ class Judge:
         if beside := self.place.beside():
             self.wrong.append(f"recovered: left behind {beside}")
 
+    def edited(self) -> None:
+        """Somebody edits a file before the next command comes: nothing is touched, until that edit is gone again."""
+        main = self.place.etc / "main.cf"
+        saved = main.read_bytes()
+        with main.open("ab") as file:
+            file.write(b"biff = no\n")
+        before, activations = texts(self.place.etc), self.place.postfix.activations
+        says = _says(self._run(acts.recover, lambda _: tracer.GO_ON))
+        if says not in ("conflict", "nothing"):
+            self.wrong.append(f"recovery of a file that others edited ended as {says}")
+        if texts(self.place.etc) != before or self.place.postfix.activations != activations:
+            self.wrong.append("recovery touched files that others edited")
+        with main.open("r+b") as file:
+            file.truncate(len(saved))
+
     def undo_sh(self, word: str) -> None:
         """undo.sh instead of Python: `now`, or `boot` before Postfix starts again."""
         self.place.postfix.sick.clear()  # what kept the old files from working has been put right
-        ended = self._run(acts.script(self.place, word), lambda _: tracer.GO_ON)
+        ended = self._run(acts.script(word), lambda _: tracer.GO_ON)
         self.place.postfix.hear(self.place.root, self._serve)
         if ended.answer is None and ended.status != 0:
             self.wrong.append(f"undo.sh {word} ended with {ended.status}")
@@ -120,16 +136,16 @@ class Judge:
         def watched(call: Call) -> int:
             decision = decide(call)
             self._clock += 1
-            if (
-                decision == tracer.GO_ON
-                and not call.looks
-                and call.name in _MOVES
-                and self._live & {*call.paths}
-            ):
+            if decision == tracer.GO_ON and self._moves(call):
                 self._moved = self._clock
             return decision
 
         return tracer.run(lambda channel: act(self.place, channel), watched, self._serve)
+
+    def _moves(self, call: Call) -> bool:
+        """Whether one of the files is another one after *call*."""
+        changed = call.paths[-1:] if call.name.startswith("link") else call.paths
+        return not call.looks and call.name in _MOVES and not self._live.isdisjoint(changed)
 
     def _serve(self, verb: str) -> object:
         self._clock += 1

@@ -129,6 +129,7 @@ def campaign(story: Story, disk: Disk, sample: int | None, seed: int) -> Report:
     report = Report(story.name, "power loss")
     numbers = [AT_THE_END, *changes(story, disk.folder)]
     points = [(number, way, script) for number in numbers for way in WAYS for script in (False, True)]
+    report.of = len(points)
     if sample is not None and sample < len(points):
         points = sorted(random.Random(seed).sample(points, sample))  # noqa: S311
     for number, way, script in points:

@@ -13,7 +13,7 @@ PAGE = Path(__file__).parents[3] / "bench/results/faults.md"
 _HEAD = """\
 # The transaction, killed and hurt at every file-system call
 
-`pytest --full tests/system/faults`, {date}, Linux {kernel}, Python {python}.
+`{command}`, {date}, Linux {kernel}, Python {python}.
 
 A point is one call of one story (a change applied, refused, undone, confirmed, reverted, recovered) at which the
 program was killed, or the call failed once with that error, or failed from then on (`+`: a disk that stays full or
@@ -28,19 +28,25 @@ The negative controls, which write files over or rename them without flushing, i
 found wrong:
 
 """
-_COLUMNS = "| story | fault | points | wrong | slowest recovery |\n|---|---|---:|---:|---:|\n"
+_COLUMNS = "| story | fault | points | of | wrong | slowest recovery |\n|---|---|---:|---:|---:|---:|\n"
 
 
 def write(
-    reports: Iterable[Mapping[str, Any]], controls: Iterable[Mapping[str, Any]], page: Path = PAGE
+    reports: Iterable[Mapping[str, Any]],
+    controls: Iterable[Mapping[str, Any]],
+    command: str = "pytest --full tests/system/faults",
+    page: Path = PAGE,
 ) -> None:
-    """*reports* are those of the real program, *controls* of the naive ones."""
+    """*reports* are those of the real program, *controls* of the naive ones; *command* gives them again."""
     reports = list(reports)
     points = sum(report["points"] for report in reports)
     bad = sum(len(report["bad"]) for report in reports)
     slowest = max(report["slowest"] for report in reports)
     head = _HEAD.format(
-        date=datetime.now(UTC).date(), kernel=platform.release(), python=platform.python_version()
+        command=command,
+        date=datetime.now(UTC).date(),
+        kernel=platform.release(),
+        python=platform.python_version(),
     )
     total = f"**{points} points, {bad} wrong, slowest recovery {slowest:.2f} s.**\n\n"
     page.parent.mkdir(exist_ok=True)
@@ -51,6 +57,7 @@ def write(
 
 def _rows(reports: Iterable[Mapping[str, Any]]) -> str:
     return "".join(
-        f"| {r['story']} | {r['fault']} | {r['points']} | {len(r['bad'])} | {r['slowest']:.2f} s |\n"
+        f"| {r['story']} | {r['fault']} | {r['points']} | {r['of'] or 'pairs'} | {len(r['bad'])} |"
+        f" {r['slowest']:.2f} s |\n"
         for r in reports
     )

@@ -76,11 +76,21 @@ def on_trial(folder: Path) -> Scene:
     return place
 
 
+def rebooted(folder: Path) -> Scene:
+    """On trial when the machine went down: Postfix is not started yet."""
+    place = on_trial(folder)
+    place.postfix.runs = False
+    return place
+
+
 _APPLIED = {"kept": "new", "rolled-back": "old", "refused": "old"}
 _TRIED = {"trial": "new", "rolled-back": "old", "refused": "old"}
 _UNDONE = {"undone": "old", "refused": "new"}
 # What an interrupted undo goes back to is the change: so what a recovery promises is what the history says.
 _RECOVERED = {"taken-back": None, "nothing": None, "refused": None}
+
+# undo.sh tells by its exit status: 4 where it could not put a file back; what sh itself says of a bad disk is 1 or 2.
+_BY_SCRIPT = {"status 0": None, "status 1": None, "status 2": None, "status 4": None, "nothing": None}
 
 STORIES = {
     story.name: story
@@ -92,6 +102,8 @@ STORIES = {
         Story("try", fresh, acts.apply_on_trial, _TRIED),
         Story("confirm", on_trial, acts.confirm, {"kept": "new", "refused": "new"}),
         Story("auto-revert", on_trial, acts.recover_late, _RECOVERED, late=True),
+        Story("undo.sh-at-boot", rebooted, acts.script("boot"), _BY_SCRIPT, late=True),
+        Story("undo.sh-by-hand", on_trial, acts.script("now"), _BY_SCRIPT, late=True),
         Story("undo", applied, acts.undo, _UNDONE),
         Story("undo-rolls-back", old_is_bad, acts.undo, {"refused": "new"}),
         Story("undo-of-trial-rolls-back", on_trial_and_old_is_bad, acts.undo, {"refused": "new"}),

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from system.faults import results
-from system.faults.campaign import FAULTS
+from system.faults.campaign import AFTERWARDS, FAULTS
 from system.faults.stories import NAIVE, STORIES
 
 _ROOT = Path(__file__).parents[3]
@@ -137,7 +137,7 @@ def page() -> Iterator[dict[str, list[dict[str, Any]]]]:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("fault", [*FAULTS, "BOOT", "NOW"])
+@pytest.mark.parametrize("fault", [*FAULTS, *AFTERWARDS])
 @pytest.mark.parametrize("story", STORIES)
 def test_every_point(story: str, fault: str, page: dict[str, list[dict[str, Any]]]) -> None:
     report = hurt("campaign", story, fault)
