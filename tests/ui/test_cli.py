@@ -345,7 +345,7 @@ def test_ctrl_c_is_one_line_and_130() -> None:
         [sys.executable, "-m", "mailmend", "explain", "-"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         # A shell's background job ignores Ctrl-C, and so would whatever it starts.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )  # fmt: skip
     assert waiting.stdin and waiting.stderr
     time.sleep(1)

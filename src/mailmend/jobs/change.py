@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from mailmend.jobs.candidate import validate_candidate
 from mailmend.jobs.here import Here, Progress, operator, silent
-from mailmend.model import Activation, Expectation, Plan, Proof
+from mailmend.model import Activation, Expectation, FileEdit, Plan, Proof
 from mailmend.questions import LogLines, Master, Now
 from mailmend.road import tiers, verify
 
@@ -63,8 +64,14 @@ def carry_out(
         progress("proving")
         return fresh(here, expectations, "after")
 
+    def validate(edits: tuple[FileEdit, ...]) -> None:
+        # What could not be tried on a copy is still proven on the server itself, and taken back there.
+        if unseen := validate_candidate(here, edits, progress):
+            progress(f"not tried on a copy: {unseen}")
+
     return transaction.apply(
         plan,
+        validate=validate,
         activate=activate,
         prove=prove,
         prove_old=lambda: fresh(here, old, "undone"),
