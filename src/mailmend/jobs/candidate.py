@@ -122,7 +122,7 @@ def _run(candidate: Shadow, present: Shadow, script: Script) -> tuple[tuple[str,
     known = check(present) if said else []
     found = [f"postfix check would say: {line}" for line in said if line not in known]
     if _by_chance(compared.broken(before, after, script)):
-        after = canary.observe(candidate, script)
+        after = canary.observe(candidate, script, canary.LONGER)
     if after.ended and before.ended:
         return tuple(found), f"no copy of the configuration runs here: {before.ended}"
     return (*compared.broken(before, after, script), *found), ""

@@ -35,6 +35,7 @@ _LISTENING = 2.0  # seconds until master has to accept
 _STARTING = 1.5  # seconds until a daemon that was started has to be there
 _QUIET = 0.25  # seconds after which a daemon that has not complained is taken to run
 _TALKING = 3.0  # seconds for all conversations
+LONGER = 5.0  # the same where that was too short
 _DYING = 0.3  # seconds that they go on once a daemon has died of its configuration
 _LIFE = 40  # seconds after which master ends itself (master(8) -e), whatever became of us
 _ENDING = 2.0  # seconds that the kernel may take to bury them
@@ -83,8 +84,8 @@ class Script:
     sender: str
 
 
-def observe(shadow: Shadow, script: Script) -> Observed:
-    """Run *shadow* as *script* has it. It is ended before this returns, whatever happens."""
+def observe(shadow: Shadow, script: Script, seconds: float = _TALKING) -> Observed:
+    """Run *shadow* as *script* has it, talking for *seconds* at most. It is ended before this returns."""
     start = time.monotonic()
     if shadow.log is not None:
         shadow.log.unlink(missing_ok=True)  # of a run before this one
@@ -93,7 +94,7 @@ def observe(shadow: Shadow, script: Script) -> Observed:
         talks: dict[tuple[str, str], Talk] = {}
         resolved: dict[str, str | None] = {}
         if not ended:
-            patience = Patience(time.monotonic() + _TALKING)
+            patience = Patience(time.monotonic() + seconds)
             with ThreadPoolExecutor(8) as pool:
                 waking = pool.submit(_wake, shadow)
                 jobs = {key: pool.submit(job) for key, job in _talks(shadow, script, patience)}

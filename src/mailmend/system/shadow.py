@@ -22,7 +22,7 @@ from grp import getgrnam
 from pathlib import Path
 
 from mailmend.model import CannotLook, FileEdit
-from mailmend.parse import mastercf
+from mailmend.parse import maincf, mastercf
 from mailmend.parse.mastercf import Entry
 from mailmend.questions import Service
 
@@ -168,9 +168,12 @@ def _build(folder: Path, original: Original, edits: tuple[FileEdit, ...]) -> Sha
         own |= {"maillog_file": str(log / "log"), "maillog_file_prefixes": str(folder)}
     apart = main.replace(f"{original.data}/", f"{data}/")
     _configuration(saved, original, tables, main, master)
-    _configuration(
-        running, original, tables, apart + "\n" + "".join(f"{n} = {v}\n" for n, v in own.items()), entries
-    )
+    # Assigned twice, each daemon would warn of it, in the host's own log.
+    rest = maincf.parse(apart)
+    for name in own:
+        rest = rest.remove(name)
+    settings = "".join(f"{n} = {v}\n" for n, v in own.items())
+    _configuration(running, original, tables, f"{rest}\n{settings}", entries)
     lines = master.split("\n")
     broken = tuple((number, lines[number - 1].strip()) for number in parsed.broken)
     return Shadow(
