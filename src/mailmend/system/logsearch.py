@@ -1,0 +1,243 @@
+"""A log, or several with their rotated and packed parts -> the lines in which given words occur, oldest file first.
+
+The words are looked for in whole blocks of bytes: a line is only made where one was found. Files are read as they
+are, gzip, xz and bzip2 by what they begin with, zstd by the program of that name.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import re
+import subprocess
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, cast
+
+from mailmend.model import CannotLook, ParseError
+from mailmend.parse import maillog
+from mailmend.system import follow, host
+
+BLOCK = 1 << 20
+LONGEST = 1 << 16  # bytes of a line that are read; no log has such a one
+_FEW = 12  # words that are faster looked for one by one
+_ROTATED = r"[.-]\d[\d.-]{0,30}(?:\.gz|\.xz|\.bz2|\.zst)?"
+_MAGIC = {b"\x1f\x8b": "gz", b"\xfd7zXZ": "xz", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zst"}
+
+Progress = Callable[[int, int], None]
+# Where a line is: the file's number, the offset in its unpacked bytes.
+Position = tuple[int, int]
+
+
+def nobody(_done: int, _total: int) -> None:
+    """Progress for nobody."""
+
+
+@dataclass(slots=True)
+class Searched:
+    """The files that are searched (empty: the journal), and how many bytes of them were read so far, unpacked."""
+
+    paths: tuple[Path, ...]
+    since: datetime | None = None
+    bytes_read: int = 0
+
+    def __str__(self) -> str:
+        if not self.paths:
+            return "the journal"
+        first, *more = [str(path) for path in self.paths]
+        return (
+            first
+            if not more
+            else f"{first} and {len(more)} more"
+            if len(more) > 1
+            else f"{first} and {more[0]}"
+        )
+
+
+def own(place: follow.Place, since: datetime | None) -> Searched:
+    """This host's log with everything that was rotated away from it. CannotLook where it cannot be read."""
+    if place.path is None:
+        return Searched((), since)
+    path = place.path
+    rotated = re.compile(re.escape(path.name) + _ROTATED)
+    try:
+        path.stat()
+        siblings = [s for s in path.parent.iterdir() if rotated.fullmatch(s.name)]
+    except FileNotFoundError:
+        raise CannotLook(f"{path} does not exist: Postfix has logged nothing there") from None
+    except PermissionError:
+        siblings = []
+    recent = [s for s in siblings if since is None or s.stat().st_mtime >= since.timestamp()]
+    return Searched((*_in_time_order(recent), path), since)
+
+
+def given(names: Sequence[str], since: datetime | None) -> Searched:
+    """The files that a person named. ParseError for what is no file; CannotLook for what may not be read."""
+    paths = [Path(name) for name in dict.fromkeys(names)]
+    for path in paths:
+        if path.is_dir():
+            raise ParseError(f"{path} is a directory", "give the log files in it")
+        if not path.exists():
+            raise ParseError(f"{path}: no such file", "give a log file")
+    return Searched(_in_time_order(paths), since)
+
+
+def _in_time_order(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """By the time of their first lines: what was copied has no other."""
+    now = datetime.now(UTC).astimezone()
+
+    def begins(path: Path) -> float:
+        with _opened(path) as (stream, _):
+            head = stream.read(1 << 13)
+        for line in head.decode("utf-8", "surrogateescape").split("\n"):
+            entry = maillog.line(line, now)
+            if entry and entry.at:
+                return entry.at.timestamp()
+        return path.stat().st_mtime
+
+    every = list(paths)
+    return tuple(sorted(every, key=begins)) if len(every) > 1 else tuple(every)
+
+
+def find(
+    where: Searched, words: Iterable[bytes], *, fold: bool = False, progress: Progress = nobody
+) -> Iterator[tuple[Position, str]]:
+    """Each line that has any of *words* in it, once, in order; with *fold* whatever the case (*words* are lower).
+
+    *progress* is called with (megabytes done, of how many) of the files as they lie there. CannotLook where
+    something cannot be read, or not to its end.
+    """
+    pattern = _pattern(sorted(words))
+    where.bytes_read = 0
+    if not where.paths:
+        yield from _journal(where, pattern, fold)
+        return
+    total = sum(path.stat().st_size for path in where.paths)
+    before = 0
+    for number, path in enumerate(where.paths):
+        with _opened(path) as (stream, raw):
+            for offset, block in _blocks(stream):
+                where.bytes_read += len(block)
+                progress((before + raw.tell()) >> 20, (total >> 20) + 1)
+                for at, line in _lines(block, pattern, fold):
+                    yield (number, offset + at), line
+        before += path.stat().st_size
+
+
+def _pattern(words: Sequence[bytes]) -> Callable[[bytes], Iterator[int]]:
+    """Where any of *words* begins in a block, in no order."""
+    if len(words) > _FEW:
+        any_of = re.compile(b"|".join(re.escape(word) for word in words))
+        return lambda block: (match.start() for match in any_of.finditer(block))
+
+    def one_by_one(block: bytes) -> Iterator[int]:
+        for word in words:
+            at = block.find(word)
+            while at >= 0:
+                yield at
+                at = block.find(word, at + 1)
+
+    return one_by_one
+
+
+def _lines(block: bytes, pattern: Callable[[bytes], Iterator[int]], fold: bool) -> list[tuple[int, str]]:
+    starts = {block.rfind(b"\n", 0, at) + 1 for at in pattern(block.lower() if fold else block)}
+    return [
+        (start, block[start : min(end, start + LONGEST)].decode("utf-8", "surrogateescape"))
+        for start in sorted(starts)
+        if (end := block.find(b"\n", start)) >= 0
+    ]
+
+
+def _blocks(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Whole lines, a megabyte at a time, each with the offset that it begins at; the last line gets its end."""
+    rest, offset = b"", 0
+    while block := stream.read(BLOCK):
+        whole = rest + block
+        cut = whole.rfind(b"\n") + 1
+        if not cut and len(whole) < BLOCK << 2:
+            rest = whole
+            continue
+        cut = cut or len(whole)
+        yield offset, whole[:cut]
+        offset, rest = offset + cut, whole[cut:]
+    if rest:
+        yield offset, rest + b"\n"
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    """What *path* holds, unpacked, and the file as it lies there. CannotLook where it cannot be read to its end."""
+    try:
+        with path.open("rb") as raw:
+            start = raw.read(6)
+            raw.seek(0)
+            kind = next((name for magic, name in _MAGIC.items() if start.startswith(magic)), "")
+            if kind == "zst":
+                with _unzstd(path, raw) as stream:
+                    yield stream, raw
+                return
+            yield _unpacked(raw, kind), raw
+    except PermissionError:
+        raise follow.unreadable(path) from None
+    except (EOFError, lzma.LZMAError, zlib.error, OSError) as broken:
+        raise CannotLook(f"{path} cannot be read to its end: {broken}") from None
+
+
+def _unpacked(raw: IO[bytes], kind: str) -> IO[bytes]:
+    openers: dict[str, Callable[..., object]] = {"gz": gzip.open, "xz": lzma.open, "bz2": bz2.open}
+    return cast("IO[bytes]", openers[kind](raw, "rb")) if kind else raw
+
+
+@contextmanager
+def _unzstd(path: Path, raw: IO[bytes]) -> Iterator[IO[bytes]]:
+    if not host.has_command("zstd"):
+        raise CannotLook(
+            f"{path} is packed by zstd, which is not installed here", "install zstd, or unpack it"
+        )
+    argv = ["zstd", "-dcq"]
+    with subprocess.Popen(
+        argv, stdin=raw, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=host.environment()
+    ) as reader:
+        assert reader.stdout  # noqa: S101 (it is a pipe)
+        try:
+            yield reader.stdout
+        finally:
+            rest = reader.stdout.read(1)
+            reader.terminate()
+        if reader.wait() > 0 and not rest:
+            raise CannotLook(f"{path} cannot be read to its end: zstd found it broken")
+
+
+def _journal(
+    where: Searched, pattern: Callable[[bytes], Iterator[int]], fold: bool
+) -> Iterator[tuple[Position, str]]:
+    if not host.has_command("journalctl"):
+        raise CannotLook("there is no journalctl to read the journal with")
+    since = [f"--since=@{int(where.since.timestamp())}"] if where.since else []
+    with subprocess.Popen(
+        [*follow.JOURNALCTL, *since],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=host.environment(),
+    ) as reader:
+        assert reader.stdout and reader.stderr  # noqa: S101 (both are pipes)
+        try:
+            for offset, block in _blocks(reader.stdout):
+                where.bytes_read += len(block)
+                for at, line in _lines(block, pattern, fold):
+                    yield (0, offset + at), line
+        except BaseException:  # whoever searched has stopped
+            reader.terminate()
+            raise
+        said = reader.stderr.read().decode("utf-8", "replace").strip()
+        if reader.wait() > 0 and said:
+            raise CannotLook(
+                f"the journal: {said.splitlines()[0]}", "run it as root, or in group systemd-journal"
+            )
