@@ -169,7 +169,10 @@ export PATH LC_ALL
 changed=no
 
 open_change() {{
-    grep -q '^ "state": "\\(intent\\|trial\\)"' {history} 2>/dev/null
+    [ -e {history} ] || return 1
+    grep -q '^ "state": "\\(intent\\|trial\\)"' {history}
+    case $? in 0) return 0 ;; 1) return 1 ;; esac
+    exit 4
 }}
 
 sum_of() {{

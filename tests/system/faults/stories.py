@@ -89,7 +89,8 @@ _UNDONE = {"undone": "old", "refused": "new"}
 # What an interrupted undo goes back to is the change: so what a recovery promises is what the history says.
 _RECOVERED = {"taken-back": None, "nothing": None, "refused": None}
 
-# undo.sh tells by its exit status: 4 where it could not put a file back; what sh itself says of a bad disk is 1 or 2.
+# undo.sh tells by its exit status, 4 where it could not put a file back; but to sh what cannot be looked at is not
+# there, so that on a bad disk its 0 promises nothing: the next command looks again.
 _BY_SCRIPT = {"status 0": None, "status 1": None, "status 2": None, "status 4": None, "nothing": None}
 
 STORIES = {
