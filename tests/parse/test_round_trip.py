@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # What postconf itself would act on, or add by itself.
 ACTED_ON = re.compile(
     r"config_directory|maillog_file.*|meta_directory|shlib_directory|import_environment"
-    r"|mynetworks_style|inet_protocols|inet_interfaces|myhostname|compatibility_level"
+    r"|mynetworks_style|inet_protocols|inet_interfaces|myhostname|compatibility_level|process_.*"
 )
 # Each look is a process: a failing file is told as it is, not made smaller by a thousand more.
 PHASES = (Phase.explicit, Phase.generate)
@@ -324,7 +324,7 @@ def told_overrides(told: str) -> dict[str, str]:
 def test_master_cf_is_read_as_postfix_reads_it_and_edited_in_its_own_lines_alone(
     oracle: Oracle, pytestconfig: pytest.Config
 ) -> None:
-    @each(examples(pytestconfig, 120))
+    @each(examples(pytestconfig, 60))
     @given(master_files, _option_name, st.one_of(_plain, _spaced), st.randoms(use_true_random=False))
     def check(given_file: tuple[list[Any], str], option: str, value: str, chance: Any) -> None:
         found, text = given_file
