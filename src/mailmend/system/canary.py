@@ -28,7 +28,7 @@ from mailmend.system.shadow import Port, Shadow, program
 _HARMLESS = frozenset(
     (
         "anvil", "bounce", "cleanup", "discard", "error", "flush", "lmtp", "local", "pipe", "proxymap", "scache",
-        "showq", "smtp", "smtpd", "tlsmgr", "tlsproxy", "trivial-rewrite", "verify", "virtual",
+        "showq", "smtp", "tlsmgr", "trivial-rewrite", "verify", "virtual",
     )
 )  # fmt: skip
 _LISTENING = 2.0  # seconds until master has to accept
@@ -205,7 +205,7 @@ def _wake(shadow: Shadow) -> None:
     with ExitStack() as stack:
         waiting: dict[int, socket.socket] = {}
         for service in shadow.services:
-            if service.type not in ("unix", "pass") or program(service) not in _HARMLESS:
+            if service.type != "unix" or program(service) not in _HARMLESS:
                 continue
             place = shadow.queue / ("private" if service.private in ("y", "-") else "public") / service.name
             sock = stack.enter_context(socket.socket(socket.AF_UNIX))
