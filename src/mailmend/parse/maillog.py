@@ -92,6 +92,7 @@ class Attempt:
     status: str
     reply: str
     tls: str | None = None
+    delays: str | None = None
 
 
 def line(text: str, now: datetime | None = None) -> LogLine | None:
@@ -183,6 +184,7 @@ def attempt(of: LogLine) -> Attempt | None:
         status=status[1],
         reply=reply.removesuffix(")"),  # syslog cuts long lines: then there is none
         tls=fields.get("tls"),
+        delays=fields.get("delays"),
     )
 
 

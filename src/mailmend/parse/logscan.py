@@ -1,0 +1,344 @@
+r"""A block of Postfix's log, whole lines as bytes -> its deliveries counted, its failures and refusals whole.
+
+The lines that may tell an outcome are picked by a plain search, which is many times faster than a pattern. Each of
+them is then read from its start by one pattern, from the left, so that nothing which a stranger writes into an
+address or a reply is taken for a field. No class in it contains the end of the line: a line that was cut never
+swallows the next. What it does not know for certain (an address with a quote, another head) is read by
+`parse.maillog`, and what that cannot read either is counted as *unparsed*, never dropped.
+
+Counting is done in C: `Counter.update(map(itemgetter(...), pattern.findall(lines)))`. Only failed deliveries, and
+refusals of our own server, are made into Python objects.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from operator import itemgetter
+from typing import NamedTuple
+
+from mailmend.parse import maillog
+
+QUEUE_IDS_KEPT = 100_000  # per generation, of which there are two
+TEXT_KEPT = 2000  # characters of a reply
+
+# The hour is all before the first colon: `Nov 22 10`, `2026-11-22T10`.
+_HEAD = rb"\n([^:\n]{9,13}+):([^ \n]++) ([^ \n]++) ([^\[ \n/]++/[^\[ \n]++)\[\d++\]: ([0-9A-Za-z]++): "
+_ANY_HEAD = rb"\n[^\[\n/]++/[^\[\n]++\[\d++\]: [0-9A-Za-z]++: "
+# What stands between in Postfix 3.5 to 3.11; whatever else a line has is read by name, and slowly.
+_ENDING = rb", (?:tls=[^,\n]*+, )?dsn=([^,\n]++), status=([A-Za-z-]{2,20}+) "
+_DELIVERY = re.compile(
+    _HEAD + rb'to=<(([^@<>"\n]*+)@?+([^@<>"\n]*+))>, '
+    # Set where the address became another one: not where only its domain was completed.
+    rb'(?:orig_to(=)<(?!\7@\8>|\7>)([^<>"\n]*+)>, |orig_to=<[^<>"\n]*+>, )?'
+    rb"relay=([^\[\],\n]*+)(?:\[([0-9A-Fa-f]*+([.:]?)[^\[\],\n]*+)\][:\w-]*+)?, "
+    rb"(?:conn_use=\d++, )?delay=[^,\n]*+, delays=([^,\n]*+)" + _ENDING + rb"(?:(?<=status=sent )\(|(\(.*))"
+)
+_BARE = re.compile(
+    _ANY_HEAD + rb'to=<[^<>"\n]*+>, (?:orig_to=<[^<>"\n]*+>, )?'
+    rb"relay=([^\[\],\n]*+)(?:\[[0-9A-Fa-f]*+([.:]?)[^\[\],\n]*+\][:\w-]*+)?, "
+    rb"(?:conn_use=\d++, )?delay=[^,\n]*+, delays=[^,\n]*+" + _ENDING + rb"\("
+)
+_TAKEN_UP = re.compile(rb'\n[^\[\n/]++/[^\[\n]++\[\d++\]: ([0-9A-Za-z]++): from=<([^<>"\n]*+)>, [a-z]')
+_LEFT_QUEUE = re.compile(_ANY_HEAD + rb"removed(?=\n)")
+_REJECTION = re.compile(_HEAD + rb"((?:milter-)?reject: .*)")
+(_HOUR, _STAMP, _HOST, _TAG, _QUEUE, _TO, _LOCAL, _DOMAIN) = range(8)
+(_MOVED, _ORIGINAL, _RELAY, _IP, _FAMILY, _DELAYS, _DSN, _STATUS, _TEXT) = range(8, 17)
+
+_is_failure = itemgetter(_TEXT)
+_key = itemgetter(_HOUR, _HOST, _DOMAIN, _RELAY, _FAMILY, _DSN, _STATUS, _MOVED)
+_delay = itemgetter(_RELAY, _DELAYS)
+_Lines = list[bytes]
+
+
+class Key(NamedTuple):
+    """What deliveries are counted by, as the log writes it.
+
+    *hour* is the stamp up to its first colon, without its offset (`hour`); *domain* the recipient's, as written;
+    *relay* the host, `none`, or a local agent's name; *family* is `.` (IPv4), `:` (IPv6) or empty; *moved* is `=`
+    where the recipient was another address before (an alias, forwarded mail), else empty.
+    """
+
+    hour: bytes
+    host: bytes
+    domain: bytes
+    relay: bytes
+    family: bytes
+    dsn: bytes
+    status: bytes
+    moved: bytes
+
+
+class BareKey(NamedTuple):
+    """The least that deliveries are counted by (`Scanner(bare=True)`), as in `Key`."""
+
+    relay: bytes
+    family: bytes
+    dsn: bytes
+    status: bytes
+
+
+class Failed(NamedTuple):
+    """A delivery that is not `sent`, whole. Bytes that are no UTF-8 are shown as `\\xff`.
+
+    *stamp*, *host*, *tag* (`postfix/smtp`), *dsn* as written; *status* is Postfix's word (`bounced`, `deferred`,
+    `undeliverable` of a probe ...). *sender* is None where no line told it (yet): "" is the null sender.
+    *original* is the address before, None where it is the same. *relay* is None for `none`. *delays* are the four
+    of Postfix as written (`0.1/0/2/3`: before the queue manager, in it, connecting, sending). *text* is all that
+    stood in the parentheses.
+    """
+
+    stamp: str
+    host: str
+    tag: str
+    queue_id: str
+    sender: str | None
+    recipient: str
+    original: str | None
+    relay: str | None
+    ip: str | None
+    delays: str
+    dsn: str
+    status: str
+    text: str
+
+
+class Rejected(NamedTuple):
+    """A refusal of the own server (smtpd, postscreen, a milter): *text* from `reject: ` to the end of the line."""
+
+    stamp: str
+    host: str
+    tag: str
+    queue_id: str
+    text: str
+
+
+@dataclass(slots=True)
+class Scanned:
+    """What a block held besides what was counted: *lines*, of which *unparsed* began like an outcome and are not
+    one that can be read; *messages* are those that left the queue.
+    """
+
+    lines: int = 0
+    unparsed: int = 0
+    messages: int = 0
+    failed: list[Failed] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    delays: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+
+class Senders:
+    """Queue id -> envelope sender, in two generations so that it stays small.
+
+    The queue manager tells the sender each time it takes a message up, so an old one is not needed for long.
+    """
+
+    def __init__(self) -> None:
+        self.recent: dict[bytes, bytes] = {}
+        self.older: dict[bytes, bytes] = {}
+
+    def get(self, queue_id: bytes) -> bytes | None:
+        """The sender; one that is asked for is kept for longer."""
+        known = self.recent.get(queue_id)
+        if known is None and (known := self.older.get(queue_id)) is not None:
+            self.recent[queue_id] = known
+        return known
+
+    def turn(self) -> None:
+        """Forget the older generation once the newer one is full."""
+        if len(self.recent) >= QUEUE_IDS_KEPT:
+            self.recent, self.older = {}, self.recent
+
+    def update(self, later: Senders) -> None:
+        """Add what was learned from a later part of the same log."""
+        self.recent.update(later.older)
+        self.recent.update(later.recent)
+        self.turn()
+
+
+class Scanner:
+    """Reads a log block by block, in its order. *counts* has `Key` fields (`BareKey` with *bare*) as plain tuples.
+
+    Of every *sampled*-th delivery (0: of none) the relay and its delays are handed out. With *bare* failures are
+    counted only, and neither refusals nor senders are kept.
+    """
+
+    def __init__(self, *, bare: bool = False, sampled: int = 0) -> None:
+        self.counts: Counter[tuple[bytes, ...]] = Counter()
+        self.senders = Senders()
+        self.sampled = sampled
+        self._bare = bare
+
+    def scan(self, block: bytes) -> Scanned:
+        """Read *block*: whole lines, each with its line feed at the end."""
+        seen = Scanned(lines=block.count(b"\n"))
+        if not self._bare:
+            self._learn(block, seen)
+        outcomes = _with(b": to=<", block)
+        text = _together(outcomes)
+        if self._bare:
+            rows = _BARE.findall(text)
+            self.counts.update(rows)
+        else:
+            rows = _DELIVERY.findall(text)
+            self.counts.update(map(_key, rows))
+            seen.failed = [self._failed(row) for row in filter(_is_failure, rows)]
+            if self.sampled:
+                seen.delays = [_delay(row) for row in rows[:: self.sampled]]
+        if len(rows) != len(outcomes):
+            self._left_over(outcomes, _BARE if self._bare else _DELIVERY, seen)
+        return seen
+
+    def _learn(self, block: bytes, seen: Scanned) -> None:
+        """The senders, the messages that left the queue, and what our own server refused."""
+        taken = _with(b": from=<", block)
+        rows = _TAKEN_UP.findall(_together(taken))
+        self.senders.turn()
+        self.senders.recent.update(rows)
+        if len(rows) != len(taken):
+            self._left_over(taken, _TAKEN_UP, seen)
+        left = _with(b": removed\n", block)
+        seen.messages = len(_LEFT_QUEUE.findall(_together(left)))
+        refused = _with(b"reject: ", block)
+        rows = _REJECTION.findall(_together(refused))
+        seen.rejected = [_rejected(row) for row in rows]
+        if len(rows) != len(refused):
+            self._left_over(refused, _REJECTION, seen)
+
+    def _failed(self, row: tuple[bytes, ...]) -> Failed:
+        (hour, stamp, host, tag, queue_id, to, _, _) = row[:8]
+        (_, original, relay, ip, _, delays, dsn, status, text) = row[8:17]
+        sender = self.senders.get(queue_id)
+        return Failed(
+            _text(hour + b":" + stamp),
+            _text(host),
+            _text(tag),
+            queue_id.decode(),
+            None if sender is None else _text(sender),
+            _text(to),
+            _text(original) if original else None,
+            _text(relay) if relay != b"none" else None,
+            _text(ip) or None,
+            _text(delays),
+            _text(dsn),
+            status.decode(),
+            _text(text[1:]).rstrip("\r").removesuffix(")")[:TEXT_KEPT],
+        )
+
+    def _left_over(self, lines: _Lines, pattern: re.Pattern[bytes], seen: Scanned) -> None:
+        """Read the lines that *pattern* did not match although they have in them what it looks for."""
+        for line in lines:
+            if not pattern.match(_together([line])):
+                self._slowly(line, pattern, seen)
+
+    def _slowly(self, raw: bytes, pattern: re.Pattern[bytes], seen: Scanned) -> None:
+        """Read one line as `maillog` does, with quotes and whatever stands before it, for what *pattern* looks for."""
+        line = maillog.line(raw.decode("utf-8", "backslashreplace"))
+        if pattern is _TAKEN_UP:
+            sender = maillog.sender(line) if line else None
+            if line and line.queue_id and sender is not None:
+                self.senders.recent[line.queue_id.encode()] = sender.encode()
+        elif pattern is _REJECTION:
+            refused = _REFUSED.match(line.message) if line else None
+            if line and refused:
+                queue_id = line.queue_id or "NOQUEUE"
+                seen.rejected.append(
+                    Rejected(_stamp(line), line.host or "", _tag(line), queue_id, refused[1])
+                )
+        elif line is None:
+            seen.unparsed += (
+                _OUTCOME.match(raw) is not None
+            )  # ours by its looks, under a head that we do not know
+        elif (tried := maillog.attempt(line)) is not None:
+            self._add(line, tried, seen)
+        else:
+            seen.unparsed += line.message.startswith("to=<")
+
+    def _add(self, line: maillog.LogLine, tried: maillog.Attempt, seen: Scanned) -> None:
+        """Count what was read slowly as what was read fast is."""
+        relay = tried.relay
+        moved = maillog.forwarded(tried.recipient, tried.original_recipient) is True
+        stamp, domain = _stamp(line), tried.recipient.rpartition("@")[2]
+        family = {"ipv4": ".", "ipv6": ":"}.get(relay.family or "", "") if relay else ""
+        host = (relay.host or "") if relay else "none"
+        whole = Key(
+            stamp.partition(":")[0].encode(),
+            (line.host or "").encode(),
+            domain.encode(),
+            host.encode(),
+            family.encode(),
+            (tried.dsn or "").encode(),
+            tried.status.encode(),
+            b"=" if moved else b"",
+        )
+        bare = (whole.relay, whole.family, whole.dsn, whole.status)
+        self.counts[bare if self._bare else tuple(whole)] += 1
+        if tried.status == "sent" or self._bare:
+            return
+        sender = self.senders.get((line.queue_id or "").encode())
+        seen.failed.append(
+            Failed(
+                stamp,
+                line.host or "",
+                _tag(line),
+                line.queue_id or "",
+                None if sender is None else _text(sender),
+                tried.recipient,
+                tried.original_recipient if moved else None,
+                relay.host if relay else None,
+                relay.ip if relay else None,
+                tried.delays or "",
+                tried.dsn or "",
+                tried.status,
+                tried.reply[:TEXT_KEPT],
+            )
+        )
+
+
+_OUTCOME = re.compile(rb"[^\[\n]{1,200}\[\d{1,10}\]: [0-9A-Za-z]{5,30}: to=<.*, status=[a-z]")
+_REFUSED = re.compile(r"((?:milter-)?reject: .*)", re.DOTALL)
+_STAMPED = re.compile(r"([A-Z][a-z]{2} [ \d]\d|\d{4}-\d\d-\d\d[T ])? ?\d\d:\d\d:\d\d[^ ]{0,20}")
+
+
+def _stamp(line: maillog.LogLine) -> str:
+    """The line's own time as it is written: the last before the program, as a container's log has two."""
+    return next((m[0] for m in reversed(list(_STAMPED.finditer(line.text, 0, 120))) if m[1]), "")
+
+
+def _tag(line: maillog.LogLine) -> str:
+    return f"{line.tag}/{line.service}"
+
+
+def _with(mark: bytes, block: bytes) -> _Lines:
+    """The lines of *block* that have *mark* in them, each once."""
+    lines = []
+    find, back = block.find, block.rfind
+    at = find(mark)
+    while at >= 0:
+        end = find(b"\n", at)
+        end = end if end >= 0 else len(block)
+        lines.append(block[back(b"\n", 0, at) + 1 : end])
+        at = find(mark, end)
+    return lines
+
+
+def _together(lines: _Lines) -> bytes:
+    """Each line with a line feed before it and one after it."""
+    return b"\n".join((b"", *lines, b""))
+
+
+def _rejected(row: tuple[bytes, ...]) -> Rejected:
+    (hour, stamp, host, tag, queue_id) = map(_text, row[:5])
+    return Rejected(f"{hour}:{stamp}", host, tag, queue_id, _text(row[5]).rstrip("\r")[:TEXT_KEPT])
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def hour(of: bytes | str, now: datetime, offset: tzinfo | None = None) -> datetime | None:
+    """When the hour of a `Key` began: in *offset*, or in the zone of *now* where the log writes none."""
+    text = of.decode("ascii", "replace") if isinstance(of, bytes) else of
+    return maillog.time(f"{text}:00:00", now.astimezone(offset) if offset else now)
