@@ -209,7 +209,8 @@ def _unzstd(path: Path, raw: IO[bytes]) -> Iterator[IO[bytes]]:
             yield reader.stdout
         finally:
             rest = reader.stdout.read(1)
-            reader.terminate()
+            if rest:  # whoever reads has enough
+                reader.terminate()
         if reader.wait() > 0 and not rest:
             raise CannotLook(f"{path} cannot be read to its end: zstd found it broken")
 

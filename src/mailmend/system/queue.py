@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -26,6 +27,19 @@ def waiting(config_directory: str | None = None) -> tuple[Delivery, ...]:
         said = done.stderr.strip().partition("\n")[0]
         raise CannotLook(said or f"postqueue ended with {done.returncode}", "run it as root")
     return mailq.deliveries(done.stdout)
+
+
+def names(config_directory: str | None = None) -> Mapping[str, str]:
+    """Each queue id in the queue with the queue that it is in (`deferred`, `hold`, ...), as postqueue -j has it.
+
+    CannotLook where it cannot be seen, or by a Postfix before 3.1.
+    """
+    done = host.command([*_postqueue(config_directory), "-j"], timeout=_SECONDS)
+    if done.returncode:
+        said = done.stderr.strip().partition("\n")[0]
+        raise CannotLook(said or f"postqueue ended with {done.returncode}", "run it as root")
+    entries = (json.loads(line) for line in done.stdout.splitlines() if line.startswith("{"))
+    return {entry["queue_id"]: entry["queue_name"] for entry in entries}
 
 
 def try_now(queue_ids: Iterable[str], config_directory: str | None = None) -> tuple[str, ...]:
