@@ -218,7 +218,7 @@ class Life:
 
     @property
     def removed(self) -> bool:
-        return any(_ends(e) for e in self.events)
+        return any(ends(e) for e in self.events)
 
     @property
     def whole(self) -> bool:
@@ -283,7 +283,8 @@ def lives(events: Iterable[Event]) -> tuple[Life, ...]:
     return tuple(Life(one[0].queue_id, one[0].host, tuple(one)) for one in told)
 
 
-def _ends(event: Event) -> bool:
+def ends(event: Event) -> bool:
+    """Whether the message is gone from the queue after *event*."""
     return event.kind == "removed" or (event.kind == "operator" and event.words in ("removed", "requeued"))
 
 
@@ -292,7 +293,7 @@ def _another(present: Sequence[Event], new: Event) -> bool:
     born = new.kind in ("client", "submitted")
     if born and any(e.kind in ("client", "submitted", "queued", "message-id") for e in present):
         return True
-    gone = next((e for e in reversed(present) if _ends(e)), None)
+    gone = next((e for e in reversed(present) if ends(e)), None)
     if gone is None:
         return False
     if new.kind == "message-id":  # a notification or a forward has no client

@@ -368,6 +368,27 @@ def prove(address: str | None, recipient: str | None) -> Outcome:
     return looking.prove(this_host(), address or recipient)
 
 
+@mailmend.command()
+@everywhere
+@click.argument("what", metavar="QUEUE-ID|MESSAGE-ID|ADDRESS")
+@click.argument("files", nargs=-1, metavar="[FILE]...")
+@click.option("--since", metavar="WHEN", help="Leave out what was logged before: 2h, 3 days, 2026-11-20.")
+@click.option("--follow", is_flag=True, help="Go on as it happens, until all of it is removed or Ctrl-C.")
+def trace(what: str, files: tuple[str, ...], since: str | None, *, follow: bool) -> Outcome:
+    """Tell a message's whole life from the log: client, attempts, replies explained, bounces, forwards.
+
+    Reads this host's log with its rotated parts, or FILEs. Exit status 1: nothing was found. With --follow
+    and --json each event is a line of JSON.
+    """
+    from mailmend.ui.commands import tracing
+
+    if follow:
+        click.get_current_context().exit(
+            tracing.follow(what, files, since, this_host(), as_json=wants_json())
+        )
+    return tracing.trace(what, files, since, this_host())
+
+
 @mailmend.command(name="list")
 @everywhere
 @click.argument("what", type=click.Choice(["causes", "receivers", "checks", "remedies", "settings"]))
