@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
 import statistics
 import sys
 import time
@@ -127,12 +129,16 @@ def closed(told: list[dict[str, Any]]) -> list[float]:
 def keep(figures: dict[str, Any]) -> None:
     """The dated result of the whole list."""
     RESULTS.mkdir(exist_ok=True)
-    now = datetime.now(UTC)
     lines = [
-        f"# Mail through changes, {now:%Y-%m-%d}",
+        "# Mail through applies, undos, reloads and restarts",
         "",
-        "tests/jobs/test_mail_through_changes.py --full",
+        f"`pytest --full tests/jobs/test_mail_through_changes.py`, {datetime.now(UTC):%Y-%m-%d}, "
+        f"Linux {platform.release()}, Python {platform.python_version()}, "
+        f"load {os.getloadavg()[1]:.0f} on {os.cpu_count()} processors.",
         "",
+        "| what | figure |",
+        "|---|---:|",
+        *(f"| {name} | {value} |" for name, value in figures.items() if name != "changes"),
+        *(f"| {name} | {times} times |" for name, times in figures["changes"].items()),
     ]
-    lines += [f"- {name}: {value}" for name, value in figures.items()]
-    (RESULTS / f"mail-through-changes-{now:%Y-%m-%d}.md").write_text("\n".join(lines) + "\n")
+    (RESULTS / "mail-through-changes.md").write_text("\n".join(lines) + "\n")

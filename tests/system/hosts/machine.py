@@ -9,7 +9,6 @@ The control group tree is made unified for it (this machine's may be the old one
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -98,7 +97,9 @@ class Machine:
         for family in ("ipv4", "ipv6"):
             # Nobody is behind the router; that is to be known at once, not after three seconds.
             self.write(f"/proc/sys/net/{family}/neigh/eth0/retrans_time_ms", "20\n")
-        self.enter("systemd-run", "--quiet", "--unit=resolver", f"--setenv=PYTHONPATH={SOURCE / 'src'}", *RESOLVER)
+        self.enter(
+            "systemd-run", "--quiet", "--unit=resolver", f"--setenv=PYTHONPATH={SOURCE / 'src'}", *RESOLVER
+        )
 
     def _is_up(self) -> bool:
         with suppress(OSError, IndexError):
@@ -140,7 +141,9 @@ class Machine:
             errors="surrogateescape", check=False,
         )  # fmt: skip
 
-    def run(self, *argv: str, timeout: float = 90, text: str | None = None) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *argv: str, timeout: float = 90, text: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """A command in a login session of its own, which stays until nothing of it runs."""
         return self.enter(*self._session(argv), timeout=timeout, text=text)
 
@@ -218,9 +221,3 @@ def _own_group() -> Path:
     except OSError as failure:
         raise CannotLook(f"no control group can be made here: {failure}") from None
     return group
-
-
-def signalled(pid: int) -> None:
-    """End a process of the tests' own."""
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)

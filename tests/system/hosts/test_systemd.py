@@ -109,6 +109,18 @@ def test_the_kludge_is_a_new_master_of_the_same_unit_and_undo_opens_the_port_aga
     until(lambda: (machine.master(), port_25(machine)) == (0, set()), 10)
 
 
+def test_set_takes_the_same_way_and_what_cannot_listen_never_gets_there(machine: Machine) -> None:
+    before = machine.master()
+    refused = answer(machine, "set", "--yes", "--confirm", "inet_interfaces=192.0.2.99", code=4)
+    assert "192.0.2.99" in json.dumps(refused)
+    assert (machine.master(), port_25(machine)) == (before, BOTH)
+    told = answer(machine, "set", "--yes", "--confirm", "inet_protocols=ipv4", "message_size_limit=20480000")
+    assert told["proof"]["holds"]
+    assert machine.master() not in (0, before)
+    assert machine.unit_of(machine.master()) == UNIT[machine.suite]
+    assert port_25(machine) == IPV4
+
+
 def test_the_session_may_end_and_postfix_stays(machine: Machine) -> None:
     """A master in the caller's control group would die with it."""
     scope, session = machine.begin(*MAILMEND, "fix", "--yes", "--confirm", "--remedy", "ipv4-only")
@@ -197,7 +209,9 @@ def test_one_instance_is_activated_and_the_other_never_notices(two: Machine) -> 
 def test_the_other_instance_is_changed_by_its_name(two: Machine) -> None:
     main, out = two.master(), two.master("/var/spool/postfix-out")
     unit = two.unit_of(out)
-    answer(two, "fix", "--config-directory", "/etc/postfix-out", "--yes", "--confirm", "--remedy", "ipv4-only")
+    answer(
+        two, "fix", "--config-directory", "/etc/postfix-out", "--yes", "--confirm", "--remedy", "ipv4-only"
+    )
     after = two.master("/var/spool/postfix-out")
     assert after not in (0, out)
     assert two.unit_of(after) == unit
@@ -248,7 +262,9 @@ def test_the_session_is_gone_and_systemd_takes_the_change_back_in_time(machine: 
 
 
 @pytest.mark.parametrize("how", ["power_off", "power_cut"])
-def test_a_reboot_within_the_trial_takes_the_change_back_before_postfix_starts(machine: Machine, how: str) -> None:
+def test_a_reboot_within_the_trial_takes_the_change_back_before_postfix_starts(
+    machine: Machine, how: str
+) -> None:
     text, _ = trial(machine, 3000)
     getattr(machine, how)()
     machine.boot()
@@ -273,7 +289,9 @@ def test_the_program_killed_in_the_middle_is_taken_back_by_the_guard_alone(machi
         machine.end_session(scope)
         session.communicate(timeout=10)
         # Where it does not stand guard yet, nothing was touched yet.
-        until(lambda: not machine.enter("systemctl", "list-units", "--no-legend", "mailmend-guard*").stdout, 10)
+        until(
+            lambda: not machine.enter("systemctl", "list-units", "--no-legend", "mailmend-guard*").stdout, 10
+        )
         assert machine.read(MAIN) == text
         assert port_25(machine) == BOTH
         assert machine.unit_of(machine.master()) == UNIT[machine.suite]
