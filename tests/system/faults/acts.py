@@ -22,6 +22,7 @@ from mailmend.model import (
     Proof,
     Proposal,
     Record,
+    Refused,
 )
 from mailmend.places import trial
 from mailmend.system import boot, detached, guard, recovery, rename, transaction
@@ -87,7 +88,9 @@ def undo(scene: Scene, channel: Channel) -> dict[str, Any]:
 
     def undone() -> dict[str, Any]:
         history = History(scene.state)
-        record = next(r for r in history.records() if r.undoes is None)
+        record = next((r for r in history.records() if r.undoes is None), None)
+        if record is None:
+            raise Refused("there is nothing to undo")
         done = transaction.undo(
             record,
             activate=lambda kind: _activate(channel, kind),

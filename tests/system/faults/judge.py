@@ -115,7 +115,8 @@ class Judge:
         if word == "boot" and self.place.ran:
             self._serve("start")
         self._require_whole()
-        if self.place.pair() == "mixed" or named(self.place.postfix.loaded) == "mixed":
+        postfix = self.place.postfix
+        if self.place.pair() == "mixed" or (postfix.runs and named(postfix.loaded) == "mixed"):
             self.wrong.append(f"undo.sh {word} left a mixed pair")
 
     def _next_command(self, recover: Act) -> None:
