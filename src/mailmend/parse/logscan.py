@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from operator import itemgetter
 from typing import NamedTuple
 
+from mailmend.model import Delivery, Relay, family_of
 from mailmend.parse import maillog
 
 QUEUE_IDS_KEPT = 100_000  # per generation, of which there are two
@@ -48,7 +49,6 @@ _REJECTION = re.compile(_HEAD + rb"((?:milter-)?reject: .*)")
 (_MOVED, _ORIGINAL, _RELAY, _IP, _FAMILY, _DELAYS, _DSN, _STATUS, _TEXT) = range(8, 17)
 
 _is_failure = itemgetter(_TEXT)
-_key = itemgetter(_HOUR, _HOST, _DOMAIN, _RELAY, _FAMILY, _DSN, _STATUS, _MOVED)
 _delay = itemgetter(_RELAY, _DELAYS)
 _Lines = list[bytes]
 
@@ -69,6 +69,10 @@ class Key(NamedTuple):
     dsn: bytes
     status: bytes
     moved: bytes
+
+
+# Where a row of `_DELIVERY` has them.
+_PLACES = dict(zip(Key._fields, (_HOUR, _HOST, _DOMAIN, _RELAY, _FAMILY, _DSN, _STATUS, _MOVED), strict=True))
 
 
 class BareKey(NamedTuple):
@@ -103,6 +107,20 @@ class Failed(NamedTuple):
     dsn: str
     status: str
     text: str
+
+
+def delivery(of: Failed, at: datetime | None = None) -> Delivery:
+    """What `maillog.delivery` says of that line."""
+    tried = maillog.Attempt(
+        recipient=of.recipient,
+        original_recipient=of.original,
+        relay=Relay(of.relay, of.ip if family_of(of.ip) else None) if of.relay else None,
+        port=None,
+        dsn=of.dsn or None,
+        status=of.status,
+        reply=of.text,
+    )
+    return replace(maillog.told(tried), sender=of.sender, reporting_mta=of.host, queue_id=of.queue_id, at=at)
 
 
 class Rejected(NamedTuple):
@@ -159,17 +177,18 @@ class Senders:
 
 
 class Scanner:
-    """Reads a log block by block, in its order. *counts* has `Key` fields (`BareKey` with *bare*) as plain tuples.
-
-    Of every *sampled*-th delivery (0: of none) the relay and its delays are handed out. With *bare* failures are
-    counted only, and neither refusals nor senders are kept.
+    """Reads a log block by block, in its order. *counts* has the fields of `Key` that *by* names, as plain tuples,
+    two at least; with *bare* those of `BareKey`, and then failures are counted only, and neither refusals nor
+    senders are kept. Of every *sampled*-th delivery (0: of none) the relay and its delays are handed out.
     """
 
-    def __init__(self, *, bare: bool = False, sampled: int = 0) -> None:
+    def __init__(self, *, by: tuple[str, ...] = Key._fields, bare: bool = False, sampled: int = 0) -> None:
         self.counts: Counter[tuple[bytes, ...]] = Counter()
         self.senders = Senders()
         self.sampled = sampled
         self._bare = bare
+        self._by = itemgetter(*(Key._fields.index(name) for name in by))
+        self._key = itemgetter(*(_PLACES[name] for name in by))
 
     def scan(self, block: bytes) -> Scanned:
         """Read *block*: whole lines, each with its line feed at the end."""
@@ -183,7 +202,7 @@ class Scanner:
             self.counts.update(rows)
         else:
             rows = _DELIVERY.findall(text)
-            self.counts.update(map(_key, rows))
+            self.counts.update(map(self._key, rows))
             seen.failed = [self._failed(row) for row in filter(_is_failure, rows)]
             if self.sampled:
                 seen.delays = [_delay(row) for row in rows[:: self.sampled]]
@@ -274,7 +293,7 @@ class Scanner:
             b"=" if moved else b"",
         )
         bare = (whole.relay, whole.family, whole.dsn, whole.status)
-        self.counts[bare if self._bare else tuple(whole)] += 1
+        self.counts[bare if self._bare else self._by(whole)] += 1
         if tried.status == "sent" or self._bare:
             return
         sender = self.senders.get((line.queue_id or "").encode())

@@ -9,7 +9,7 @@ pattern is possessive and linear in the line, of which the first 8 KB are read.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from mailmend.model import Delivery, Relay, Reply, Severity, family_of
@@ -238,21 +238,22 @@ def delivery(of: LogLine) -> Delivery | None:
     warned about, and a server's reply after which the next address was tried, are `notice`.
     """
     if (tried := attempt(of)) is not None:
-        told = _reply(said(tried.reply), tried.dsn)
-        return Delivery(
-            severity=severity(tried),
-            recipient=tried.recipient,
-            reply=told,
-            relay=tried.relay,
-            original_recipient=tried.original_recipient,
-            source_ip=_contacted_from(told),
-            forwarded=forwarded(tried.recipient, tried.original_recipient),
-            reporting_mta=of.host,
-            queue_id=of.queue_id,
-            at=of.at,
-            excerpt=of.text,
-        )
+        return replace(told(tried), reporting_mta=of.host, queue_id=of.queue_id, at=of.at, excerpt=of.text)
     return _rejection(of) or _on_the_way(of)
+
+
+def told(of: Attempt) -> Delivery:
+    """What the attempt alone says, without its line's time, host and queue id."""
+    reply = _reply(said(of.reply), of.dsn)
+    return Delivery(
+        severity=severity(of),
+        recipient=of.recipient,
+        reply=reply,
+        relay=of.relay,
+        original_recipient=of.original_recipient,
+        source_ip=_contacted_from(reply),
+        forwarded=forwarded(of.recipient, of.original_recipient),
+    )
 
 
 def _rejection(of: LogLine) -> Delivery | None:

@@ -1,0 +1,240 @@
+"""Logs of any age, plain, packed or in the journal -> blocks of whole lines, oldest first, in little memory.
+
+A file is read with read(2), not mapped: one that is cut while it is read must not kill the reader (SIGBUS). Large
+plain files are cut at line ends into parts, so that several processes can read them side by side.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import importlib
+import lzma
+import os
+import re
+import subprocess
+import sys
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from mailmend.model import CannotLook, ParseError
+from mailmend.parse import maillog
+from mailmend.system import follow, host
+
+BLOCK = 1 << 18
+PART = 32 << 20  # bytes of a plain file that one process reads at a time
+LONGEST = 8192  # bytes of a line that are used, as in parse.maillog
+_PACKED = {b"\x1f\x8b": "gz", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zst", b"BZh": "bz2"}
+_SNIFFED = 1 << 16
+_LOOKED_AT = 50  # lines for one with a time
+_ROTATED = r"[.-]\d[\d.-]{0,30}(?:\.gz|\.xz|\.bz2|\.zst)?"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one process reads: a file's bytes *start* to *end*, or all of a packed one; *path* None: the journal.
+
+    *size* is what it weighs on disk, for progress. *dated* dates stamps that name no year: the newest line's day.
+    """
+
+    path: Path | None
+    start: int
+    end: int
+    size: int
+    packed: str | None
+    dated: datetime
+
+
+def rotated(path: Path, since: datetime | None) -> list[Path]:
+    """The log *path* and its rotated parts of which any line can be younger than *since*. CannotLook: none."""
+    pattern = re.compile(re.escape(path.name) + _ROTATED)
+    start = since.timestamp() if since else 0.0
+    try:
+        found = [each for each in path.parent.iterdir() if pattern.fullmatch(each.name)]
+        found = [each for each in found if each.stat().st_mtime >= start]
+    except OSError as error:
+        raise CannotLook(f"{path.parent} cannot be listed: {error.strerror}") from None
+    return [*found, path]
+
+
+def parts(paths: Sequence[Path]) -> tuple[Part, ...]:
+    """What there is to read, oldest first. CannotLook, ParseError: one of *paths* is nothing to read."""
+    found = []
+    for path in paths:
+        packed, first, modified, size = _sniffed(path)
+        dated = datetime.fromtimestamp(modified, UTC).astimezone()
+        began = next((at for at in (_time(raw, dated) for raw in first) if at), None)
+        cuts = [0] if packed else _cuts(path, size)
+        ends = [*cuts[1:], size]
+        found.append(
+            (
+                began.timestamp() if began else modified,
+                [Part(path, a, b, b - a, packed, dated) for a, b in zip(cuts, ends, strict=True)],
+            )
+        )
+    found.sort(key=lambda each: each[0])
+    return tuple(part for _, each in found for part in each)
+
+
+def journal() -> Part:
+    """The journal as one part; `blocks` is told since when."""
+    return Part(None, 0, 0, 0, None, datetime.now(UTC).astimezone())
+
+
+def blocks(part: Part, since: datetime | None = None) -> Iterator[bytes]:
+    """Whole lines, each with its line feed, some 256 KiB at a time.
+
+    Of a line longer than a block its beginning is given, as one. CannotLook: it cannot be read to its end.
+    """
+    try:
+        with _opened(part, since) as stream:
+            yield from _whole_lines(stream, part.end - part.start if not part.packed and part.path else None)
+    except PermissionError:
+        raise follow.unreadable(part.path or Path("/var/log/journal")) from None
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as broken:
+        said = getattr(broken, "strerror", None) or str(broken)
+        raise CannotLook(
+            f"{part.path} cannot be read to its end: {said}", "leave it out, or unpack what can be unpacked"
+        ) from None
+
+
+def edges(block: bytes, dated: datetime) -> tuple[datetime | None, datetime | None]:
+    """When the first and the last line of *block* were written; None where none of some lines tells."""
+    head = block[: 1 << 14].split(b"\n", _LOOKED_AT)[:_LOOKED_AT]
+    tail = block[-(1 << 14) :].rsplit(b"\n", _LOOKED_AT)[::-1]
+    first = next((at for at in (_time(raw, dated) for raw in head if raw) if at), None)
+    return first, next((at for at in (_time(raw, dated) for raw in tail if raw) if at), None)
+
+
+def within(block: bytes, dated: datetime, since: datetime | None, until: datetime | None) -> bytes:
+    """The lines of *block* that were written in between; a line without a time belongs to the one before."""
+    if since is None and until is None:
+        return block
+    first, last = edges(block, dated)
+    if first and last and (since is None or first >= since) and (until is None or last < until):
+        return block
+    if (last and since and last < since) or (first and until and first >= until):
+        return b""
+    kept, inside = [], True
+    for raw in block.splitlines(keepends=True):
+        if (at := _time(raw, dated)) is not None:
+            inside = (since is None or at >= since) and (until is None or at < until)
+        if inside:
+            kept.append(raw)
+    return b"".join(kept)
+
+
+def _time(raw: bytes, dated: datetime) -> datetime | None:
+    line = maillog.line(raw[:LONGEST].decode("utf-8", "backslashreplace"), dated)
+    return line.at if line else None
+
+
+def _sniffed(path: Path) -> tuple[str | None, list[bytes], float, int]:
+    """How *path* is packed, its first lines, when it was changed, its size."""
+    try:
+        if path.is_dir():
+            raise CannotLook(f"{path} is a directory", "name the log in it")
+        with path.open("rb") as file:
+            stat = os.fstat(file.fileno())
+            magic = file.read(6)
+    except PermissionError:
+        raise follow.unreadable(path) from None
+    except OSError as error:
+        raise CannotLook(f"{path} cannot be read: {error.strerror}") from None
+    packed = next((kind for mark, kind in _PACKED.items() if magic.startswith(mark)), None)
+    whole = Part(path, 0, stat.st_size, 0, packed, datetime.now(UTC))
+    first = next(blocks(whole), b"")[:_SNIFFED]
+    if b"\0" in first:
+        raise ParseError(f"{path} is no log: it has bytes in it that no text has", "name Postfix's log")
+    return packed, first.split(b"\n")[:_LOOKED_AT], stat.st_mtime, stat.st_size
+
+
+def _cuts(path: Path, size: int) -> list[int]:
+    """Where lines begin, every 32 MB or so."""
+    out = [0]
+    with path.open("rb") as file:
+        for at in range(PART, size, PART):
+            file.seek(at)
+            file.readline(BLOCK)
+            if out[-1] < file.tell() < size:
+                out.append(file.tell())
+    return out
+
+
+@contextmanager
+def _opened(part: Part, since: datetime | None) -> Iterator[IO[bytes]]:
+    if part.path is None or part.packed == "zst":
+        with _piped(part, since) as stream:
+            yield stream
+        return
+    openers: dict[str | None, Any] = {"gz": gzip.open, "xz": lzma.open, "bz2": bz2.open}
+    with (
+        openers[part.packed](part.path, "rb") if part.packed else part.path.open("rb", buffering=0) as stream
+    ):
+        if part.start:
+            stream.seek(part.start)
+        yield stream
+
+
+@contextmanager
+def _piped(part: Part, since: datetime | None) -> Iterator[IO[bytes]]:
+    """The journal, or what zstd(1) unpacks; Python does that itself from 3.14 on."""
+    if part.path and sys.version_info >= (3, 14):
+        with importlib.import_module("compression.zstd").open(part.path, "rb") as stream:
+            yield stream
+        return
+    program = "zstd" if part.path else "journalctl"
+    if not host.has_command(program):
+        raise CannotLook(
+            f"there is no {program} to read {part.path or 'the journal'} with", f"install {program}"
+        )
+    wanted = [f"--since=@{int(since.timestamp())}"] if since else []
+    argv = ["zstd", "-dcq", "--", str(part.path)] if part.path else [*follow.JOURNALCTL, *wanted]
+    with subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=host.environment()
+    ) as reader:
+        assert reader.stdout and reader.stderr  # noqa: S101 (both are pipes)
+        try:
+            yield reader.stdout
+        except BaseException:  # whoever reads has stopped reading
+            reader.terminate()
+            raise
+        if reader.stdout.read(1):  # nobody wanted the rest
+            reader.terminate()
+            return
+        said = reader.stderr.read().decode("utf-8", "replace").strip()
+        if reader.wait() > 0:
+            raise CannotLook(
+                f"{part.path or 'the journal'}: {said.splitlines()[0] if said else program + ' failed'}"
+            )
+
+
+def _whole_lines(stream: IO[bytes], left: int | None) -> Iterator[bytes]:
+    """Blocks of *stream*, of which *left* bytes are to be read (None: all)."""
+    rest, skipping = b"", False
+    while left is None or left > 0:
+        read = stream.read(BLOCK if left is None else min(BLOCK, left))
+        if not read:
+            break
+        left = None if left is None else left - len(read)
+        if skipping:
+            _, ended, read = read.partition(b"\n")
+            if not ended:
+                continue
+            skipping = False
+        end = read.rfind(b"\n") + 1
+        if end:
+            yield rest + read[:end]
+            rest = read[end:]
+        else:
+            rest += read
+            if len(rest) > BLOCK:  # no logger writes such a line
+                yield rest[:LONGEST] + b"\n"
+                rest, skipping = b"", True
+    if rest:
+        yield rest + b"\n"
