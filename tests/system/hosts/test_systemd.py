@@ -161,6 +161,23 @@ def test_a_master_started_by_hand_is_taken_over_by_the_unit(machine: Machine) ->
     assert port_25(machine) == IPV4
 
 
+def test_a_unit_of_the_operators_own_that_keeps_postfix_in_the_foreground(machine: Machine) -> None:
+    machine.enter("systemctl", "disable", "--now", "postfix.service", UNIT[machine.suite])
+    until(lambda: port_25(machine) == set(), 10)
+    unit = "[Service]\nExecStart=/usr/sbin/postfix start-fg\n"
+    machine.write("/etc/systemd/system/mailserver.service", unit)
+    machine.enter("systemctl", "daemon-reload")
+    machine.enter("systemctl", "start", "mailserver.service")
+    until(lambda: port_25(machine) == BOTH, 20)
+    before = machine.master()
+    answer(machine, "fix", "--yes", "--remedy", "ipv4-client")
+    assert machine.master() == before
+    answer(machine, "fix", "--yes", "--confirm", "--remedy", "ipv4-only")
+    assert machine.master() not in (0, before)
+    assert machine.unit_of(machine.master()) == "mailserver.service"
+    assert port_25(machine) == IPV4
+
+
 def test_a_chroot_with_an_old_resolver_is_in_order_after_a_restart(machine: Machine) -> None:
     inner = "/var/spool/postfix/etc/resolv.conf"
     machine.write("/etc/resolv.conf", "nameserver 127.0.0.1\n# moved\n")
