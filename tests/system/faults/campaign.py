@@ -56,13 +56,14 @@ _HARMLESS = {"close", "flock", "fsync"}
 class Report:
     """*points* were tried, *of* so many that there are (None: pairs, of which nobody counted all).
 
-    *bad* says of each that failed where and why; *ends* counts how the acts ended.
+    *wrong* is how many of them failed, *bad* what was wrong there; *ends* counts how the acts ended.
     """
 
     story: str
     fault: str
     points: int = 0
     of: int | None = None
+    wrong: int = 0
     bad: list[str] = field(default_factory=list)
     ends: Counter[str] = field(default_factory=Counter)
     slowest: float = 0.0
@@ -70,6 +71,7 @@ class Report:
 
     def add(self, judge: Judge, where: str) -> None:
         self.points += 1
+        self.wrong += bool(judge.wrong)
         self.ends[judge.end] += 1
         self.slowest = max(self.slowest, judge.slowest)
         self.bad += [f"{self.story}, {where}: {wrong}" for wrong in judge.wrong]

@@ -20,7 +20,7 @@ program was killed, or the call failed once with that error, or failed from then
 read-only), or the power went. Then the next command recovered, twice. Wrong would be: a file that is neither old
 nor new, a mixed pair, lost owner, mode, attribute or link, a history that says something else, Postfix on other
 files than those, anything left beside them, a result told that is not so, a second recovery that still does
-something, a recovery over 2 s.
+something, a recovery over 2 s. `of` is how many points there are; where that is more, a sample of them was tried.
 
 """
 _CONTROLS = """
@@ -40,7 +40,7 @@ def write(
     """*reports* are those of the real program, *controls* of the naive ones; *command* gives them again."""
     reports = list(reports)
     points = sum(report["points"] for report in reports)
-    bad = sum(len(report["bad"]) for report in reports)
+    bad = sum(report["wrong"] for report in reports)
     slowest = max(report["slowest"] for report in reports)
     head = _HEAD.format(
         command=command,
@@ -57,7 +57,7 @@ def write(
 
 def _rows(reports: Iterable[Mapping[str, Any]]) -> str:
     return "".join(
-        f"| {r['story']} | {r['fault']} | {r['points']} | {r['of'] or 'pairs'} | {len(r['bad'])} |"
+        f"| {r['story']} | {r['fault']} | {r['points']} | {r['of'] or 'pairs'} | {r['wrong']} |"
         f" {r['slowest']:.2f} s |\n"
         for r in reports
     )
