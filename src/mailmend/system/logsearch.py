@@ -88,17 +88,18 @@ def given(names: Sequence[str], since: datetime | None) -> Searched:
 
 
 def _in_time_order(paths: Iterable[Path]) -> tuple[Path, ...]:
-    """By the time of their first lines: what was copied has no other."""
+    """By the time of their first lines (what was copied has no other), then by that of their last change."""
     now = datetime.now(UTC).astimezone()
 
-    def begins(path: Path) -> float:
+    def begins(path: Path) -> tuple[float, float]:
+        changed = path.stat().st_mtime
         with _opened(path) as (stream, _):
             head = stream.read(1 << 13)
         for line in head.decode("utf-8", "surrogateescape").split("\n"):
             entry = maillog.line(line, now)
             if entry and entry.at:
-                return entry.at.timestamp()
-        return path.stat().st_mtime
+                return entry.at.timestamp(), changed
+        return changed, changed
 
     every = list(paths)
     return tuple(sorted(every, key=begins)) if len(every) > 1 else tuple(every)

@@ -265,16 +265,13 @@ def _attempt(event: Event) -> Text:
 
 
 def _slow(text: str | None) -> str:
-    """How long it took, and where the time went if it was long: postconf(5) delay_logging_resolution_limit."""
+    """Where the time went, if it took long: postconf(5) delay_logging_resolution_limit."""
     parts = delays(text)
-    if parts is None:
+    if parts is None or sum(parts) < 1:
         return ""
-    total = sum(parts)
-    if total < 1:
-        return f", {total:.2g} s"
-    names = ("before it was queued", "in the queue", "connecting", "sending")
+    names = ("before this try", "in the queue", "connecting", "sending")
     longest = max(range(4), key=lambda n: parts[n])
-    return f", {_span(total)} ({_span(parts[longest])} of it {names[longest]})"
+    return f", after {_span(sum(parts))} ({_span(parts[longest])} of it {names[longest]})"
 
 
 def _reply(target: Console, refusal: Refusal | None, indent: int) -> None:
@@ -288,7 +285,7 @@ def _reply(target: Console, refusal: Refusal | None, indent: int) -> None:
     if len(lines) > _LINES:
         target.print(Text(" " * indent + "...", FAINT))
     if refusal.cause != "unknown" and refusal.summary:
-        say(target, refusal.summary, indent=indent, first=words(f"{refusal.cause}: ", STRONG))
+        say(target, joined(words(f"{refusal.cause}: ", STRONG), refusal.summary), indent=indent)
 
 
 def _client(client: Client) -> tuple[str | Text, ...]:
@@ -327,7 +324,7 @@ def _table(target: Console, told: Traced, wanted: Sequence[int]) -> None:
     for number in wanted:
         life = told.lives[number]
         end = _end(life, told)
-        says = joined(mark(target, end.mark), " ", end.says)
+        says = joined(mark(target, end.mark), " ", end.says.partition(", ")[0])
         who = life.sender or ("<>" if life.sender == "" else "?")
         rows.append(
             (_stamp(life.began), life.queue_id, says, f"{who} to {', '.join(_recipients(life)) or '?'}")
