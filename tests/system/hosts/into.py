@@ -1,6 +1,6 @@
 """A process moves into a control group and namespaces of its own, mounts a root, and becomes another program.
 
-    python into.py GROUP OVERLAY-OPTIONS MOUNT-POINT COMMAND...
+python into.py GROUP OVERLAY-OPTIONS MOUNT-POINT COMMAND...
 """
 
 from __future__ import annotations

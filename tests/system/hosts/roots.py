@@ -39,7 +39,9 @@ def prepared(suite: str) -> Path:
     work = HOME / f"{suite}.new"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    _run(["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", suite, str(work), MIRROR], 900)
+    _run(
+        ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", suite, str(work), MIRROR], 900
+    )
     # debootstrap gave it the name of this machine.
     (work / "etc/hostname").write_text(f"{HOSTNAME}\n")
     (work / "etc/hosts").write_text(f"127.0.0.1 localhost\n127.0.1.1 {HOSTNAME} relay\n::1 localhost\n")

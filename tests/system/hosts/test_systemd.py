@@ -205,7 +205,7 @@ def two(machine: Machine) -> Machine:
     machine.enter("systemctl", "daemon-reload")
     unit = "postfix@postfix-out.service" if machine.suite == "bookworm" else "postfix@out.service"
     machine.enter("systemctl", "start", unit)
-    until(lambda: "0.0.0.0:2525" in machine.sockets(), 20)
+    until(lambda: "0.0.0.0:2525" in machine.sockets(), 60)
     assert machine.unit_of(machine.master("/var/spool/postfix-out")) == unit
     # postmulti wrote the new directory into the first one's main.cf.
     assert answer(machine, "apply")["activation"] == "reload"
