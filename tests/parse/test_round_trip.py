@@ -159,8 +159,10 @@ def apart_from(cf: maincf.MainCf, name: str) -> list[str]:
     """The lines of the file that hold nothing of *name*."""
     gone = {offset for a in cf.assignments if a.name == name for offset, _ in a.line.pieces}
     lines = [line for offset, line in logical.physical(str(cf)) if offset not in gone]
-    # What stands behind the last newline is a line only where there is something.
-    return lines if lines and lines[-1] else lines[:-1]
+    # A last line without a newline leaves the one before it with one.
+    while lines and not lines[-1]:
+        lines.pop()
+    return lines
 
 
 def without_end(lines: list[str]) -> list[str]:
