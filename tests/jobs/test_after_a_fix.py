@@ -213,6 +213,7 @@ def test_what_another_editor_saved_is_brought_to_the_running_server(fixed: Any) 
         ("master.cf", "filter unix - - n - - none-such\n", "none-such"),
         ("main.cf", "transport_maps = texthash:/etc/postfix/none\n", "/etc/postfix/none"),
         ("main.cf", "virtual_alias_maps = nosql:/etc/postfix/x\n", "nosql"),
+        ("main.cf", "smtpd_recipient_restrictions = permit_nonsense\n", "permit_nonsense"),
     ],
     ids=[
         "an address that is elsewhere",
@@ -220,6 +221,7 @@ def test_what_another_editor_saved_is_brought_to_the_running_server(fixed: Any) 
         "no such daemon",
         "no such table",
         "no such type",
+        "a restriction that is none",
     ],
 )
 def test_what_would_not_run_is_not_activated(lab: Any, name: str, line: str, says: str) -> None:

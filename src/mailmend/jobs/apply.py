@@ -35,6 +35,7 @@ def apply(here: Here, *, progress: Progress = silent) -> Applied:
     of it), and where Postfix does not run: whoever stopped it may have had a reason.
     """
     from mailmend import catalogue
+    from mailmend.jobs.candidate import validate_saved
     from mailmend.jobs.validate import validate
     from mailmend.model import ACTIVATIONS
     from mailmend.road.check import check
@@ -53,6 +54,8 @@ def apply(here: Here, *, progress: Progress = silent) -> Applied:
         return Applied("none", measured, None)
     progress("validating what is saved")
     validate(here.probe)
+    if unseen := validate_saved(here, progress):
+        progress(f"not tried on a copy: {unseen}")
     since = here.probe.ask(Now()).at - timedelta(milliseconds=100)
     progress(f"activating: {activation}")
     here.activate(activation)

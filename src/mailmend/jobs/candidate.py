@@ -64,6 +64,30 @@ def validate_candidate(here: Here, edits: tuple[FileEdit, ...], progress: Progre
     return unseen
 
 
+def validate_saved(here: Here, progress: Progress = silent) -> str:
+    """Raise Refused, in one line, where a daemon dies of what is saved, tried on a copy. Returns as above.
+
+    There is nothing to hold it against: what it refuses or lets through may be just what somebody wanted.
+    """
+    from mailmend.system import canary, compared, shadow
+    from mailmend.system.live import live
+
+    progress("trying what is saved on a copy")
+    with ExitStack() as stack:
+        try:
+            copy = stack.enter_context(shadow.cast(_original(here.probe), (), here.state))
+        except CannotLook as gap:
+            return str(gap)
+        seen = canary.observe(copy, _script(Remembering(live(str(copy.saved)))))
+        if unable := compared.unable(seen):
+            told = "; ".join(dict.fromkeys(_plain(unable, copy)[:_SHOWN]))
+            raise Refused(
+                f"what is saved would not run: {told}"[:_LINE],
+                "correct it, then run it again: nothing was activated",
+            )
+    return seen.ended
+
+
 def obstacles_of(candidate: Probe, present: Probe) -> tuple[str, ...]:
     """What would keep it from running, and does not today."""
     found = obstacles(candidate)

@@ -23,6 +23,8 @@ _THROTTLED = re.compile(r"([^/\s]+): bad command startup|process (?:\S*/)?([^/\s
 # Postfix's own words for a server that cannot do its work; a policy's "come back later" is no such thing.
 _GREYLISTED = re.compile(r"gr[ae]y ?list", re.IGNORECASE)
 _HOME = "this host"
+# virtual(8) and its like die on every host that has no use for them.
+_EVERYWHERE = frozenset(("master", "qmgr", "cleanup", "trivial-rewrite", "proxymap", "smtpd", "smtp"))
 
 
 def broken(present: Observed, candidate: Observed, script: Script) -> tuple[str, ...]:
@@ -44,6 +46,19 @@ def broken(present: Observed, candidate: Observed, script: Script) -> tuple[str,
     out += [*said[:1], *spoken, *said[1:]] if spoken else said
     out += _routed(present, candidate)
     return tuple(dict.fromkeys(out))
+
+
+def unable(alone: Observed) -> tuple[str, ...]:
+    """One line for each thing that no server is configured to do, where there is no other to hold it against."""
+    died = (c for c in alone.complaints if c.severity in ("fatal", "panic") and c.daemon in _EVERYWHERE)
+    said = [
+        f"{service} fails for {recipient}: {_refusal(replies)}"
+        for (service, _), talk in alone.talks.items()
+        for recipient, replies in talk.recipients
+        if any(s.code == 451 and s.text.startswith("4.3.5") for s in replies)  # RFC 3463: misconfigured
+    ]
+    why = [c for c in alone.complaints if said and c.severity == "warning" and c.daemon == "smtpd"]
+    return tuple(dict.fromkeys((*(f"{c.daemon}: {c.text}" for c in (*died, *why)), *said)))
 
 
 def _routed(present: Observed, candidate: Observed) -> Iterator[str]:
