@@ -32,12 +32,13 @@ COMMANDS = (
     "history",
     "hold",
     "prove",
+    "trace",
     "list",
     "webmin",
     "bench",
     "demo",
 )
-LATER = ("report", "trace", "ingest", "web")
+LATER = ("report", "ingest", "web")
 
 
 def mailmend(*argv: str, stdin: str | bytes | None = None) -> Result:

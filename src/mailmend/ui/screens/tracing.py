@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from mailmend.ui.says import nth, size, span, stamp, times
 from mailmend.ui.screens.explaining import SEVERITY, marked
 from mailmend.ui.show.traces import delays, state
 from mailmend.ui.terminal import (
@@ -26,8 +27,6 @@ from mailmend.ui.terminal import (
 )
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from rich.console import Console
 
     from mailmend.jobs.trace import Traced
@@ -77,8 +76,8 @@ def traced(target: Console, told: Traced) -> None:
 def nothing(target: Console, told: Traced) -> None:
     """What was searched for, and where: then one can tell why it is not there."""
     since = f", since {told.searched.since:%Y-%m-%d %H:%M}" if told.searched.since else ""
-    size = _size(told.searched.bytes_read)
-    say(target, f"Nothing about {told.asked.word} in {told.searched} ({size} searched{since}).")
+    read = size(told.searched.bytes_read)
+    say(target, f"Nothing about {told.asked.word} in {told.searched} ({read} searched{since}).")
     say(
         target,
         "It may have been rotated away, or be in another server's log: give the files, also packed ones, after the id."
@@ -92,7 +91,7 @@ def followed(target: Console, seen: Seen) -> None:
     text = _event(seen.event)
     if text is None:
         return
-    lead = joined(words(_stamp(seen.event.at), FAINT), " ", words(seen.event.queue_id, STRONG), "  ")
+    lead = joined(words(stamp(seen.event.at), FAINT), " ", words(seen.event.queue_id, STRONG), "  ")
     say(target, text, first=lead)
     _reply(target, seen.refusal, 2)
 
@@ -131,9 +130,9 @@ def _life(target: Console, told: Traced, number: int) -> None:
     )
     day = None
     for event, text, refusal in _told(life, told):
-        stamp = _stamp(event.at)
-        shown = stamp if stamp[:6] != day else stamp[7:]
-        day = stamp[:6]
+        whole = stamp(event.at)
+        shown = whole if whole[:6] != day else whole[7:]
+        day = whole[:6]
         say(target, text, indent=4, first=words(f"{shown.rjust(_STAMP)}  ", FAINT))
         _reply(target, refusal, 4 + _STAMP + 2)
 
@@ -158,7 +157,7 @@ def _told(life: Life, told: Traced) -> Iterator[tuple[Event, Text, Refusal | Non
             if event is not same[0] and event is not same[-1]:
                 continue
             if event is same[-1]:
-                text.append_text(words(f"; so for the {_nth(len(same))} time", FAINT))
+                text.append_text(words(f"; so for the {nth(len(same))} time", FAINT))
         if same and event is not same[0]:
             refusal = None  # it is the same again
         yield event, text, refusal
@@ -201,7 +200,7 @@ def _end(life: Life, told: Traced) -> _End:
 
 
 def _unfinished(life: Life, told: Traced) -> _End:
-    tries = f", tried {_times(len(life.attempts))}" if life.attempts else ""
+    tries = f", tried {times(len(life.attempts))}" if life.attempts else ""
     now = state(life, told)
     if now == "waiting":
         return _End("pending", f"still in the queue ({(told.waiting or {})[life.queue_id]}){tries}")
@@ -233,7 +232,7 @@ def _sentence(event: Event) -> str:
         return f"not taken by {relay.host} [{relay.ip}]{_over(relay.family)}; the next address is tried"
     if event.kind == "queued":
         count = f"{event.recipients} recipient{'s' if event.recipients != 1 else ''}"
-        return f"in the queue: {_size(event.size or 0)} for {count}"
+        return f"in the queue: {size(event.size or 0)} for {count}"
     if event.kind == "submitted":
         again = f"queued anew; it was {event.link} before"
         return again if event.link else f"submitted on this host by the user with number {event.uid}"
@@ -271,7 +270,7 @@ def _slow(text: str | None) -> str:
         return ""
     names = ("before this try", "in the queue", "connecting", "sending")
     longest = max(range(4), key=lambda n: parts[n])
-    return f", after {_span(sum(parts))} ({_span(parts[longest])} of it {names[longest]})"
+    return f", after {span(sum(parts))} ({span(parts[longest])} of it {names[longest]})"
 
 
 def _reply(target: Console, refusal: Refusal | None, indent: int) -> None:
@@ -327,7 +326,7 @@ def _table(target: Console, told: Traced, wanted: Sequence[int]) -> None:
         says = joined(mark(target, end.mark), " ", end.says.partition(", ")[0])
         who = life.sender or ("<>" if life.sender == "" else "?")
         rows.append(
-            (_stamp(life.began), life.queue_id, says, f"{who} to {', '.join(_recipients(life)) or '?'}")
+            (stamp(life.began), life.queue_id, says, f"{who} to {', '.join(_recipients(life)) or '?'}")
         )
     columns(target, rows)
 
@@ -338,7 +337,7 @@ def _rejected(target: Console, told: Traced) -> None:
     for refusal in told.rejected[-_IN_FULL * 3 :]:
         delivery = refusal.delivery
         who = f"from {delivery.sender or '<>'} to {delivery.recipient or '?'}, by {delivery.source_ip}"
-        say(target, who, indent=2, first=words(f"{_stamp(delivery.at)}  ", FAINT))
+        say(target, who, indent=2, first=words(f"{stamp(delivery.at)}  ", FAINT))
         for line in fill(marked(refusal), max(min(target.width, WIDEST) - 4 - _STAMP, 20))[:_LINES]:
             target.print(Text(" " * (4 + _STAMP)) + line)
 
@@ -364,42 +363,11 @@ def _next(target: Console, told: Traced) -> None:
         columns(target, rows)
 
 
-# ---- figures ------------------------------------------------------------------------------
-
-
-def _stamp(at: datetime | None) -> str:
-    return f"{at:%b %d %H:%M:%S}" if at else ""
-
-
 def _after(life: Life) -> str:
     began, last = life.began, life.last
     if began is None or last is None or (last - began).total_seconds() < 1:
         return ""
-    return f" after {_span((last - began).total_seconds())}"
-
-
-def _span(seconds: float) -> str:
-    """`0.4 s`, `12 s`, `5 min`, `3.2 h`, `4.9 days`."""
-    if seconds < 120:
-        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 172800 else f"{seconds / 86400:.1f} days"
-
-
-def _size(size: int) -> str:
-    if size < 10_000:
-        return f"{size} bytes"
-    return f"{size / 1e3:.0f} kB" if size < 1e6 else f"{size / 1e6:.1f} MB"
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else "twice" if count == 2 else f"{count} times"
-
-
-def _nth(count: int) -> str:
-    ending = "th" if count % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(count % 10, "th")
-    return f"{count}{ending}"
+    return f" after {span((last - began).total_seconds())}"
 
 
 def _over(family: str | None) -> str:
