@@ -58,3 +58,36 @@ def test_a_reply_is_decided_by_just_the_checks_that_can() -> None:
     assert (decided.cause, decided.standing) == ("ptr-missing", "measured")
     assert {f.check for f in findings} >= {"ptr"}
     assert not {f.check for f in findings} & {"listeners", "tls", "defects"}
+
+
+def test_what_this_host_refused_a_stranger_for_is_not_looked_for_here() -> None:
+    """The fault stands in `ambiguous`, and it is the stranger's: no look at this host says anything about it."""
+    own = Refusal(
+        Delivery("rejected-inbound", "reader@example.org", Reply(450, "4.7.25", "cannot find your hostname"), None),
+        None, "rejected-inbound", ("ptr-missing",), ("own-mta", "nobody"), (), (), ("ptr",), None, "reported",
+    )  # fmt: skip
+    decided, findings = decide(here(dns={"2001:db8:1::10 PTR": []}), [own])
+    assert (decided, findings) == ((own,), ())
+
+
+def test_beside_ones_own_rejections_the_others_are_still_decided() -> None:
+    own = Refusal(
+        Delivery("rejected-inbound"),
+        None,
+        "rejected-inbound",
+        ("spf-fail",),
+        (),
+        (),
+        (),
+        (),
+        None,
+        "reported",
+    )
+    gmail = Relay("gmail-smtp-in.l.google.com", "2001:db8:2::25")
+    told = Refusal(
+        Delivery("bounced", "someone@gmail.com", Reply(550, "5.7.25", "no PTR"), gmail, source_ip="2001:db8:1::10"),
+        "google", "ptr-missing", (), (), (), (), ("ptr",), None, "reported",
+    )  # fmt: skip
+    (left, decided), findings = decide(here(dns={"2001:db8:1::10 PTR": []}), [own, told])
+    assert left == own and decided.standing == "measured"
+    assert "spf" not in {f.check for f in findings}

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from mailmend import catalogue
-from mailmend.model import Delivery, Refusal, Relay, Reply
-from mailmend.road.explain import explain
+from mailmend.model import Delivery, Refusal, Relay, Reply, Severity
+from mailmend.road.explain import deliveries, explain
 
 IPV6 = Delivery(
     "bounced",
@@ -238,3 +238,69 @@ def test_a_reason_that_nobody_knows_begins_with_who_gave_it() -> None:
     assert told.summary.startswith(
         f"{host} refused the mail, in words that no rule here knows; 554 5.7.1 alone says"
     )
+
+
+# ---- what became of the mail ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("severity", ["deferred", "bounced"])
+def test_nobody_is_told_to_wait_for_what_went_back(severity: Severity) -> None:
+    [told] = explained(
+        Delivery(severity, "reader@example.com", Reply(550, None, "Rate limit exceeded, slow down"))
+    )
+    assert told.cause == "rate-limited"
+    waits = [step for step in told.steps if step.startswith("Wait")]
+    assert bool(waits) == (severity == "deferred")
+    assert ("went back to its sender" in told.steps[0]) == (severity == "bounced")
+
+
+# ---- a reply within a reply, and words without any code ----------------------------------------
+
+
+def test_what_a_forwarder_quotes_of_another_is_explained_and_the_forwarder_refused() -> None:
+    [told] = explained(
+        Delivery(
+            "bounced",
+            "reader@example.com",
+            Reply(
+                550,
+                None,
+                "Invalid greeting. response=Blocked - see https://support.proofpoint.com/dnsbl-lookup.cgi",
+            ),
+            relay=Relay("mx1.forwardemail.net", "192.0.2.1"),
+        )
+    )
+    assert told.receiver == "forwardemail"
+    assert told.cause != "unknown"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"Please deliver the parcel to the back door.",
+        b"The connection was slow yesterday, so I wrote an e-mail to example.com.",
+        b"From: anna@example.com\nSubject: Boite du destinataire archivee\n\nBoite du destinataire archivee.\n",
+        b"data: unexpected EOF in the connection\n" * 50,
+    ],
+)
+def test_a_text_without_a_code_is_mostly_no_refusal(text: bytes) -> None:
+    assert deliveries(text, catalogue.load()) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        (
+            b"Boite du destinataire archivee. Archived recipient. LPN007 420\n(in reply to RCPT TO command)",
+            "mailbox-disabled",
+        ),
+        (
+            b"TLS error from 'mx.example.com': Handshake failed: received fatal alert: HandshakeFailure",
+            "tls-failed",
+        ),
+    ],
+)
+def test_words_that_a_rule_knows_need_no_code(text: bytes, cause: str) -> None:
+    known = catalogue.load()
+    [told] = explain(deliveries(text, known), known)
+    assert told.cause == cause

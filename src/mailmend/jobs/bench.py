@@ -15,7 +15,6 @@ from typing import Any
 
 from mailmend import catalogue
 from mailmend.model import ParseError, Refusal
-from mailmend.parse import paste
 from mailmend.road import explain as road
 
 Step = Callable[[int, int], None]
@@ -133,7 +132,7 @@ def _measured(
 def _answer(text: str, known: catalogue.Catalogue) -> _Answer:
     """What explain says of *text*: of several refusals the first that it can explain."""
     try:
-        refusals: Sequence[Refusal] = road.explain(paste.deliveries(text.encode()), known)
+        refusals: Sequence[Refusal] = road.explain(road.deliveries(text.encode(), known), known)
     except ParseError:
         refusals = ()
     explained = [one for one in refusals if one.cause != NOT_EXPLAINED] or list(refusals)

@@ -76,16 +76,22 @@ def scope_of(domains: Sequence[str], probe: Probe, message: str | None = None) -
 def decide(
     here: Here, refusals: Sequence[Refusal], *, progress: Progress = silent
 ) -> tuple[tuple[Refusal, ...], tuple[Finding, ...]]:
-    """`explain --check`: just the checks that decide what these refusals mean, merged into them."""
+    """`explain --check`: just the checks that decide what these refusals mean, merged into them.
+
+    None is run for what this host itself refused (the fault is the stranger's), nor for what was delivered.
+    """
     from mailmend import catalogue
+    from mailmend.road.check import can_be_measured, merge
     from mailmend.road.check import check as run
-    from mailmend.road.check import merge
 
     here.require_postfix()
     known = catalogue.load()
-    wanted = {name for r in refusals for name in (*r.checks, *r.ambiguous)}
-    recipients = dict.fromkeys(r.delivery.recipient for r in refusals if r.delivery.recipient)
-    receivers = {r.receiver for r in refusals}
+    asked = [r for r in refusals if can_be_measured(r)]
+    if not asked:
+        return tuple(refusals), ()
+    wanted = {name for r in asked for name in (*r.checks, *r.ambiguous)}
+    recipients = dict.fromkeys(r.delivery.recipient for r in asked if r.delivery.recipient)
+    receivers = {r.receiver for r in asked}
     scope = Scope(tuple(recipients)[:5], (), receivers.pop() if len(receivers) == 1 else None)
     findings = run(here.probe, scope, known.checks, wanted, progress)
     return merge(refusals, findings, known.causes), findings

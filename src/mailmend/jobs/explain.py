@@ -7,7 +7,6 @@ from functools import partial
 
 from mailmend import catalogue
 from mailmend.model import Delivery, ParseError, Refusal
-from mailmend.parse import paste
 from mailmend.road import explain as road
 
 
@@ -24,18 +23,19 @@ def explain(
     source. *progress* is called with how many sources are read, of how many it cannot say (0), then with how many
     refusals are explained, of how many.
     """
+    known = catalogue.load()
     deliveries: list[Delivery] = []
     for number, (name, data) in enumerate(sources):
         if progress and number:
             progress(number, 0)
         place = "standard input" if name == "-" else name
         try:
-            deliveries += paste.deliveries(data, partial(_with_its_place, note, place))
+            deliveries += road.deliveries(data, known, partial(_with_its_place, note, place))
         except ParseError as error:
             if left_out is None:
                 raise ParseError(f"{place}: {error.reason}", error.next_step) from None
             left_out(f"{place} is left out: {error.reason}")
-    return road.explain(deliveries, catalogue.load(), progress)
+    return road.explain(deliveries, known, progress)
 
 
 def _with_its_place(note: Callable[[str], None], place: str, told: str) -> None:

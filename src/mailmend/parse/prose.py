@@ -45,24 +45,45 @@ _REFUSING = re.compile(
 )
 # A reply code where an answer begins (RFC 5321 4.2.3, 4954 6), with a word of mail behind it.
 _CODED = re.compile(
-    r"^#?[45]\.[0-7]\.\d{1,3}:? "
+    r"(?:^|: ?|\()#?[45]\.[0-7]\.\d{1,3}:? "
     r"|(?:^|[\"'“„:(\[\]>] ?)(?:421|4[35]\d|50[0-4]|51\d|52[1-5]|53[0-8]|54[0-6]|55[0-8]|57[1-7])\]?[ ,'\":-]"
 )
 _OF_MAIL = re.compile(
     r"authenticat|sender|recipient|received:|received headers|spam|relay|smtp|black ?list|block ?list|lista\b"
     r"|open resolver|mailbox|rcpt|\bhelo\b|\bdns\b|certificate|remetente|destinat|encaminhamento|DT:|\bloop\b"
-    r"|mta-sts|tlsa|dnssec|message (?:expired|too|size)|storedrv|resolver\.adr|command|queue|address",
+    r"|mta-sts|tlsa|dnssec|message (?:expired|too|size|content)|storedrv|resolver\.adr|command|queue|address"
+    r"|dkim|\bspf\b|dmarc|e-?mail|ehlo|\btls\b|\bptr\b",
     re.IGNORECASE,
 )
 # What stands between a server and its words: then a code is a reply, whatever the words are.
 _ANSWERED = re.compile(
     r"\bhost [^\s\[]{1,255} ?\[[0-9A-Fa-f:.]{2,45}\][^:]{0,60}(?:said|refused to talk to me|: ?$|:)"
     r"|refused to talk to me: |SMTP error from remote mail|did not like our [A-Z]{4}|\bfailed: [\w.-]{1,255}: [45]\d\d "
+    # qmail; mail programs and libraries, of the server that they handed the mail to.
+    r"|Diagnostic-Code: ?(?:smtp|SMTP); ?[45]\d\d"
+    r"|\bRemote (?:host|server|SMTP server) (?:said|replied|answered|returned|responded)\b|SMTP\w*(?:Error|Exception)"
+    r"|\bSMTP (?:ERROR|Error|error|code|reply|response|server error|server said|delivery error)\b|\bMailer Error\b"
+    r"|\bExpected response code\b|\b(?:[Hh]ard|HARD|[Ss]oft|SOFT) ?(?:[Ff]ail|FAIL)\b"
 )
 # PHPMailer: what the server said, and behind it the codes.
 _CODES_BEHIND = re.compile(
     r"Detail: (.{1,2000}?) ?SMTP code: ([245]\d\d)(?: Additional SMTP info: ([245][\d.]{2,8}))?"
 )
+# maddy's log: the reply, taken apart.
+_FIELDS = re.compile(
+    r'"smtp_code":([45]\d\d),"smtp_enchcode":"([45]\.[\d.]{3,7})"(?:.{0,500}?),?"smtp_msg":"([^"]{1,1000})"'
+)
+# A code that is quoted, in brackets or told of: `with message "550 ...`, `Error (451): ...`, `responded with 550 ...`.
+_A_CODE = r"(421|4[35]\d|5[0-5]\d|57\d)"
+_TOLD = re.compile(
+    rf"(?:[\"'“„`|>]|\b(?:with|fail(?:ed)?|error|was|returned|got|code|mailers)) {{0,2}}{_A_CODE}[ -](?=[A-Za-z#<\[45])"
+    rf"|[(\[]{_A_CODE}[)\]]:? ?(?=\S)",
+    re.IGNORECASE,
+)
+_CLOSING = " \"'`”)}"
+_OF_A_SESSION = re.compile(r"\bEOF\b|\bMX\b|connection|handshake|timed out|time-?out|deliver", re.IGNORECASE)
+_SHORT, _SHORT_LINES = 600, 6  # of a text without any code: characters, lines
+_A_HOST = re.compile(r"(?<![\w.])(?:[A-Za-z0-9_-]{1,63}\.){1,10}[a-z]{2,20}\b(?!\()")
 _PAIR = re.compile(r"\(([245]\d\d), b?['\"](.{1,2000}?)['\"]\)")  # Python's smtplib
 # What a client says itself, of a server that did not answer.
 _UNANSWERED = re.compile(
@@ -75,6 +96,21 @@ def deliveries(text: str) -> tuple[Delivery, ...]:
     found = [d for block in _blocks(text) if (d := _delivery(block))]
     coded = [d for d in found if d.reply and (d.reply.code or d.reply.status)]
     return tuple(coded or found)
+
+
+def remark(text: str) -> Delivery | None:
+    """A short *text* about mail in which no refusal was found, taken for the words of one; None for any other.
+
+    Whether it is one only words that somebody knows can tell: nothing here does.
+    """
+    lines = [line for line in text.split("\n") if line.strip()]
+    if not lines or len(lines) > _SHORT_LINES or len(text) > _SHORT:
+        return None
+    words = reply.flat(text)
+    if not (_OF_MAIL.search(words) or _OF_A_SESSION.search(words) or _A_HOST.search(words)):
+        return None
+    before = _RECIPIENT.search(words)
+    return Delivery("bounced", before[1] if before else None, reply.parse(words), excerpt="\n".join(lines))
 
 
 def _blocks(text: str) -> list[str]:
@@ -118,11 +154,14 @@ def _delivery(block: str) -> Delivery | None:
     if logged:
         return logged
     said = reply.parse(_codes_first(line))
+    told = _told_of(line) if said and said.code is None else None
+    if told:
+        said = reply.parse(told)
     if said is None or (said.code is not None and said.code < 400):
         return None
     silent = said.code is None and bool(_UNANSWERED.search(line))
     answered = (said.code and _ANSWERED.search(line)) or (
-        (said.code or said.status) and _CODED.search(line) and _OF_MAIL.search(line)
+        (said.code or said.status) and (told or _CODED.search(line)) and _OF_MAIL.search(line)
     )
     if not (refuses(said) or silent or answered):
         return None
@@ -145,8 +184,17 @@ def _codes_first(line: str) -> str:
     """*line*, or of what a program made of a reply the reply: codes before words."""
     if behind := _CODES_BEHIND.search(line):
         return f"{behind[2]} {behind[3] or ''} {behind[1]}"
-    pair = _PAIR.search(line)
-    return f"{pair[1]} {pair[2]}" if pair else line
+    if pair := _PAIR.search(line):
+        return f"{pair[1]} {pair[2]}"
+    if fields := _FIELDS.search(line):
+        return f"{fields[1]} {fields[2]} {fields[3]}"
+    return line
+
+
+def _told_of(line: str) -> str | None:
+    """Of a *line* without a code where replies have it, the reply that a program quotes or tells of."""
+    told = _TOLD.search(line)
+    return f"{told[1] or told[2]} {line[told.end() :].rstrip(_CLOSING)}" if told else None
 
 
 def _logged(line: str) -> Delivery | None:
@@ -154,6 +202,8 @@ def _logged(line: str) -> Delivery | None:
     start = line.find("NOQUEUE: ")
     if start < 0:
         start = line.find("to=<")
+    if start < 0 and "status=expired" in line:
+        start = line.find("from=<")
     if start > 0 and (named := _NAMED.search(line[:start])):
         start = named.start()
     if start < 0 or not ("status=" in line or "NOQUEUE: " in line):

@@ -158,9 +158,25 @@ def read(delivery: Delivery, receivers: Sequence[Receiver]) -> tuple[Receiver | 
         return receiver, None
     anybody = receiver is None and not own and not (delivery.relay and delivery.relay.host)
     found = agreeing(candidates(book, within, receiver, anybody), receiver, delivery.reply, words)
+    if not own and not anybody and not (found and _says_enough(found[0].rule)):
+        found = _quoted(book, within, receiver, delivery.reply) or found
     if not found or (len(found) > 1 and len({m.rule.cause for m in found}) > 1):
         return receiver, None
     return receiver or found[0].receiver, found[0]
+
+
+def _quoted(book: Book, within: Sequence[str], receiver: Receiver | None, said: Reply) -> list[Match]:
+    """Where nothing says enough: what a receiver says whose answer is quoted in *receiver*'s own, by its token.
+
+    A forwarder or relay answers with the words of the server behind it, and is still the one that refused.
+    """
+    behind = _longest(within, book.tokens) or _longest(within, book.hints)
+    if behind is None or behind is receiver:
+        return []
+    matches = agreeing(candidates(book, within, behind, False), behind, said, squeeze(said.text))
+    if not matches or not _says_enough(matches[0].rule):
+        return []
+    return [Match(receiver, m.rule, m.marks, m.gave_up) for m in matches]
 
 
 def candidates(

@@ -84,11 +84,13 @@ def merge(
     refusal is `cleared`; where nothing decides, it stays `reported`.
     """
     return tuple(
-        refusal
-        if refusal.delivery.severity in ("rejected-inbound", "delivered", "notice")
-        else _merge(refusal, findings, causes)
-        for refusal in refusals
+        _merge(refusal, findings, causes) if can_be_measured(refusal) else refusal for refusal in refusals
     )
+
+
+def can_be_measured(refusal: Refusal) -> bool:
+    """Whether looking at this host says anything about *refusal*: not where this host refused a stranger."""
+    return refusal.delivery.severity not in ("rejected-inbound", "delivered", "notice")
 
 
 def _merge(refusal: Refusal, findings: Collection[Finding], causes: Mapping[str, Cause]) -> Refusal:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mailmend import receivers
 from mailmend.model import Cause, Delivery, Refusal, Reply
-from mailmend.parse import reply, status
+from mailmend.parse import paste, prose, reply, status
 
 if TYPE_CHECKING:
     from mailmend.catalogue import Catalogue
@@ -18,7 +18,34 @@ _BY_SEVERITY = {"delivered": "delivered-notice", "rejected-inbound": "rejected-i
 
 _Key = tuple[str | None, ...]
 Progress = Callable[[int, int], None]
+_SHORT = 2_400  # bytes of a text without any code that may be a refusal's words
+_TELLING = 14  # letters of a rule's words that tell a refusal from a letter
+_WAIT = "Wait:"  # a page's step that is for mail which is still in the queue
+_GONE_BACK = (
+    "This was refused for good and went back to its sender, so Postfix does not try again: send it again later,"
+    " once what is said here has been seen to."
+)
 _A_WHILE = 250  # deliveries between two calls of it
+
+
+def deliveries(
+    data: bytes, catalogue: Catalogue, note: Callable[[str], None] = lambda _: None
+) -> tuple[Delivery, ...]:
+    """As `paste.deliveries`; where it finds none, a short text without any code counts as well, if a rule knows it.
+
+    The words must be a rule's that says enough by itself, and long: two words of a letter are no refusal.
+    """
+    found = paste.deliveries(data, note)
+    if found or len(data) > _SHORT or paste.is_message(data):
+        return found
+    told = prose.remark(data.decode("utf-8", "replace").replace("\r\n", "\n"))
+    if told is None or told.reply is None:
+        return ()
+    known = receivers.match(told, catalogue.receivers)
+    if known is None or known.rule.weak:
+        return ()
+    telling = bool(known.rule.token) or max(map(len, known.marks), default=0) >= _TELLING
+    return (told,) if telling else ()
 
 
 def explain(
@@ -157,7 +184,7 @@ def _told(verdict: _Verdict, catalogue: Catalogue) -> Refusal:
         cause=verdict.cause,
         ambiguous=rule.ambiguous if rule else (verdict.aside,) if verdict.aside else (),
         who=(moved and page.forwarded_who) or page.who,
-        steps=(moved and page.forwarded_steps) or page.steps,
+        steps=_steps((moved and page.forwarded_steps) or page.steps, delivery),
         remedies=page.forwarded_remedies if moved and page.forwarded_remedies is not None else page.remedies,
         checks=(rule and rule.checks) or page.checks,
         source=rule.source if rule else next(iter(page.sources), None),
@@ -166,6 +193,13 @@ def _told(verdict: _Verdict, catalogue: Catalogue) -> Refusal:
         summary=_sentence(verdict, page, catalogue),
         gave_up=verdict.gave_up,
     )
+
+
+def _steps(steps: tuple[str, ...], delivery: Delivery) -> tuple[str, ...]:
+    """*steps* as they fit what became of the mail: nobody tries again what has gone back to its sender."""
+    if delivery.severity != "bounced" or not any(step.startswith(_WAIT) for step in steps):
+        return steps
+    return (_GONE_BACK, *(step for step in steps if not step.startswith(_WAIT)))
 
 
 def _sentence(verdict: _Verdict, page: Cause, catalogue: Catalogue) -> str:
