@@ -32,13 +32,14 @@ COMMANDS = (
     "history",
     "hold",
     "prove",
+    "report",
     "trace",
     "list",
     "webmin",
     "bench",
     "demo",
 )
-LATER = ("report", "ingest", "web")
+LATER = ("ingest", "web")
 
 
 def mailmend(*argv: str, stdin: str | bytes | None = None) -> Result:

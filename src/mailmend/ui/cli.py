@@ -370,6 +370,41 @@ def prove(address: str | None, recipient: str | None) -> Outcome:
 
 @mailmend.command()
 @everywhere
+@click.argument("files", nargs=-1, metavar="[FILE]...")
+@click.option("--since", metavar="WHEN", help="Leave out what was logged before: 2h, 3 days, 2026-11-20.")
+@click.option("--until", metavar="WHEN", help="And what was logged from then on.")
+@click.option(
+    "--processes",
+    metavar="N",
+    type=click.IntRange(1, 64),
+    default=2,
+    show_default=True,
+    help="How many read a large log side by side.",
+)
+@click.option("--html", metavar="FILE", help="Write a page with plots there as well.")
+@click.option("--csv", metavar="FILE", help="Write the deliveries as a table there as well.")
+def report(
+    files: tuple[str, ...],
+    since: str | None,
+    until: str | None,
+    processes: int,
+    html: str | None,
+    csv: str | None,
+) -> Outcome:
+    """Say what became of the mail: by receiver, address family and cause.
+
+    Reads this host's log with its rotated parts, or FILEs, packed or not. Exit status 1: it shows what this
+    host should have cured.
+    """
+    from mailmend.ui.commands import reporting
+
+    return reporting.report(
+        files, this_host, since=since, until=until, processes=processes, html=html, csv=csv
+    )
+
+
+@mailmend.command()
+@everywhere
 @click.argument("what", metavar="QUEUE-ID|MESSAGE-ID|ADDRESS")
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @click.option("--since", metavar="WHEN", help="Leave out what was logged before: 2h, 3 days, 2026-11-20.")

@@ -1,0 +1,287 @@
+"""What a log scan yields, block by block -> deliveries counted by receiver, address family, status and cause.
+
+A `Tally` is fed block by block and stays small whatever the log's size: it counts by receiver, never by message.
+Tallies of the parts of a log are joined in the order of the parts. A cause is found once for each distinct text.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from mailmend.model import Delivery, Family, Refusal, family_of
+from mailmend.parse import logscan, maillog
+
+if TYPE_CHECKING:
+    from mailmend.catalogue import Catalogue
+    from mailmend.parse.logscan import Failed, Rejected, Scanned, Scanner
+
+BY = ("hour", "relay", "family", "status", "moved")  # what the scanner is to count by
+SAMPLED = 8  # every eighth delivery's delays are measured
+_FOLDED = 20_000  # distinct counts until they are added up
+_TEXTS = 20_000  # distinct texts that are remembered
+_NAMES = 2_000  # senders and domains that are counted; of more, the rarest are let go
+_PUT_OFF = 50_000  # messages put off over IPv4, of which the end is awaited
+_FAMILIES: dict[bytes, Family] = {b".": "ipv4", b":": "ipv6"}
+_STATUSES = {"sent": "sent", "bounced": "bounced", "deferred": "deferred", "SOFTBOUNCE": "deferred"}
+# Ids of sessions and messages, addresses: long words with a digit or an @. A link and a code (AUP#1260) tell causes.
+_CHANGING = re.compile(r"<[^<>\s]*@[^<>\s]*>|(?<!\S)(?!\S*(?:://|#))(?=[^\s\d@]*[\d@])\S{10,}")
+_REASON = re.compile(r"(?:milter-)?reject: (\S+(?: command)?) from [^\s\[]*\[[^\]]*\](?::\d+)?: ")
+_NAMED = re.compile(r"<[^>]*>:? ?|\[[0-9a-fA-F.:]+\]|https?://\S+|;.*")
+
+
+class Place(NamedTuple):
+    """What deliveries are told by: *receiver* and *family* None where nobody's we know, or on this host."""
+
+    receiver: str | None
+    family: Family | None
+    status: str
+    cause: str | None
+
+
+class HourPlace(NamedTuple):
+    """*hour* as the log writes it (`logscan.hour`)."""
+
+    hour: str
+    receiver: str | None
+    family: Family | None
+    status: str
+
+
+@dataclass(slots=True)
+class Told:
+    """Deliveries of one `Place`: *text* is one of their replies, *domains* and *senders* the most frequent."""
+
+    count: int = 0
+    forwarded: int = 0
+    text: str = ""
+    who: tuple[str, ...] = ()
+    first: str = ""
+    last: str = ""
+    domains: Counter[str] = field(default_factory=Counter)
+    senders: Counter[str] = field(default_factory=Counter)
+
+
+_STEPS, _LEAST, _RATIO = 96, 0.01, 1.2
+_EDGES = tuple(_LEAST * _RATIO**step for step in range(_STEPS))
+
+
+class Sketch:
+    """Quantiles of durations in 96 classes of 20 % each: from 10 ms to four days, and what is less."""
+
+    def __init__(self) -> None:
+        self.counts = [0] * _STEPS
+
+    def add(self, delay: bytes) -> None:
+        """Count a duration as Postfix writes it, in seconds. ValueError: it is none."""
+        self.counts[_step(delay)] += 1
+
+    def update(self, other: Sketch) -> None:
+        self.counts = [a + b for a, b in zip(self.counts, other.counts, strict=True)]
+
+    def quantile(self, share: float) -> float | None:
+        """The upper edge of the class in which *share* of them have been; None of none, 0 below 10 ms."""
+        total, before = sum(self.counts), 0
+        for step, count in enumerate(self.counts):
+            before += count
+            if total and before >= share * total:
+                return round(_EDGES[step], 3) if step else 0.0
+        return None
+
+
+@lru_cache(maxsize=4096)  # two digits are written, so there are not many
+def _step(delay: bytes) -> int:
+    return min(bisect_left(_EDGES, float(delay)), _STEPS - 1)
+
+
+class Tally:
+    """Everything counted so far; it can be sent from one process to another."""
+
+    def __init__(self) -> None:
+        self.lines = self.unparsed = self.messages = 0
+        self.hours: Counter[HourPlace] = Counter()
+        self.good: Counter[Place] = Counter()
+        self.forwarded: Counter[Place] = Counter()
+        self.bad: dict[Place, Told] = {}
+        self.rejected: Counter[str] = Counter()
+        self.delays: dict[str | None, tuple[Sketch, ...]] = {}
+        self.fell_through: Counter[str | None] = Counter()
+        self.pending: list[
+            tuple[bytes, Place]
+        ] = []  # failures whose sender an earlier part of the log may tell
+        self._put_off: dict[tuple[str, str], None] = {}
+
+    def add(self, seen: Scanned, scanner: Scanner, causes: Causes) -> None:
+        """Take over what *scanner* has found in one block."""
+        self.lines += seen.lines
+        self.unparsed += seen.unparsed
+        self.messages += seen.messages
+        for failed in seen.failed:
+            self._failed(failed, causes)
+        self.rejected.update(map(_reason, seen.rejected))
+        for relay, delays in seen.delays:
+            self._delay(causes.receiver(relay.decode("utf-8", "replace")), delays)
+        if len(scanner.counts) > _FOLDED:
+            self.fold(scanner, causes)
+
+    def fold(self, scanner: Scanner, causes: Causes) -> None:
+        """Add up the scanner's counts, which it begins anew. To be called at the end as well."""
+        for (hour, relay, family, status, moved), count in scanner.counts.items():
+            word = _STATUSES.get(status.decode("ascii", "replace"))
+            if word is None:  # a probe (sendmail -bv), or a word that is none of Postfix's
+                continue
+            receiver = causes.receiver(relay.decode("utf-8", "replace"))
+            over = _FAMILIES.get(family)
+            self.hours[HourPlace(hour.decode("ascii", "replace"), receiver, over, word)] += count
+            if word == "sent":
+                place = Place(receiver, over, word, None)
+                self.good[place] += count
+                self.forwarded[place] += count if moved else 0
+        scanner.counts.clear()
+
+    def update(self, later: Tally, before: logscan.Senders) -> None:
+        """Add the tally of the part that follows; *before* has the senders that the parts so far have told."""
+        self.lines += later.lines
+        self.unparsed += later.unparsed
+        self.messages += later.messages
+        self.hours.update(later.hours)
+        self.good.update(later.good)
+        self.forwarded.update(later.forwarded)
+        self.rejected.update(later.rejected)
+        self.fell_through.update(later.fell_through)
+        for place, told in later.bad.items():
+            _join(self.bad.setdefault(place, Told(text=told.text, who=told.who, first=told.first)), told)
+        for who, sketches in later.delays.items():
+            mine = self.delays.setdefault(who, _sketches())
+            for own, other in zip(mine, sketches, strict=True):
+                own.update(other)
+        for queue_id, place in later.pending:
+            if (sender := before.get(queue_id)) is not None:
+                _count(self.bad[place].senders, sender.decode("utf-8", "backslashreplace"))
+
+    def _failed(self, failed: Failed, causes: Causes) -> None:
+        word = _STATUSES.get(failed.status)
+        if word is None:
+            return
+        known = causes.of(failed)
+        over = family_of(failed.ip)
+        # The same receiver as the counts by hour have, which know no more than the relay.
+        receiver = causes.receiver(failed.relay) if failed.relay else known.receiver
+        place = Place(receiver, over, word, known.cause)
+        told = self.bad.get(place)
+        if told is None:
+            told = self.bad[place] = Told(text=maillog.said(failed.text), who=known.who, first=failed.stamp)
+        told.count += 1
+        told.last = failed.stamp
+        told.forwarded += failed.original is not None
+        _count(told.domains, failed.recipient.rpartition("@")[2].lower())
+        if failed.sender is None:
+            self.pending.append((failed.queue_id.encode(), place))
+        else:
+            _count(told.senders, failed.sender)
+        self._through(failed, over, word, receiver)
+
+    def _through(self, failed: Failed, over: Family | None, word: str, receiver: str | None) -> None:
+        """Whether this is a bounce over IPv6 of what IPv4 had only put off."""
+        message = (failed.queue_id, failed.recipient)
+        if word == "deferred" and over == "ipv4":
+            self._put_off[message] = None
+            if len(self._put_off) > _PUT_OFF:
+                del self._put_off[next(iter(self._put_off))]
+        elif word == "bounced" and over == "ipv6" and message in self._put_off:
+            self.fell_through[receiver] += 1
+
+    def _delay(self, receiver: str | None, delays: bytes) -> None:
+        sketches = self.delays.get(receiver)
+        if sketches is None:
+            sketches = self.delays[receiver] = _sketches()
+        try:
+            for sketch, part in zip(sketches, delays.split(b"/"), strict=True):
+                sketch.add(part)
+        except ValueError:  # not as Postfix writes them
+            return
+
+
+def _sketches() -> tuple[Sketch, ...]:
+    return tuple(Sketch() for _ in range(4))
+
+
+def _count(names: Counter[str], name: str) -> None:
+    names[name] += 1
+    if len(names) > _NAMES:
+        kept = names.most_common(_NAMES // 2)
+        names.clear()
+        names.update(dict(kept))
+
+
+def _join(mine: Told, other: Told) -> None:
+    mine.count += other.count
+    mine.forwarded += other.forwarded
+    mine.last = other.last
+    for own, names in ((mine.domains, other.domains), (mine.senders, other.senders)):
+        own.update(names)
+        if len(own) > _NAMES:
+            kept = own.most_common(_NAMES // 2)
+            own.clear()
+            own.update(dict(kept))
+
+
+def _reason(rejected: Rejected) -> str:
+    """What our own server refused for, without the client and the addresses."""
+    match = _REASON.match(rejected.text)
+    words = rejected.text[match.end() :] if match else rejected.text
+    stage = match[1] if match else ""
+    return f"{stage}: {' '.join(_NAMED.sub('', words).split())}"[:160]
+
+
+def template(text: str) -> str:
+    """*text* without what is new in each reply. Two texts with one template have the same cause."""
+    return _CHANGING.sub("*", maillog.said(text))
+
+
+class Known(NamedTuple):
+    receiver: str | None
+    cause: str
+    who: tuple[str, ...]
+
+
+class Causes:
+    """The catalogue's answers, each asked for once."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._texts: dict[tuple[str, ...], Known] = {}
+        self._hosts: dict[str, str | None] = {}
+
+    def receiver(self, relay: str) -> str | None:
+        """Whose host *relay* is; None for nobody's we know."""
+        if relay not in self._hosts:
+            from mailmend.receivers import of_host
+
+            if len(self._hosts) > _TEXTS:
+                self._hosts.clear()
+            self._hosts[relay] = of_host(relay)
+        return self._hosts[relay]
+
+    def of(self, failed: Failed) -> Known:
+        """Why, as `explain` says it of the first such text."""
+        whose = self.receiver(failed.relay) if failed.relay else failed.recipient.rpartition("@")[2].lower()
+        moved = "forwarded" if failed.original else ""
+        key = (whose or "", failed.status, failed.dsn, moved, template(failed.text))
+        known = self._texts.get(key)
+        if known is None:
+            if len(self._texts) > _TEXTS:
+                self._texts.clear()
+            known = self._texts[key] = self._explained(logscan.delivery(failed))
+        return known
+
+    def _explained(self, delivery: Delivery) -> Known:
+        from mailmend.road.explain import explain
+
+        found: Sequence[Refusal] = explain([replace(delivery, queue_id=None)], self._catalogue)
+        return Known(found[0].receiver, found[0].cause, found[0].who) if found else Known(None, "unknown", ())

@@ -1,0 +1,88 @@
+"""report: the log as a table, a page, CSV or JSON."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mailmend.model import Refused
+from mailmend.parse import when
+from mailmend.ui.ending import EXIT_PROBLEMS, Outcome
+from mailmend.ui.progress import progress
+from mailmend.ui.show import reports
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mailmend.jobs.here import Here
+
+_MB = 1_000_000
+
+
+def report(
+    files: Sequence[str],
+    here: Callable[[], Here],
+    *,
+    since: str | None,
+    until: str | None,
+    processes: int,
+    html: str | None,
+    csv: str | None,
+) -> Outcome:
+    """1 where the log shows a problem of this host's own, else 0. *html* and *csv* name files to write as well."""
+    from mailmend.jobs.report import report as job
+
+    with _reading() as step:
+        told = job(
+            here,
+            [Path(name) for name in files],
+            since=_time(since),
+            until=_time(until),
+            processes=processes,
+            progress=step,
+        )
+    if csv:
+        _write(csv, reports.table(told))
+    if html:
+        from mailmend.ui.report_page import page
+
+        _write(html, page(told))
+
+    def screen(target: Console) -> None:
+        from mailmend.ui.screens import reporting
+
+        reporting.reported(target, told)
+
+    return Outcome(EXIT_PROBLEMS if told.report.findings else 0, reports.report(told), screen)
+
+
+def _time(text: str | None) -> datetime | None:
+    return when.since(text, datetime.now(UTC).astimezone()) if text else None
+
+
+def _write(name: str, text: str) -> None:
+    try:
+        Path(name).write_text(text, "utf-8", "backslashreplace")
+    except OSError as error:
+        raise Refused(f"{name} cannot be written: {error.strerror}", "name another file") from None
+
+
+@contextmanager
+def _reading() -> Iterator[Callable[[int, int], None]]:
+    """Told with the bytes read, of how many: how fast, and how long it will take."""
+    begun = time.monotonic()
+    with progress() as step:
+        step("reading the log")
+
+        def advance(done: int, total: int) -> None:
+            if total < _MB:
+                return
+            rate = max(done / max(time.monotonic() - begun, 0.001), 1)
+            left = (total - done) / rate
+            step(f"reading {done // _MB} of {total // _MB} MB, {rate / _MB:.0f} MB/s, {left:.0f} s left")
+
+        yield advance
