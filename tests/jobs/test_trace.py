@@ -6,6 +6,8 @@ import gzip
 import json
 import lzma
 import os
+import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +21,7 @@ from mailmend.jobs import trace as job
 from mailmend.jobs.here import Here, here
 from mailmend.model import CannotLook, ParseError
 from mailmend.system import logsearch
+from system.programs import for_programs
 
 # A folder of logs that real servers wrote, where somebody has them.
 SAMPLES = Path(os.environ.get("MAILMEND_SAMPLE_LOGS", "/nonexistent"))
@@ -131,6 +134,35 @@ def _place(path: Path) -> Any:
     from mailmend.system.follow import Place
 
     return Place(path)
+
+
+@pytest.mark.skipif(not shutil.which("zstd"), reason="there is no zstd here")
+def test_zstd_whole_and_broken(tmp_path: Path, host: Here) -> None:
+    log = tmp_path / "mail.log.1.zst"
+    text = "".join(mail(n) for n in range(5000)).encode()
+    log.write_bytes(subprocess.run(["zstd", "-q"], input=text, capture_output=True, check=True).stdout)
+    (life,) = job.trace("4F1A007", host, [str(log)]).lives
+    assert life.removed
+    log.write_bytes(log.read_bytes()[:-50])
+    with pytest.raises(CannotLook, match="cannot be read to its end"):
+        job.trace("4F1A007", host, [str(log)])
+
+
+def test_the_journal_is_searched_where_there_is_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lines").write_text(mail(1) + mail(2))
+    program = tmp_path / "journalctl"
+    program.write_text(f"#!/bin/sh\ncat {tmp_path}/lines\n")
+    program.chmod(0o755)
+    for_programs(monkeypatch, f"{tmp_path}:{os.environ['PATH']}")
+    where = logsearch.Searched(())
+    found = [text for _, text in logsearch.find(where, [b"4F1A001"])]
+    assert found == mail(1).splitlines()
+    assert str(where) == "the journal"
+    program.write_text("#!/bin/sh\necho 'No permission' >&2\nexit 1\n")
+    with pytest.raises(CannotLook, match="the journal: No permission"):
+        list(logsearch.find(where, [b"4F1A001"]))
 
 
 def test_a_line_is_found_wherever_the_blocks_are_cut(tmp_path: Path, host: Here) -> None:

@@ -180,8 +180,9 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
             raw.seek(0)
             kind = next((name for magic, name in _MAGIC.items() if start.startswith(magic)), "")
             if kind == "zst":
-                with _unzstd(path, raw) as stream:
-                    yield stream, raw
+                # The program reads where the file descriptor stands: nothing may have been read ahead.
+                with path.open("rb", buffering=0) as bare, _unzstd(path, cast("IO[bytes]", bare)) as stream:
+                    yield stream, cast("IO[bytes]", bare)
                 return
             yield _unpacked(raw, kind), raw
     except PermissionError:
