@@ -87,6 +87,18 @@ def test_an_address_in_a_message_id_or_a_reply_is_no_sender(tmp_path: Path, host
     assert not told.asked_for
 
 
+def test_thousands_who_use_the_message_id_of_a_mail_do_not_hide_it(tmp_path: Path, host: Here) -> None:
+    log = tmp_path / "mail.log"
+    log.write_text(mail(0) + "".join(mail(n, message_id="m0@example.org") for n in range(1, 1500)))
+    told = job.trace("4F1A000", host, [str(log)])
+    assert told.asked_for == (0,)
+    assert len(told.lives) == 21
+    assert any("1479 more messages have the same Message-ID" in notice for notice in told.notices)
+    many = job.trace("<m0@example.org>", host, [str(log)])
+    assert len(many.lives) <= 80
+    assert many.more >= 1400
+
+
 @pytest.mark.parametrize("text", ["", "  ", "hello", "two words@example.org x", "gmail.com", "NOQUEUE"])
 def test_what_names_nothing_is_said_at_once(text: str, host: Here) -> None:
     with pytest.raises(ParseError):

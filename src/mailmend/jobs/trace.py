@@ -24,6 +24,7 @@ from mailmend.system import logsearch, queue
 
 MOST = 50  # messages of one address that are told, the newest
 _LINKED = 400  # words that are searched for, of all messages that hang together
+_SAME = 20  # messages that only share a Message-ID: anybody can send thousands with somebody else's
 _PASSES = 8
 
 
@@ -147,12 +148,18 @@ class _Search:
         self.more_rejected = 0
         self.lives: tuple[Life, ...] = ()
         self.notices: list[str] = []
+        self.left_out = 0  # messages that only share a Message-ID with these
 
     @property
     def more(self) -> int:
         return len(self.dropped - self.seeds.keys())
 
     def run(self) -> None:
+        self._passes()
+        if self.left_out:
+            self.notices.append(f"{self.left_out} more messages have the same Message-ID, and are not told")
+
+    def _passes(self) -> None:
         if self.asked.kind == "queue-id":
             self.seeds[None, self.asked.word] = None
         else:
@@ -207,22 +214,26 @@ class _Search:
     def _together(self) -> tuple[Life, ...]:
         """The lives that can be reached from what was asked for, over links in both directions."""
         every = parsed.lives(event for _, event in sorted(self.events.items()))
-        beside: dict[int, list[int]] = {}
+        beside: dict[int, list[tuple[int, bool]]] = {}
         for link in parsed.links(every):
-            beside.setdefault(link.parent, []).append(link.child)
-            beside.setdefault(link.child, []).append(link.parent)
+            weak = link.kind == "same-message-id"
+            beside.setdefault(link.parent, []).append((link.child, weak))
+            beside.setdefault(link.child, []).append((link.parent, weak))
         ids = {queue_id for _, queue_id in self.seeds}
         reached = {
             n
             for n, life in enumerate(every)
             if life.queue_id in ids and any(map(self.asked.matches, life.events))
         }
-        todo = list(reached)
+        todo, same = list(reached), 0
         while todo:
-            for other in beside.get(todo.pop(), ()):
+            for other, weak in beside.get(todo.pop(), ()):
                 if other not in reached:
-                    reached.add(other)
-                    todo.append(other)
+                    same += weak
+                    if not weak or same <= _SAME:
+                        reached.add(other)
+                        todo.append(other)
+        self.left_out = max(0, same - _SAME)
         return tuple(every[n] for n in sorted(reached))
 
     def _too_old(self, at: datetime | None) -> bool:
