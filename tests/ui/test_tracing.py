@@ -66,7 +66,9 @@ def test_nothing_that_a_stranger_wrote_moves_the_terminal(tmp_path: Path) -> Non
 
 
 def test_a_terminal_that_only_has_ascii_gets_ascii(tmp_path: Path) -> None:
-    assert drawn(log(*BORN, tried("bounced", REPLY)), tmp_path, encoding="ascii").startswith("? 4F1A2B3")
+    assert drawn(log(*BORN, tried("bounced", REPLY)), tmp_path, encoding="ascii").startswith(
+        "x 4F1A2B3  bounced"
+    )
 
 
 def test_a_hundred_tries_that_went_alike_are_not_a_hundred_paragraphs(tmp_path: Path) -> None:

@@ -206,10 +206,14 @@ def _unfinished(life: Life, told: Traced) -> _End:
         return _End("pending", f"still in the queue ({(told.waiting or {})[life.queue_id]}){tries}")
     if now == "gone":
         return _End("unknown", f"not in the queue any more, and the log does not say why{tries}")
-    waits = any(d.severity == "deferred" for d in life.final.values())
-    if waits or not any(e.kind == "rejected" for e in life.events):
-        return _End("pending" if waits else "unknown", f"its end is not in the log{tries}")
-    return _End("problem", "refused by this server")
+    final = [d.severity for d in life.final.values()]
+    if not final and any(e.kind == "rejected" for e in life.events):
+        return _End("problem", "refused by this server")
+    if not final or "deferred" in final:
+        return _End("pending" if final else "unknown", f"its end is not in the log{tries}")
+    if "bounced" in final:
+        return _End("problem", "bounced, and its end is not in the log")
+    return _End("fine", "delivered, and its end is not in the log")
 
 
 def _event(event: Event) -> Text | None:
