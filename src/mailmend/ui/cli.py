@@ -463,6 +463,19 @@ def bench() -> None:
     """
 
 
+@bench.command(name="log")
+@everywhere
+@click.argument("file", metavar="FILE")
+def bench_log(file: str) -> Outcome:
+    """Say how fast a log is read, beside others.
+
+    FILE is a mail log, not packed. The others: pflogsumm, a plain Python loop, ripgrep's count and grep's.
+    """
+    from mailmend.ui.commands import measuring
+
+    return measuring.log(file)
+
+
 @bench.command(name="explain")
 @everywhere
 @click.argument("file", metavar="FILE")

@@ -1,4 +1,4 @@
-"""bench: a file of labelled refusals -> how often explain is right."""
+"""bench: a file of labelled refusals -> how often explain is right; a log -> how fast it is read."""
 
 from __future__ import annotations
 
@@ -27,3 +27,21 @@ def explain(file: str) -> Outcome:
         measuring.explained(target, measure)
 
     return Outcome(0, show.measured(measure), screen)
+
+
+def log(file: str) -> Outcome:
+    """Measure reading the log *file* beside pflogsumm, a plain loop and a search, where they are installed."""
+    from pathlib import Path
+
+    from mailmend.jobs import bench_log
+    from mailmend.ui.progress import progress
+
+    with progress() as step:
+        size, runs = bench_log.log(Path(file), step)
+
+    def screen(target: Console) -> None:
+        from mailmend.ui.screens import measuring
+
+        measuring.read(target, size, runs)
+
+    return Outcome(0, show.document("bench-log", {"bytes": size, "runs": show.value(runs)}), screen)
