@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from mailmend import receivers
 from mailmend.model import Delivery, Family, Refusal, family_of
 from mailmend.parse import logscan, maillog
 
@@ -257,28 +258,38 @@ class Causes:
         self._catalogue = catalogue
         self._texts: dict[tuple[str, ...], Known] = {}
         self._hosts: dict[str, str | None] = {}
+        self._domains: dict[str, str | None] = {}
 
     def receiver(self, relay: str) -> str | None:
         """Whose host *relay* is; None for nobody's we know."""
         if relay not in self._hosts:
-            from mailmend.receivers import of_host
-
             if len(self._hosts) > _TEXTS:
                 self._hosts.clear()
-            self._hosts[relay] = of_host(relay)
+            self._hosts[relay] = receivers.of_host(relay)
         return self._hosts[relay]
 
     def of(self, failed: Failed) -> Known:
         """Why, as `explain` says it of the first such text."""
-        whose = self.receiver(failed.relay) if failed.relay else failed.recipient.rpartition("@")[2].lower()
+        domain = failed.recipient.rpartition("@")[2]
+        whose = self.receiver(failed.relay) if failed.relay else self._of_domain(domain.lower())
         moved = "forwarded" if failed.original else ""
-        key = (whose or "", failed.status, failed.dsn, moved, template(failed.text))
+        words = template(failed.text.replace(domain, "*") if domain else failed.text)
+        key = (whose or "", failed.status, failed.dsn, moved, words)
         known = self._texts.get(key)
         if known is None:
             if len(self._texts) > _TEXTS:
                 self._texts.clear()
             known = self._texts[key] = self._explained(logscan.delivery(failed))
         return known
+
+    def _of_domain(self, domain: str) -> str | None:
+        """Whose the mail of *domain* is, where no relay was reached; None where that is not known."""
+        if domain not in self._domains:
+            if len(self._domains) > _TEXTS:
+                self._domains.clear()
+            known = receivers.of(Delivery("bounced", recipient=f"x@{domain}"), self._catalogue.receivers)
+            self._domains[domain] = known.id if known else None
+        return self._domains[domain]
 
     def _explained(self, delivery: Delivery) -> Known:
         from mailmend.road.explain import explain
