@@ -273,7 +273,9 @@ class Causes:
         domain = failed.recipient.rpartition("@")[2]
         whose = self.receiver(failed.relay) if failed.relay else self._of_domain(domain.lower())
         moved = "forwarded" if failed.original else ""
-        words = template(failed.text.replace(domain, "*") if domain else failed.text)
+        words = template(failed.text)
+        for own in (domain, (failed.sender or "").rpartition("@")[2]):
+            words = words.replace(own, "*") if own else words
         key = (whose or "", failed.status, failed.dsn, moved, words)
         known = self._texts.get(key)
         if known is None:
