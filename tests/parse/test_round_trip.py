@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # What postconf itself would act on, or add by itself.
 ACTED_ON = re.compile(
     r"config_directory|maillog_file.*|meta_directory|shlib_directory|import_environment"
-    r"|mynetworks_style|inet_protocols|inet_interfaces|myhostname|compatibility_level|process_.*"
+    r"|mynetworks_style|inet_protocols|inet_interfaces|myhostname|compatibility_level|process_.*|service_name"
 )
 # Each look is a process: a failing file is told as it is, not made smaller by a thousand more.
 PHASES = (Phase.explicit, Phase.generate)
