@@ -278,6 +278,7 @@ def test_what_a_forwarder_quotes_of_another_is_explained_and_the_forwarder_refus
     "text",
     [
         b"Please deliver the parcel to the back door.",
+        b"The server responded with 503 Service Unavailable.",
         b"The connection was slow yesterday, so I wrote an e-mail to example.com.",
         b"From: anna@example.com\nSubject: Boite du destinataire archivee\n\nBoite du destinataire archivee.\n",
         b"data: unexpected EOF in the connection\n" * 50,
@@ -304,3 +305,30 @@ def test_words_that_a_rule_knows_need_no_code(text: bytes, cause: str) -> None:
     known = catalogue.load()
     [told] = explain(deliveries(text, known), known)
     assert told.cause == cause
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "cause"),
+    [
+        (550, "5.1.1", "no-such-user"),
+        (452, "4.2.2", "mailbox-full"),
+        (550, "5.7.23", "spf-fail"),
+        (535, None, "auth-required"),
+        (550, "5.7.1", "unknown"),
+        (451, "4.7.1", "unknown"),
+        (550, None, "unknown"),
+    ],
+)
+def test_a_code_that_stands_for_one_thing_is_believed_whatever_is_said(
+    code: int, status: str | None, cause: str
+) -> None:
+    [told] = explained(replace(IPV6, relay=None, reply=Reply(code, status, "Frobnicated")))
+    assert told.cause == cause
+    assert ("no rule here knows its words" in told.summary) == (cause != "unknown")
+
+
+def test_nobody_must_act_yet_on_what_is_put_off_in_words_that_nobody_knows() -> None:
+    [later] = explained(Delivery("deferred", "reader@example.com", Reply(451, "4.7.1", "Frobnicated")))
+    [never] = explained(Delivery("bounced", "reader@example.com", Reply(554, "5.7.1", "Frobnicated")))
+    assert (later.cause, later.who) == ("unknown", ("nobody",))
+    assert (never.cause, never.who) == ("unknown", ("unknown",))

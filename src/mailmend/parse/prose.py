@@ -82,6 +82,7 @@ _TOLD = re.compile(
 )
 _CLOSING = " \"'`”)}"
 _OF_A_SESSION = re.compile(r"\bEOF\b|\bMX\b|connection|handshake|timed out|time-?out|deliver", re.IGNORECASE)
+_OF_THE_WEB = range(500, 505)  # codes that web servers answer with as well
 _SHORT, _SHORT_LINES = 600, 6  # of a text without any code: characters, lines
 _A_HOST = re.compile(r"(?<![\w.])(?:[A-Za-z0-9_-]{1,63}\.){1,10}[a-z]{2,20}\b(?!\()")
 _PAIR = re.compile(r"\(([245]\d\d), b?['\"](.{1,2000}?)['\"]\)")  # Python's smtplib
@@ -99,7 +100,7 @@ def deliveries(text: str) -> tuple[Delivery, ...]:
 
 
 def remark(text: str) -> Delivery | None:
-    """A short *text* about mail in which no refusal was found, taken for the words of one; None for any other.
+    """A short *text* about mail, or with a code, in which no refusal was found, taken for one; None for any other.
 
     Whether it is one only words that somebody knows can tell: nothing here does.
     """
@@ -107,10 +108,17 @@ def remark(text: str) -> Delivery | None:
     if not lines or len(lines) > _SHORT_LINES or len(text) > _SHORT:
         return None
     words = reply.flat(text)
-    if not (_OF_MAIL.search(words) or _OF_A_SESSION.search(words) or _A_HOST.search(words)):
+    said = reply.parse(_told_of(words) or words)
+    coded = said is not None and (said.code or 0) >= 400 and said.code not in _OF_THE_WEB
+    if not (coded or _OF_MAIL.search(words) or _OF_A_SESSION.search(words) or _A_HOST.search(words)):
         return None
     before = _RECIPIENT.search(words)
-    return Delivery("bounced", before[1] if before else None, reply.parse(words), excerpt="\n".join(lines))
+    return Delivery(
+        severity=_severity(said.code, said.status) if said and coded else "bounced",
+        recipient=before[1] if before else None,
+        reply=said,
+        excerpt="\n".join(lines),
+    )
 
 
 def _blocks(text: str) -> list[str]:

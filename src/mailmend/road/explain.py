@@ -16,6 +16,30 @@ if TYPE_CHECKING:
 # Deliveries whose meaning is not in the reply: the page of that name says what there is to say.
 _BY_SEVERITY = {"delivered": "delivered-notice", "rejected-inbound": "rejected-inbound"}
 
+# What a code says whose definition names one fault alone (RFC 3463, 4954, 7372; IANA's list of enhanced codes).
+_BY_STATUS = {
+    "1.1": "no-such-user",
+    "1.3": "recipient-syntax",
+    "1.6": "recipient-moved",
+    "1.7": "sender-rejected",
+    "1.8": "sender-domain-unresolvable",
+    "2.2": "mailbox-full",
+    "2.3": "message-too-large",
+    "3.1": "receiver-storage",
+    "3.4": "message-too-large",
+    "3.5": "receiver-misconfigured",
+    "4.6": "routing-loop",
+    "5.3": "too-many-recipients",
+    "7.8": "auth-required",
+    "7.20": "dkim-fail",
+    "7.21": "dkim-fail",
+    "7.22": "dkim-fail",
+    "7.23": "spf-fail",
+    "7.25": "ptr-missing",
+    "7.26": "unauthenticated",
+}
+_BY_CODE = {530: "auth-required", 534: "auth-required", 535: "auth-required", 538: "auth-required"}
+
 _Key = tuple[str | None, ...]
 Progress = Callable[[int, int], None]
 _SHORT = 2_400  # bytes of a text without any code that may be a refusal's words
@@ -108,6 +132,14 @@ class _Verdict:
     gave_up: bool
     aside: str | None
 
+    @property
+    def by_code(self) -> str | None:
+        """The code by which alone the cause is known."""
+        said = self.delivery.reply
+        if self.rule or said is None or self.cause != _coded(said) or self.delivery.notice:
+            return None
+        return said.status or str(said.code)
+
 
 def _refused(delivery: Delivery) -> bool:
     return delivery.severity not in ("delivered", "notice")
@@ -141,10 +173,17 @@ def _worded(delivery: Delivery) -> Delivery:
 
 
 def _unexplained(delivery: Delivery) -> str:
-    """What there is to say without a rule: a notice that it is still being tried needs none."""
+    """What there is to say without a rule: what the code is for, and that it is still being tried."""
     said = delivery.reply
+    if said and delivery.severity in ("bounced", "deferred") and (coded := _coded(said)):
+        return coded
     silent = said is None or (said.code is None and not said.text)
     return "delayed-notice" if delivery.severity == "deferred" and silent else "unknown"
+
+
+def _coded(said: Reply) -> str | None:
+    """The cause that the code of a reply means, whatever its words are; None where it means several things."""
+    return _BY_STATUS.get((said.status or "")[2:]) or _BY_CODE.get(said.code or 0)
 
 
 def _gave_up(delivery: Delivery, found: receivers.Match | None) -> bool:
@@ -183,16 +222,23 @@ def _told(verdict: _Verdict, catalogue: Catalogue) -> Refusal:
         receiver=verdict.receiver,
         cause=verdict.cause,
         ambiguous=rule.ambiguous if rule else (verdict.aside,) if verdict.aside else (),
-        who=(moved and page.forwarded_who) or page.who,
+        who=(moved and page.forwarded_who) or _who(verdict, page),
         steps=_steps((moved and page.forwarded_steps) or page.steps, delivery),
         remedies=page.forwarded_remedies if moved and page.forwarded_remedies is not None else page.remedies,
         checks=(rule and rule.checks) or page.checks,
-        source=rule.source if rule else next(iter(page.sources), None),
+        source=rule.source if rule else "RFC 3463" if verdict.by_code else next(iter(page.sources), None),
         standing="reported",
         marks=verdict.marks,
         summary=_sentence(verdict, page, catalogue),
         gave_up=verdict.gave_up,
     )
+
+
+def _who(verdict: _Verdict, page: Cause) -> tuple[str, ...]:
+    """Who must act: nobody yet on what nothing explains, as long as a server itself asks for another attempt."""
+    said = verdict.delivery.reply
+    put_off = verdict.delivery.severity == "deferred" and said is not None and (said.code or 0) // 100 == 4
+    return ("nobody",) if verdict.cause == "unknown" and put_off else page.who
 
 
 def _steps(steps: tuple[str, ...], delivery: Delivery) -> tuple[str, ...]:
@@ -204,6 +250,8 @@ def _steps(steps: tuple[str, ...], delivery: Delivery) -> tuple[str, ...]:
 
 def _sentence(verdict: _Verdict, page: Cause, catalogue: Catalogue) -> str:
     told = _unknown(verdict) if verdict.cause == "unknown" else _summary(verdict, page, catalogue)
+    if verdict.by_code:
+        told += f"; no rule here knows its words, but that is what {verdict.by_code} stands for"
     if verdict.aside:
         title = catalogue.causes[verdict.aside].title
         told += f": {title[:1].lower()}{title[1:]}"
