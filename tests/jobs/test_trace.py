@@ -186,7 +186,7 @@ def test_a_line_is_found_wherever_the_blocks_are_cut(tmp_path: Path, host: Here)
         assert len(life.events) == 5
 
 
-def test_of_an_address_with_many_messages_the_newest_are_told_and_the_others_counted(
+def test_of_an_address_with_many_messages_the_newest_are_foundand_the_others_counted(
     tmp_path: Path, host: Here
 ) -> None:
     log = tmp_path / "mail.log"
@@ -198,7 +198,25 @@ def test_of_an_address_with_many_messages_the_newest_are_told_and_the_others_cou
     assert len(job.trace("b@example.net", host, [str(log)], late).lives) == 10
 
 
-def test_mail_that_was_not_let_in_is_told_too(tmp_path: Path, host: Here) -> None:
+def test_of_many_messages_each_has_its_bounce(tmp_path: Path, host: Here) -> None:
+    log = tmp_path / "mail.log"
+    lines = ""
+    for n in range(20):
+        notice = f"{0x5C0F000 + n:X}"
+        born = HEAD.format(0, n, "cleanup") + f"{notice}: message-id=<n{n}@relay>\n"
+        told = (
+            HEAD.format(0, n, "bounce") + f"{0x4F1A000 + n:X}: sender non-delivery notification: {notice}\n"
+        )
+        lines += mail(n).replace(
+            HEAD.format(0, n, "qmgr") + f"{0x4F1A000 + n:X}: removed", born + told.rstrip()
+        )
+    log.write_text(lines)
+    found = job.trace("b@example.net", host, [str(log)])
+    assert len(found.lives) == 40
+    assert [link.kind for link in found.links] == ["bounce"] * 20
+
+
+def test_mail_that_was_not_let_in_is_foundtoo(tmp_path: Path, host: Here) -> None:
     log = tmp_path / "mail.log"
     log.write_text(
         HEAD.format(1, 1, "smtpd") + "NOQUEUE: reject: RCPT from unknown[203.0.113.5]: 554 5.7.1"
