@@ -186,7 +186,7 @@ def test_a_line_is_found_wherever_the_blocks_are_cut(tmp_path: Path, host: Here)
         assert len(life.events) == 5
 
 
-def test_of_an_address_with_many_messages_the_newest_are_foundand_the_others_counted(
+def test_of_an_address_with_many_messages_the_newest_are_told_and_the_others_counted(
     tmp_path: Path, host: Here
 ) -> None:
     log = tmp_path / "mail.log"
@@ -216,7 +216,7 @@ def test_of_many_messages_each_has_its_bounce(tmp_path: Path, host: Here) -> Non
     assert [link.kind for link in found.links] == ["bounce"] * 20
 
 
-def test_mail_that_was_not_let_in_is_foundtoo(tmp_path: Path, host: Here) -> None:
+def test_mail_that_was_not_let_in_is_told_too(tmp_path: Path, host: Here) -> None:
     log = tmp_path / "mail.log"
     log.write_text(
         HEAD.format(1, 1, "smtpd") + "NOQUEUE: reject: RCPT from unknown[203.0.113.5]: 554 5.7.1"
