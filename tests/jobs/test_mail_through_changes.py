@@ -26,7 +26,7 @@ RESULTS = Path(__file__).resolve().parents[2] / "bench" / "results"
 def examples(config: pytest.Config) -> int:
     if config.getoption("--full"):
         return 300
-    return 60 if config.getoption("--slow") else 15
+    return 30 if config.getoption("--slow") else 10
 
 
 @pytest.fixture
