@@ -12,7 +12,7 @@ from mailmend.model import ParseError
 
 PTR = "550 5.7.25 The IP address sending this message does not have a PTR record - gsmtp"
 BOTH = "550 5.7.1 This message does not meet IPv6 sending guidelines - gsmtp"
-ODD = "550 5.0.0 we did not like it today, refused"
+ODD = "550 5.0.0 we did not like it today"
 
 
 def rows(*given: dict[str, Any]) -> bytes:

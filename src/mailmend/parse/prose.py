@@ -83,6 +83,7 @@ _TOLD = re.compile(
 _CLOSING = " \"'`”)}"
 _OF_A_SESSION = re.compile(r"\bEOF\b|\bMX\b|connection|handshake|timed out|time-?out|deliver", re.IGNORECASE)
 _OF_THE_WEB = range(500, 505)  # codes that web servers answer with as well
+_AN_ERROR = 120  # characters: of one line that a program gave, nothing else is asked
 _SHORT, _SHORT_LINES = 600, 6  # of a text without any code: characters, lines
 _A_HOST = re.compile(r"(?<![\w.])(?:[A-Za-z0-9_-]{1,63}\.){1,10}[a-z]{2,20}\b(?!\()")
 _PAIR = re.compile(r"\(([245]\d\d), b?['\"](.{1,2000}?)['\"]\)")  # Python's smtplib
@@ -110,7 +111,8 @@ def remark(text: str) -> Delivery | None:
     words = reply.flat(text)
     said = reply.parse(_told_of(words) or words)
     coded = said is not None and (said.code or 0) >= 400 and said.code not in _OF_THE_WEB
-    if not (coded or _OF_MAIL.search(words) or _OF_A_SESSION.search(words) or _A_HOST.search(words)):
+    error = len(text) <= _AN_ERROR and said is not None and said.code is None
+    if not (coded or error or _OF_MAIL.search(words) or _OF_A_SESSION.search(words) or _A_HOST.search(words)):
         return None
     before = _RECIPIENT.search(words)
     return Delivery(

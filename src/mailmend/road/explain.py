@@ -44,6 +44,7 @@ _Key = tuple[str | None, ...]
 Progress = Callable[[int, int], None]
 _SHORT = 2_400  # bytes of a text without any code that may be a refusal's words
 _TELLING = 14  # letters of a rule's words that tell a refusal from a letter
+_LINE, _TELLING_LINE = 120, 9  # bytes of what is one line of a program, and the letters that do for it
 _WAIT = "Wait:"  # a page's step that is for mail which is still in the queue
 _GONE_BACK = (
     "This was refused for good and went back to its sender, so Postfix does not try again: send it again later,"
@@ -68,7 +69,8 @@ def deliveries(
     known = receivers.match(told, catalogue.receivers)
     if known is None or known.rule.weak:
         return ()
-    telling = bool(known.rule.token) or max(map(len, known.marks), default=0) >= _TELLING
+    enough = _TELLING_LINE if len(data) <= _LINE else _TELLING
+    telling = bool(known.rule.token) or max(map(len, known.marks), default=0) >= enough
     return (told,) if telling else ()
 
 
