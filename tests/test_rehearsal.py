@@ -18,7 +18,7 @@ def fates(text: str) -> tuple[Fate, ...]:
     [
         ("7 sent", "7 sent", "same"),
         ("3 bounced, 4 sent", "5 bounced, 2 sent", "same"),
-        ("1 deferred", "1 bounced", "same"),
+        ("1 deferred", "1 bounced", "worse"),
         ("3 bounced, 4 sent", "7 sent", "better"),
         ("7 bounced", "3 bounced, 4 sent", "better"),
         ("7 sent", "1 bounced, 6 sent", "worse"),

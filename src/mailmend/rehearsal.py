@@ -46,13 +46,20 @@ class Passage:
 
     @property
     def verdict(self) -> Literal["better", "same", "worse"]:
-        """By what does not get through: more of it is worse, less is better. Nothing sent is nothing through."""
+        """By what does not get through: more of it is worse, less is better; so is lost mail against mail that waits.
+
+        Nothing sent is nothing through.
+        """
         if not self.after:
             return "worse"
         lost = [sum(f.count for f in fates if not f.through) for fates in (self.before, self.after)]
         of = [max(sum(f.count for f in fates), 1) for fates in (self.before, self.after)]
         # Which address is tried is chance: a part that fails is the same as another part that fails.
         shares = [0.0 if n == 0 else 1.0 if n == whole else 0.5 for n, whole in zip(lost, of, strict=True)]
+        if shares[0] == shares[1] == 1.0:
+            # Nothing gets through either way: what bounces is gone, what is deferred may still arrive.
+            gone = [any(f.status == "bounced" for f in fates) for fates in (self.before, self.after)]
+            return "same" if gone[0] == gone[1] else "worse" if gone[1] else "better"
         return "better" if shares[1] < shares[0] else "worse" if shares[1] > shares[0] else "same"
 
 

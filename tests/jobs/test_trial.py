@@ -147,7 +147,7 @@ def test_over_a_reboot_the_old_files_are_there_before_postfix_starts(host: Lab) 
     assert ipv6_listens(host)
     told = host.relay.mailmend("history")
     assert "not confirmed in time" in told.stderr
-    assert "failed, and taken back" in told.stdout
+    assert "not confirmed, taken back" in told.stdout
     assert not leftovers(host)
 
 
@@ -208,3 +208,44 @@ def _lose_power(lab: Lab) -> None:
         """
     )
     assert lab.relay.run([sys.executable, "-c", changed]).returncode == 0
+
+
+def test_code_of_the_person_behind_sudo_is_trusted_outside_too(host: Lab) -> None:
+    """A clone of one's own, `sudo ./mailmend`: the process outside has to know what sudo told."""
+    before = host.relay.read(MAIN)
+    package = shell(host, f"{sys.executable} -P -c 'import mailmend; print(mailmend.__path__[0])'").strip()
+    shell(host, f"chown 4711 {package}/places.py")
+    try:
+        command = f"SUDO_UID=4711 {sys.executable} -P -m mailmend {' '.join(ON_TRIAL)}"
+        shell(host, f"{command} >/root/tried 2>&1")
+        assert "is on trial" in host.relay.read("/root/tried")
+        assert waited(lambda: host.relay.read(MAIN) == before, LATEST) is not None
+        assert waited(lambda: ipv6_listens(host), 5) is not None
+    finally:
+        shell(host, f"chown 0 {package}/places.py")
+
+
+def test_what_sh_put_back_before_it_died_is_activated_by_the_next_command(host: Lab) -> None:
+    before = host.relay.read(MAIN)
+    mailmend(host, *IPV4_ONLY)
+    script = f"{STATE}/trial/undo.sh"
+    # Killed between the files and Postfix: the last line is what activates.
+    shell(
+        host, f"pkill -KILL -f 'mailmend recove[r]'; pkill -KILL -f '[u]ndo.sh guard'; sed '$d' {script} | sh"
+    )
+    assert host.relay.read(MAIN) == before
+    assert not ipv6_listens(host)
+    shell(host, f'sed -i \'s/"boot": "/&another/\' {STATE}/history/*.json')
+    host.relay.mailmend("status")
+    assert ipv6_listens(host)
+
+
+def test_what_was_interrupted_cannot_be_confirmed(host: Lab) -> None:
+    tried = mailmend(host, *IPV4_ONLY)["change"]["id"]
+    shell(host, "pkill -KILL -f 'mailmend recove[r]'; pkill -KILL -f '[u]ndo.sh guard'")
+    shell(host, f'sed -i \'s/^ "state": "trial"/ "state": "intent"/\' {STATE}/history/{tried}.json')
+    refused = mailmend(host, "confirm", tried)
+    assert refused["exit"] == 4
+    assert "interrupted" in json.dumps(refused)
+    assert "was interrupted" in host.relay.mailmend("status").stderr
+    assert ipv6_listens(host)

@@ -43,7 +43,7 @@ _master = st.lists(st.lists(_option, max_size=3), min_size=1, max_size=2).map(
 )
 _folder = [HealthCheck.function_scoped_fixture]
 few = settings(max_examples=25, deadline=None, suppress_health_check=_folder)
-many = settings(max_examples=1000, deadline=None, suppress_health_check=_folder)
+many = settings(max_examples=200, deadline=None, suppress_health_check=_folder)
 Postconf = Callable[..., object]
 
 

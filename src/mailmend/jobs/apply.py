@@ -34,14 +34,22 @@ def apply(here: Here, *, progress: Progress = silent) -> Applied:
     Raises Refused where it would not run, where a change of ours was interrupted (what is saved may be half
     of it), and where Postfix does not run: whoever stopped it may have had a reason.
     """
+    from mailmend.system.history import History
+    from mailmend.system.transaction import WAIT, alone
+
+    require_root("activating Postfix")
+    here.require_postfix()
+    with alone(History(here.state), WAIT):
+        return _apply(here, progress)
+
+
+def _apply(here: Here, progress: Progress) -> Applied:
     from mailmend import catalogue
     from mailmend.jobs.candidate import validate_saved
     from mailmend.jobs.validate import validate
     from mailmend.model import ACTIVATIONS
     from mailmend.road.check import check
 
-    require_root("activating Postfix")
-    here.require_postfix()
     _require_whole(here)
     modules = {name: module for name, module in catalogue.load().checks.items() if name in CHECKS}
     findings = named(here, check(here.probe, Scope(), modules))

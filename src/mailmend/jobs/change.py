@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mailmend.jobs.candidate import validate_candidate
 from mailmend.jobs.here import Here, Progress, operator, silent
+from mailmend.jobs.ready import require_loaded
 from mailmend.model import Activation, Expectation, FileEdit, Plan, Proof
 from mailmend.questions import LogLines, Master, Now
 from mailmend.road import tiers, verify
@@ -65,6 +66,9 @@ def carry_out(
         return fresh(here, expectations, "after")
 
     def validate(edits: tuple[FileEdit, ...]) -> None:
+        # A person may have thought for long, and somebody else edited meanwhile.
+        here.probe.begin("changing")
+        require_loaded(here, sound=False)
         # What could not be tried on a copy is still proven on the server itself, and taken back there.
         if unseen := validate_candidate(here, edits, progress):
             progress(f"not tried on a copy: {unseen}")

@@ -51,12 +51,14 @@ def fix(
     Raises Refused where nothing may be changed, CannotLook where Postfix cannot be read.
     """
     from mailmend.system.history import History
-    from mailmend.system.transaction import require_settled
+    from mailmend.system.transaction import WAIT, alone, require_settled
 
     here.require_postfix()
     if not dry_run:
         require_root("changing Postfix")
-        require_settled(History(here.state))
+        history = History(here.state)
+        with alone(history, WAIT):
+            require_settled(history)
         require_running(here)
         progress("making sure that what is saved is what runs")
         require_loaded(here)

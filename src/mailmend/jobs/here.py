@@ -75,7 +75,7 @@ class Here:
         from mailmend.system.guard import Guard
 
         activator = activation.detect(self.probe)
-        return Guard(self.state, activator.stop, activator.start, activator.reload)
+        return Guard(self.state, activator.stop, activator.start, activator.reload, activator.unit)
 
     def require_activation(self, kind: Activation) -> None:
         """Raise Refused, before anything is touched, where *kind* cannot be done from here: a container's process 1."""

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 from mailmend.jobs.change import fresh
 from mailmend.jobs.here import here
-from mailmend.model import Activation, Expectation, Proof, Record, Refused
+from mailmend.model import Activation, CannotLook, Expectation, MailmendError, Proof, Record, Refused
 from mailmend.places import STATE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from mailmend.system.recovery import Means, Recovered
 
 _LOOK = 0.5  # seconds between two looks of the guard at a change on trial
+_TRIES = 5
 _FOR_EVER = 10**9  # seconds: the guard waits for the program that makes the change, however long it takes
 
 
@@ -35,7 +37,10 @@ def recover(state: Path = STATE, *, wait: float = 0.2) -> tuple[Recovered, ...]:
 
 
 def guard(record_id: str, state: Path = STATE) -> tuple[Recovered, ...]:
-    """Wait until the change *record_id* is settled; take it back where its program died, or its time is over."""
+    """Wait until the change *record_id* is settled; take it back where its program died, or its time is over.
+
+    What cannot be done is tried again; then CannotLook is raised, and undo.sh goes on with nothing but sh.
+    """
     from mailmend.system import boot
     from mailmend.system.history import History
     from mailmend.system.recovery import recover as take_back
@@ -43,7 +48,7 @@ def guard(record_id: str, state: Path = STATE) -> tuple[Recovered, ...]:
     history, means = History(state), _means(state)
     while True:
         # The program that makes the change holds the lock; when it is given, that is over, or it is dead.
-        if done := take_back(history, means, only=record_id, wait=_FOR_EVER):
+        if done := _insisting(lambda: take_back(history, means, only=record_id, wait=_FOR_EVER)):
             return done
         try:
             record = history.get(record_id)
@@ -52,6 +57,16 @@ def guard(record_id: str, state: Path = STATE) -> tuple[Recovered, ...]:
         if record.state != "trial" or record.confirm_by is None:
             return ()
         time.sleep(min(_LOOK, boot.left(record.confirm_by)))
+
+
+def _insisting(take_back: Callable[[], tuple[Recovered, ...]]) -> tuple[Recovered, ...]:
+    for _ in range(_TRIES):
+        try:
+            return take_back()
+        except (MailmendError, OSError) as error:
+            last = error
+            time.sleep(_LOOK)
+    raise CannotLook(f"it could not be taken back: {last}", "")
 
 
 def _means(state: Path) -> Means:

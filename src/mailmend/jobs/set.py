@@ -48,12 +48,14 @@ def set_(
     Raises Refused where nothing may be changed, CannotLook where Postfix cannot be read.
     """
     from mailmend.system.history import History
-    from mailmend.system.transaction import require_settled
+    from mailmend.system.transaction import WAIT, alone, require_settled
 
     here.require_postfix()
     if not dry_run:
         require_root("changing Postfix")
-        require_settled(History(here.state))
+        history = History(here.state)
+        with alone(history, WAIT):
+            require_settled(history)
     progress("looking at what is set")
     wanted = asked(assignments, here.probe)
     plan, confirms = wanted.plan, tiers.needs_confirmation(wanted.plan.files)

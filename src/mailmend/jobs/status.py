@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mailmend.facts.settings import smtp_services
 from mailmend.facts.source import families
@@ -23,6 +24,9 @@ from mailmend.questions import (
     SocketListing,
 )
 from mailmend.road.way_back import WayBack, way_back
+
+if TYPE_CHECKING:
+    from mailmend.system.history import History
 
 SHOWN = ("inet_protocols", "inet_interfaces", "mynetworks", "myhostname", "relayhost", "transport_maps",
          "smtp_address_preference", "smtp_dns_reply_filter", "smtp_bind_address", "smtp_bind_address6")  # fmt: skip
@@ -84,7 +88,7 @@ def status(here: Here) -> Status:
     interrupted: Record | None = None
     try:
         history = History(here.state)
-        records, watched, interrupted = history.in_force(), history.watched(), history.interrupted()
+        records, watched, interrupted = history.in_force(), history.watched(), _interrupted(history)
     except CannotLook as gap:
         errors.append(str(gap))
     return Status(
@@ -103,6 +107,23 @@ def status(here: Here) -> Status:
         clients=_clients(here),
         overwritten=_overwritten(here),
     )
+
+
+def _interrupted(history: History) -> Record | None:
+    """None also while another mailmend is at work: what it has begun is not interrupted yet."""
+    from mailmend.system.swap import Busy
+    from mailmend.system.transaction import alone
+
+    found = history.interrupted()
+    if found is None:
+        return None
+    try:
+        with alone(history, 0.0):
+            return history.interrupted()
+    except Busy:
+        return None
+    except Refused:
+        return found
 
 
 def _overwritten(here: Here) -> tuple[tuple[Record, str], ...]:

@@ -47,7 +47,9 @@ def undo(
 
     require_root("undoing a change")
     history = History(here.state)
-    record = _meant(history, record_id)
+    # Whoever is at work now ends first: what was interrupted is only then told from what goes on.
+    with transaction.alone(history, transaction.WAIT):
+        record = _meant(history, record_id)
     if entries.is_watch(record):
         return _told(transaction.end(record, history=history))
     if webmin.is_ours(record):
@@ -125,7 +127,7 @@ def _proof(here: Here, record: Record) -> Proof:
     back = [
         Expectation(e.layer, e.kind, e.subject, "open", f"{e.subject} is open again")
         for e in record.expectations
-        if e.kind == "listener"
+        if e.kind == "listener" and e.wanted != "open"
     ]
     running = Expectation("running", "running-since", "master", None, "Postfix is running")
     here.probe.ask(Listeners())

@@ -18,7 +18,8 @@ from mailmend.settings import CONCERNS, TIERS, Concern, Tier
 
 # `$name`, `${name}`, `$(name)`, `${name?text}`, and names within a condition.
 _MENTIONED = re.compile(r"\$[({]?[({]*\$?([A-Za-z0-9_]+)")
-_TABLE = re.compile(r"([a-z][a-z0-9]*):([^\s,{}]+)")
+# A type that is made of a variable may come to be any.
+_TABLE = re.compile(r"([a-z][a-z0-9]*|\$\w+|\$\{\w+\}|\$\(\w+\)):([^\s,{}]+)")
 _PIPE = re.compile(r'(?:^|[\s:,"])\|')
 # What Postfix's own scripts and libraries are found by, in the configuration directory or beside it.
 _PROGRAMS = re.compile(
@@ -184,7 +185,8 @@ def _brought_in(name: str, before: str, after: str, place: _Place) -> Iterator[t
         if (kind, where) in old:
             continue
         inner, _, path = where.partition(":") if kind == "proxy" else (kind, "", where)
-        if inner in known.file_tables and not _trusted(path, place):
+        made = inner.startswith("$") and path.startswith(("/", "$"))
+        if (inner in known.file_tables or made) and not _trusted(path, place):
             yield "R", f"{inner}:{path} lies outside the folders that only root writes"
         if inner in known.network_tables:
             yield "M", f"{inner}: tables are asked elsewhere"

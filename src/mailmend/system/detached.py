@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,17 @@ from mailmend.model import Refused
 SYSTEMD = Path("/run/systemd/system")
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 _SECONDS = 10
+
+
+def mailmend(*words: str) -> tuple[str, ...]:
+    """The command line that runs mailmend as root, later and outside of this session.
+
+    The person behind sudo, who may own the code (code.py) and is root now, is named in it: else it would be
+    refused then what is granted today.
+    """
+    person = os.environ.get("SUDO_UID", "")
+    named = ("/usr/bin/env", f"SUDO_UID={person}") if person.isdigit() else ()
+    return (*named, sys.executable, "-P", "-m", "mailmend", *words)
 
 
 def start(name: str, argv: tuple[str, ...]) -> None:
@@ -47,6 +59,8 @@ def _as_service(name: str, argv: tuple[str, ...]) -> bool:
         "--collect",
         f"--unit={name}",
         "--property=Restart=on-abnormal",
+        # A Postfix that it had to start outlives it.
+        "--property=KillMode=process",
         "--",
         *argv,
     )

@@ -11,7 +11,6 @@ import hashlib
 import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -30,7 +29,8 @@ _GONE = "-"
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """*stop*, *start*, *reload* are the commands that activate Postfix on this host, for undo.sh.
+    """*stop*, *start*, *reload* are the commands that activate Postfix on this host, for undo.sh; *unit* is what
+    systemd starts it by.
 
     *launch* starts the process that waits outside, as `detached.start` does.
     """
@@ -39,6 +39,7 @@ class Guard:
     stop: tuple[str, ...] = ()
     start: tuple[str, ...] = ()
     reload: tuple[str, ...] = ()
+    unit: str | None = None
     launch: Callable[[str, tuple[str, ...]], None] = field(default=detached.start, repr=False)
 
     @property
@@ -67,6 +68,11 @@ class Guard:
             self._install()
         self.launch(f"mailmend-guard-{record.id}", ("/bin/sh", str(self.script), "guard"))
 
+    @property
+    def went_back(self) -> Path:
+        """There once undo.sh has put a file back: Postfix may have read the new one, and run on it still."""
+        return self.folder / "went-back"
+
     def disarm(self) -> None:
         """The change is settled: nothing waits for it any more."""
         if detached.SYSTEMD.is_dir():
@@ -81,7 +87,7 @@ class Guard:
     def _install(self) -> None:
         wants = UNITS / "multi-user.target.wants"
         wants.mkdir(mode=0o755, parents=True, exist_ok=True)
-        write(UNITS / UNIT, boot_unit(self.script), 0o644)
+        write(UNITS / UNIT, boot_unit(self.script, self.unit), 0o644)
         link = wants / UNIT
         with suppress(FileExistsError):
             link.symlink_to(UNITS / UNIT)
@@ -89,13 +95,14 @@ class Guard:
         _reload_systemd()
 
 
-def boot_unit(script: Path) -> str:
-    """The unit that takes back, before Postfix starts, what nobody confirmed (systemd.unit(5))."""
+def boot_unit(script: Path, unit: str | None = None) -> str:
+    """The unit that takes back, before Postfix starts (by *unit* here), what nobody confirmed (systemd.unit(5))."""
+    others = dict.fromkeys(("postfix.service", "postfix@-.service", *([unit] if unit else ())))
     return f"""\
 [Unit]
 Description=Take back mailmend's unconfirmed change before Postfix starts
 After=local-fs.target
-Before=postfix.service postfix@-.service
+Before={" ".join(others)}
 ConditionPathExists={script}
 
 [Service]
@@ -113,20 +120,11 @@ def undo_script(record: Record, guard: Guard) -> str:
     back = record.activation in ("reload", "restart") and record.ran
     restart = record.activation == "restart"
     commands = ((guard.stop, guard.start) if restart else (guard.reload,)) if back else ()
-    python = (
-        sys.executable,
-        "-P",
-        "-m",
-        "mailmend",
-        "recover",
-        "--guard",
-        record.id,
-        "--state",
-        str(guard.state),
-    )
+    python = detached.mailmend("recover", "--guard", record.id, "--state", str(guard.state))
     return _SCRIPT.format(
         id=record.id,
         history=shlex.quote(str(guard.state / "history" / f"{record.id}.json")),
+        went_back=shlex.quote(str(guard.went_back)),
         checks="\n".join(f"    either {line}" for line in files),
         # The last file that was swapped goes back first.
         backs="\n".join(f"    back {line}" for line in reversed(files)),
@@ -166,13 +164,19 @@ set -u
 umask 077
 PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
 export PATH LC_ALL
-changed=no
 
 open_change() {{
     [ -e {history} ] || return 1
     grep -q '^ "state": "\\(intent\\|trial\\)"' {history}
     case $? in 0) return 0 ;; 1) return 1 ;; esac
     exit 4
+}}
+
+# On trial, the deadline in seconds of CLOCK_BOOTTIME stands in the entry; before that, patience ends it.
+late() {{
+    until=$(sed -n 's/^  "seconds": \\([0-9]*\\).*/\\1/p' {history})
+    [ -n "$until" ] || {{ [ "$waited" -ge {patience} ]; return; }}
+    [ "$(cut -d . -f 1 /proc/uptime)" -gt "$until" ]
 }}
 
 sum_of() {{
@@ -191,7 +195,7 @@ either() {{
 
 back() {{
     [ "$(sum_of "$1")" = "$2" ] && return
-    changed=yes
+    : >{went_back} && sync
     if [ "$2" = - ]; then
         mv -f "$1" "$1.mailmend-old" && return
     fi
@@ -216,11 +220,15 @@ case ${{1-now}} in
 guard)
     {python} >/dev/null 2>&1
     case $? in 0 | 4) exit 0 ;; esac
-    sleep {patience}
+    waited=0
+    while open_change && ! late; do
+        sleep 1
+        waited=$((waited + 1))
+    done
     ;;
 esac
 open_change || exit 0
 files
 case ${{1-now}} in boot) exit 0 ;; esac
-[ "$changed" = no ] || activate
+if [ -e {went_back} ]; then activate && rm -f {went_back}; fi
 """

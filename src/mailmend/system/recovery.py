@@ -89,7 +89,7 @@ def _take_back(record: Record, history: History, means: Means) -> Recovered:
             (f"mailmend history {record.id}", f"mailmend undo {record.id}", f"mailmend confirm {record.id}"),
         )
     trouble, command = None, ""
-    if began and record.ran:
+    if (began or means.guard.went_back.exists()) and record.ran:
         trouble, command = old_state.activate(
             record.activation,
             lambda kind: means.activate(record, kind),

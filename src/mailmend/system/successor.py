@@ -41,7 +41,17 @@ def _dress(fd: int, like: Path) -> None:
     os.fchown(fd, old.st_uid, old.st_gid)
     os.fchmod(fd, stat.S_IMODE(old.st_mode))
     for name in _xattrs(like):
-        os.setxattr(fd, name, os.getxattr(like, name))
+        value = os.getxattr(like, name)
+        # A label that it has by itself may be one that nobody may set (SELinux in a container).
+        if _xattr(fd, name) != value:
+            os.setxattr(fd, name, value)
+
+
+def _xattr(fd: int, name: str) -> bytes | None:
+    try:
+        return os.getxattr(fd, name)
+    except OSError:
+        return None
 
 
 def _xattrs(path: Path) -> list[str]:

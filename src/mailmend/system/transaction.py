@@ -35,6 +35,7 @@ Prove = Callable[[], Proof]
 Validate = Callable[[tuple[FileEdit, ...]], None]
 
 _AGAIN = "mailmend fix makes a change anew"
+_FIRST = "mailmend confirm keeps it, mailmend undo takes it back; then run this again"
 WAIT = 10.0  # seconds for another mailmend, or for postconf -e, to end
 
 
@@ -145,6 +146,8 @@ def confirm(history: History, guard: Guard, record_id: str | None = None, wait: 
         # Named, a change that others edited meanwhile is kept as it lies there: somebody has to decide.
         if found.state != "trial" and (found.state != "intent" or record_id is None):
             raise Refused(f"{found.id} cannot be confirmed: it is {found.state}", found.note)
+        if found.state == "intent" and not _edited(found):
+            raise Refused(f"{found.id} was interrupted: it is taken back, not confirmed", "mailmend status")
         if found.state == "trial" and identical(found):
             raise Refused(f"{found.id} cannot be confirmed: its files are as they were before it", _AGAIN)
         if found.confirm_by and not boot.left(found.confirm_by):
@@ -154,6 +157,11 @@ def confirm(history: History, guard: Guard, record_id: str | None = None, wait: 
             history.replace(kept)
         settle(kept, history, guard)
     return kept
+
+
+def _edited(record: Record) -> bool:
+    """Whether others have edited a file of *record*: then it can neither be taken back nor finished as it is."""
+    return any(swap.read(edit.path) not in (edit.before, edit.after) for edit in record.files)
 
 
 def undo(
@@ -181,6 +189,9 @@ def undo(
         record = history.get(record.id)
         if record.undoes is not None and record.state == "intent":
             record = history.get(record.undoes)
+        trial = history.on_trial()
+        if trial is not None and trial.id != record.id:
+            raise Refused(f"{trial.id} waits for its confirmation", _FIRST)
         if record.state in ("undone", "rolled-back"):
             _settle(record, history)
             return Undone(
@@ -228,7 +239,7 @@ def end(record: Record, *, history: History, wait: float = WAIT) -> Undone:
 def _last(history: History) -> str:
     """What became of the newest change: why there is none to confirm."""
     last = next((record for record in history.records() if record.undoes is None), None)
-    if last is None:
+    if last is None or last.state != "rolled-back":
         return "mailmend history shows what was changed"
     return f"{last.id} is {last.state}" + (f": {last.note}" if last.note else "")
 
@@ -240,7 +251,7 @@ def require_settled(history: History) -> None:
     if trial := history.on_trial():
         raise Refused(
             f"{trial.id} waits for its confirmation",
-            "mailmend confirm keeps it, mailmend undo takes it back; then run this again",
+            _FIRST,
         )
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mailmend.places import hold
 from mailmend.system import detached
 from mailmend.system.durable import sync, write
 
@@ -30,7 +30,7 @@ class Vigil:
 
     @property
     def mark(self) -> Path:
-        return self.state / "hold"
+        return hold(self.state)
 
     def kept(self) -> bool:
         """Whether there is a hold to be watched. OSError where that cannot be seen."""
@@ -80,7 +80,7 @@ class Vigil:
 
     @property
     def command(self) -> tuple[str, ...]:
-        return (sys.executable, "-P", "-m", "mailmend", "hold", "watch", "--state", str(self.state))
+        return detached.mailmend("hold", "watch", "--state", str(self.state))
 
     def _install(self) -> None:
         wants = UNITS / "multi-user.target.wants"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mailmend.model import MailmendError
+from mailmend.model import CannotLook, MailmendError, Refused
 from mailmend.places import STATE, hold, trial
 from mailmend.ui.encode import printable
 from mailmend.ui.ending import EXIT_REFUSED, Outcome
@@ -72,7 +72,11 @@ def recover(change_id: str | None, state: Path | None) -> Outcome:
     from mailmend.jobs.recover import recover as job
     from mailmend.ui import show
 
-    require_root("taking a change back")
+    try:
+        require_root("taking a change back")
+    except Refused as refused:
+        # Not 4: undo.sh takes that for a decision that is a person's, and would go home.
+        raise CannotLook(refused.reason, refused.next_step) from None
     place = state or STATE
     found = guard(change_id, place) if change_id else job(place, wait=10.0)
 

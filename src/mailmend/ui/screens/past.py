@@ -102,6 +102,8 @@ def change(target: Console, record: Record, since: str | None) -> None:
 def _standing(record: Record) -> Text:
     """An undo that was kept is not "in force": what it took back is what counts."""
     said = "done" if record.undoes and record.state == "kept" else SAYS[record.state]
+    if record.state == "rolled-back" and record.proof is not None and record.proof.holds:
+        said = "not confirmed, taken back"
     return words(said, STATE[record.state])
 
 

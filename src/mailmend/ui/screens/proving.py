@@ -96,6 +96,7 @@ def proven(target: Console, result: Proven) -> None:
 def applied(target: Console, result: Applied) -> None:
     say(target, words(f"Postfix: {DONE[result.activation]}", STRONG))
     if result.findings:
+        heading(target, "What was found before")
         findings_list(target, result.findings)
     if result.proof:
         heading(target, "Proof, by fresh looks")
