@@ -271,7 +271,9 @@ def history_of(relay: Any) -> list[str]:
 
 
 def interrupt(relay: Any, name: str, state: str = "intent") -> None:
-    """The history as it is where mailmend was killed after the files were swapped."""
+    """The history as it is where mailmend and its guard were killed after the files were swapped."""
+    ended = "for _ in $(seq 200); do pgrep -f '[u]ndo.sh guard' || exit 0; sleep 0.05; done; exit 1"
+    assert relay.run(["sh", "-c", ended]).returncode == 0  # the guard of a change that is kept goes by itself
     path = f"/var/lib/mailmend/history/{name}.json"
     record = json.loads(relay.read(path))
     relay.write(path, json.dumps({**record, "state": state}))

@@ -166,7 +166,7 @@ def test_where_python_is_broken_sh_alone_goes_back(host: Lab) -> None:
     before = host.relay.read(MAIN)
     mailmend(host, *IPV4_ONLY)
     done = host.relay.run(["sh", f"{STATE}/trial/undo.sh"])
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stderr + host.relay.log()[-1500:]
     assert host.relay.read(MAIN) == before
     assert ipv6_listens(host)
 

@@ -14,9 +14,10 @@ from mailmend.model import ParseError
 from mailmend.parse import paste
 from parse import hostile
 
-# What is promised is 50 ms (bench/hostile.py measures it); a machine that shares its cores is given four times as
-# much. What blows up takes seconds.
-BOUND = 0.200
+# What is promised is 50 ms, and 2.2 times as much for twice the size: bench/hostile.py measures that. Here is seen
+# what blows up: it takes seconds, and four times as much. In between lies what a machine with other guests adds.
+BOUND = 1.0
+RATIO = 3.0
 PROSE = paste.LARGEST_PROSE - 1
 
 
@@ -37,26 +38,19 @@ def seconds(data: bytes, tries: int = 3) -> float:
     return least
 
 
-def slack() -> float:
-    """How much slower than the one the promise was made on this machine is just now, at least 1."""
-    begun = time.process_time()
-    sum(n * n for n in range(300_000))
-    return max(1.0, (time.process_time() - begun) / 0.025)
-
-
 @pytest.mark.parametrize("made", hostile.MESSAGES.values(), ids=hostile.MESSAGES)
 def test_no_message_keeps_anybody_waiting(made: hostile.Made) -> None:
-    assert seconds(made(hostile.MEGABYTE)) < BOUND * slack()
+    assert seconds(made(hostile.MEGABYTE)) < BOUND
 
 
 @pytest.mark.parametrize("made", hostile.TEXTS.values(), ids=hostile.TEXTS)
 def test_no_text_keeps_anybody_waiting(made: hostile.Made) -> None:
-    assert seconds(made(PROSE)) < BOUND * slack()
+    assert seconds(made(PROSE)) < BOUND
 
 
 @pytest.mark.parametrize("made", hostile.TEXTS.values(), ids=hostile.TEXTS)
 def test_no_text_of_a_megabyte_keeps_anybody_waiting(made: hostile.Made) -> None:
-    assert seconds(made(hostile.MEGABYTE)) < BOUND * slack()
+    assert seconds(made(hostile.MEGABYTE)) < BOUND
 
 
 # Small ones are over before a clock can tell; large ones are cut, which takes no longer for twice as much.
@@ -72,13 +66,13 @@ def test_no_text_of_a_megabyte_keeps_anybody_waiting(made: hostile.Made) -> None
         *[pytest.param(made, 250_000, id=f"log of {name}") for name, made in hostile.LOGS.items()],
     ],
 )
-def test_twice_as_much_takes_at_most_twice_the_time_and_a_tenth(made: hostile.Made, size: int) -> None:
+def test_twice_as_much_never_takes_four_times_the_time(made: hostile.Made, size: int) -> None:
     once, twice = made(size), made(2 * size)
     least_once = least_twice = 60.0
     # In turns, the least of each: what else the machine does only ever adds, and what is quadratic never gets by.
     for rounds in range(12):
         least_once, least_twice = min(least_once, seconds(once, 1)), min(least_twice, seconds(twice, 1))
-        if rounds > 1 and least_twice <= 2.2 * max(least_once, 0.006):
+        if rounds > 1 and least_twice <= RATIO * max(least_once, 0.006):
             return
     pytest.fail(f"{least_once * 1000:.1f} ms, and {least_twice * 1000:.1f} ms for twice as much")
 

@@ -48,6 +48,11 @@ with shadow.cast(ORIGINAL, (), STATE) as copy, canary.running(copy):
 print(json.dumps({"said": said, "sendmail": done.returncode, "sent": log.count("status=sent"), "log": log}))
 """
 KILLED = """
+def runs_in(process):
+    try:
+        return folder.encode() in (process / "environ").read_bytes()
+    except OSError:
+        return False  # gone meanwhile
 if sys.argv[1:]:
     with shadow.cast(ORIGINAL, (), STATE) as copy, canary.running(copy) as (process, _):
         time.sleep(0.3)
@@ -58,8 +63,7 @@ pid, folder = program.stdout.readline().split()
 program.kill()
 program.wait()
 for _ in range(100):
-    alive = [p for p in Path("/proc").glob("[0-9]*") if (p / "status").exists() and
-             folder.encode() in (p / "environ").read_bytes()]
+    alive = [p for p in Path("/proc").glob("[0-9]*") if runs_in(p)]
     if not alive:
         break
     time.sleep(0.02)

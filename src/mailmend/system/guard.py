@@ -70,8 +70,19 @@ class Guard:
 
     @property
     def went_back(self) -> Path:
-        """There once undo.sh has put a file back: Postfix may have read the new one, and run on it still."""
+        """There once undo.sh has put a file back: Postfix may have read the new one, and run on it still.
+
+        It holds the process id of the undo.sh that did.
+        """
         return self.folder / "went-back"
+
+    def sh_is_at_it(self) -> bool:
+        """Whether an undo.sh is going back right now: two that start Postfix are in each other's way."""
+        try:
+            pid = int(self.went_back.read_text("ascii"))
+            return b"undo.sh" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        except (OSError, ValueError):
+            return False
 
     def disarm(self) -> None:
         """The change is settled: nothing waits for it any more."""
@@ -195,7 +206,7 @@ either() {{
 
 back() {{
     [ "$(sum_of "$1")" = "$2" ] && return
-    : >{went_back} && sync
+    echo $$ >{went_back} && sync
     if [ "$2" = - ]; then
         mv -f "$1" "$1.mailmend-old" && return
     fi
