@@ -136,6 +136,32 @@ def test_a_session_that_is_killed_while_postfix_restarts_is_cleaned_up_after(hos
     assert waited(lambda: not leftovers(host), 5) is not None
 
 
+def test_a_program_that_was_stopped_half_way_is_ended_and_cleaned_up_after(host: Lab) -> None:
+    """SIGSTOP, a debugger, a machine asleep: it holds the lock, and would for ever."""
+    before = host.relay.read(MAIN)
+    command = f"{sys.executable} -P -m mailmend {' '.join(IPV4_ONLY)}"
+    shell(host, f"{command} >/dev/null 2>&1 & echo $! >/root/stopped")
+    assert waited(lambda: host.relay.read(MAIN) != before, 10) is not None
+    shell(host, "kill -STOP $(cat /root/stopped)")
+    refused = mailmend(host, *IPV4_ONLY)
+    assert refused["exit"] == 4
+    assert f"process {host.relay.read('/root/stopped').strip()})" in json.dumps(refused)
+    # The guard of the change waits three minutes; here is another one that waits a second.
+    impatient = dedent(
+        """
+        import sys
+        from mailmend.jobs.recover import guard
+        print(guard(sys.argv[1], patience=1.0)[0].outcome)
+        """
+    )
+    (record,) = shell(host, f"ls {STATE}/history").split()
+    done = host.relay.run([sys.executable, "-P", "-c", impatient, record.removesuffix(".json")])
+    assert done.stdout == "taken-back\n", done.stderr
+    assert host.relay.read(MAIN) == before
+    assert ipv6_listens(host)
+    assert waited(lambda: not leftovers(host), 5) is not None
+
+
 def test_over_a_reboot_the_old_files_are_there_before_postfix_starts(host: Lab) -> None:
     before = host.relay.read(MAIN)
     mailmend(host, *IPV4_ONLY)

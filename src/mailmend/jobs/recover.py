@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mailmend.jobs.change import fresh
@@ -14,11 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from mailmend.system.history import History
     from mailmend.system.recovery import Means, Recovered
 
 _LOOK = 0.5  # seconds between two looks of the guard at a change on trial
 _TRIES = 5
-_FOR_EVER = 10**9  # seconds: the guard waits for the program that makes the change, however long it takes
+PATIENCE = 180.0  # seconds that a change may take at most, as for undo.sh (system/guard.py)
 
 
 def recover(state: Path = STATE, *, wait: float = 0.2) -> tuple[Recovered, ...]:
@@ -36,9 +38,10 @@ def recover(state: Path = STATE, *, wait: float = 0.2) -> tuple[Recovered, ...]:
         return ()
 
 
-def guard(record_id: str, state: Path = STATE) -> tuple[Recovered, ...]:
+def guard(record_id: str, state: Path = STATE, *, patience: float = PATIENCE) -> tuple[Recovered, ...]:
     """Wait until the change *record_id* is settled; take it back where its program died, or its time is over.
 
+    A program that has not come to an end of it after *patience* seconds is stopped, or hangs: it is killed.
     What cannot be done is tried again; then CannotLook is raised, and undo.sh goes on with nothing but sh.
     """
     from mailmend.system import boot
@@ -48,7 +51,10 @@ def guard(record_id: str, state: Path = STATE) -> tuple[Recovered, ...]:
     history, means = History(state), _means(state)
     while True:
         # The program that makes the change holds the lock; when it is given, that is over, or it is dead.
-        if done := _insisting(lambda: take_back(history, means, only=record_id, wait=_FOR_EVER)):
+        if done := _insisting(
+            lambda: take_back(history, means, only=record_id, wait=patience),
+            lambda: _end_what_hangs(history, record_id),
+        ):
             return done
         try:
             record = history.get(record_id)
@@ -59,12 +65,28 @@ def guard(record_id: str, state: Path = STATE) -> tuple[Recovered, ...]:
         time.sleep(min(_LOOK, boot.left(record.confirm_by)))
 
 
-def _insisting(take_back: Callable[[], tuple[Recovered, ...]]) -> tuple[Recovered, ...]:
+def _end_what_hangs(history: History, record_id: str) -> None:
+    """Only this very change ends it: whoever holds the lock for another one has a guard of his own."""
+    from mailmend.system.holder import end_holder
+    from mailmend.system.transaction import lock_of
+
+    with suppress(MailmendError):
+        if history.get(record_id).state == "intent":
+            end_holder(lock_of(history))
+
+
+def _insisting(
+    take_back: Callable[[], tuple[Recovered, ...]], end_what_hangs: Callable[[], None]
+) -> tuple[Recovered, ...]:
+    from mailmend.system.swap import Busy
+
     for _ in range(_TRIES):
         try:
             return take_back()
         except (MailmendError, OSError) as error:
             last = error
+            if isinstance(error, Busy):
+                end_what_hangs()
             time.sleep(_LOOK)
     raise CannotLook(f"it could not be taken back: {last}", "")
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from mailmend.model import FileEdit, Refused
 from mailmend.system import rename, successor
 from mailmend.system.durable import sync
+from mailmend.system.holder import holder
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 CONFIGURATION = ("main.cf", "master.cf")
@@ -199,7 +200,7 @@ def lock(path: Path, wait: float, busy: str) -> Iterator[int]:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with refusing(path):
-            _flock(fd, time.monotonic() + wait, busy)
+            _flock(fd, time.monotonic() + wait, path, busy)
         yield fd
     finally:
         with suppress(OSError):  # it holds no bytes of ours, and is closed all the same
@@ -283,7 +284,7 @@ def _locked(target: Target, wait: float) -> Iterator[None]:
         while True:
             fd = os.open(target.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             try:
-                _flock(fd, deadline, busy)
+                _flock(fd, deadline, target.lock, busy)
                 if _is_ours(fd, target.lock):
                     break
             except BaseException:
@@ -316,13 +317,16 @@ def _is_ours(fd: int, path: Path) -> bool:
     return True
 
 
-def _flock(fd: int, deadline: float, busy: str) -> None:
+def _flock(fd: int, deadline: float, path: Path, busy: str) -> None:
     while True:
         try:
             return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
-                raise Busy(busy, "wait for it to end, then run it again") from None
+                pid = holder(path)
+                raise Busy(
+                    f"{busy} (process {pid})" if pid else busy, "wait for it to end, then run it again"
+                ) from None
             time.sleep(0.05)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 
 from mailmend.model import (
     Activation,
@@ -27,6 +28,7 @@ from mailmend.system import merge as merging
 from mailmend.system.backwards import Merge, backwards, difference, in_order
 from mailmend.system.guard import Guard
 from mailmend.system.history import History, interruption, way_out
+from mailmend.system.holder import not_stopped_by_the_terminal
 from mailmend.system.old_state import Degraded, failure_of, identical
 from mailmend.system.probe import now
 
@@ -376,5 +378,13 @@ def _degraded(failure: str, trouble: str, remains: str) -> Degraded:
 @contextmanager
 def alone(history: History, wait: float) -> Iterator[None]:
     """No other mailmend changes this host's Postfix meanwhile; Refused where one does for *wait* seconds."""
-    with swap.lock(history.state / "lock", wait, "another mailmend is changing this Postfix"):
+    with (
+        not_stopped_by_the_terminal(),
+        swap.lock(lock_of(history), wait, "another mailmend is changing this Postfix"),
+    ):
         yield
+
+
+def lock_of(history: History) -> Path:
+    """What `alone` locks."""
+    return history.state / "lock"
