@@ -53,7 +53,7 @@ def listeners_as_they_are(probe: Probe) -> tuple[Expectation, ...]:
     out = [Expectation("running", "running-since", "master", None, "Postfix runs")]
     for listener in probe.ask(Listeners()).answer or ():
         name = socket_name(listener.address, listener.port)
-        out.append(Expectation("running", "listener", name, "open", f"{name} is open again"))
+        out.append(Expectation("running", "listener", name, "open", f"{name} is open"))
     return tuple(out)
 
 

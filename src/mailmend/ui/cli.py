@@ -326,7 +326,9 @@ def history(change_id: str | None) -> Outcome:
 @click.option(
     "--cause", "causes", metavar="ID", multiple=True, help="on: refusals for this; may be repeated."
 )
-@click.option("--for", "length", metavar="TIME", help="on: at most so long (4d, 12h, 90m).")
+@click.option(
+    "--for", "length", metavar="TIME", help="on: at most so long (4d, 12h, 90m).  [half the queue lifetime]"
+)
 @click.option(
     "--limit", metavar="N", type=click.IntRange(1, 100_000), help="on: at most so many messages.  [1000]"
 )

@@ -58,13 +58,20 @@ def history(target: Console, records: Sequence[Record]) -> None:
         indent=0,
     )
     heading(target, "Why")
-    pairs(target, [(r.id, r.reason + (f", takes back {r.undoes}" if r.undoes else "")) for r in records])
+    pairs(target, [(r.id, _why(r)) for r in records])
     for waiting in [r for r in records if r.state == "trial"]:
         on_trial(target, waiting)
     if any(r.state in ("kept", "intent") and r.undoes is None for r in records):
         target.print()
         say(target, joined("To see one whole: ", command("mailmend history ID")))
         say(target, joined("To take one back: ", command("mailmend undo ID")))
+
+
+def _why(record: Record) -> str:
+    """What an undo took back is named once."""
+    if record.undoes is None or record.undoes in record.reason:
+        return record.reason
+    return f"{record.reason}, takes back {record.undoes}"
 
 
 def change(target: Console, record: Record, since: str | None) -> None:
