@@ -142,6 +142,7 @@ def test_a_failed_delivery_is_kept_whole() -> None:
             dsn="2.0.0",
             status="deferred",
             text="host mx.example.org[192.0.2.1] said: 450 (no)",
+            pid="77",
         )
     ]
     assert seen.delays == [(b"mx.example.org", b"0.1/0.2/0.3/0.4")]

@@ -26,7 +26,7 @@ QUEUE_IDS_KEPT = 100_000  # per generation, of which there are two
 TEXT_KEPT = 2000  # characters of a reply
 
 # The hour is all before the first colon: `Nov 22 10`, `2026-11-22T10`.
-_HEAD = rb"\n([^:\n]{9,13}+):([^ \n]++) ([^ \n]++) ([^\[ \n/]++/[^\[ \n]++)\[\d++\]: ([0-9A-Za-z]++): "
+_HEAD = rb"\n([^:\n]{9,13}+):([^ \n]++) ([^ \n]++) ([^\[ \n/]++/[^\[ \n]++\[\d++)\]: ([0-9A-Za-z]++): "
 _ANY_HEAD = rb"\n[^\[\n/]++/[^\[\n]++\[\d++\]: [0-9A-Za-z]++: "
 # What stands between in Postfix 3.5 to 3.11; whatever else a line has is read by name, and slowly.
 _ENDING = rb", (?:tls=[^,\n]*+, )?dsn=([^,\n]++), status=([A-Za-z-]{2,20}+) "
@@ -45,7 +45,9 @@ _BARE = re.compile(
 _TAKEN_UP = re.compile(rb'\n[^\[\n/]++/[^\[\n]++\[\d++\]: ([0-9A-Za-z]++): from=<([^<>"\n]*+)>, [a-z]')
 _LEFT_QUEUE = re.compile(_ANY_HEAD + rb"removed(?=\n)")
 _REJECTION = re.compile(_HEAD + rb"((?:milter-)?reject: .*)")
+_ON_THE_WAY = re.compile(_HEAD + rb"host ([^\s\[\n]++)\[([^\]\s]++)\] (?:said|refused to talk to me): (.)")
 (_HOUR, _STAMP, _HOST, _TAG, _QUEUE, _TO, _LOCAL, _DOMAIN) = range(8)
+_CODE = 7  # in a row of _ON_THE_WAY
 (_MOVED, _ORIGINAL, _RELAY, _IP, _FAMILY, _DELAYS, _DSN, _STATUS, _TEXT) = range(8, 17)
 
 _is_failure = itemgetter(_TEXT)
@@ -91,7 +93,7 @@ class Failed(NamedTuple):
     `undeliverable` of a probe ...). *sender* is None where no line told it (yet): "" is the null sender.
     *original* is the address before, None where it is the same. *relay* is None for `none`. *delays* are the four
     of Postfix as written (`0.1/0/2/3`: before the queue manager, in it, connecting, sending). *text* is all that
-    stood in the parentheses.
+    stood in the parentheses. *pid* is the process that tried: one message at a time.
     """
 
     stamp: str
@@ -107,6 +109,7 @@ class Failed(NamedTuple):
     dsn: str
     status: str
     text: str
+    pid: str = ""
 
 
 def delivery(of: Failed, at: datetime | None = None) -> Delivery:
@@ -133,6 +136,20 @@ class Rejected(NamedTuple):
     text: str
 
 
+class PassedOn(NamedTuple):
+    """A 4xx after which the smtp client tried the next address within the same attempt (smtp(8)).
+
+    Such a line names no recipient: its outcome follows from the same process *pid*, under the same *queue_id*.
+    """
+
+    stamp: str
+    host: str
+    pid: str
+    queue_id: str
+    relay: str
+    ip: str
+
+
 @dataclass(slots=True)
 class Scanned:
     """What a block held besides what was counted: *lines*, of which *unparsed* began like an outcome and are not
@@ -144,6 +161,7 @@ class Scanned:
     messages: int = 0
     failed: list[Failed] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
+    passed_on: list[PassedOn] = field(default_factory=list)
     delays: list[tuple[bytes, bytes]] = field(default_factory=list)
 
 
@@ -225,15 +243,21 @@ class Scanner:
         seen.rejected = [_rejected(row) for row in rows]
         if len(rows) != len(refused):
             self._left_over(refused, _REJECTION, seen)
+        hosts = _with(b": host ", block)
+        rows = _ON_THE_WAY.findall(_together(hosts))
+        seen.passed_on = [_passed_on(row) for row in rows if row[_CODE] == b"4" and _is_client(row[_TAG])]
+        if len(rows) != len(hosts):
+            self._left_over(hosts, _ON_THE_WAY, seen)
 
     def _failed(self, row: tuple[bytes, ...]) -> Failed:
         (hour, stamp, host, tag, queue_id, to, _, _) = row[:8]
         (_, original, relay, ip, _, delays, dsn, status, text) = row[8:17]
+        program, _, pid = tag.partition(b"[")
         sender = self.senders.get(queue_id)
         return Failed(
             _text(hour + b":" + stamp),
             _text(host),
-            _text(tag),
+            _text(program),
             queue_id.decode(),
             None if sender is None else _text(sender),
             _text(to),
@@ -244,6 +268,7 @@ class Scanner:
             _text(dsn),
             status.decode(),
             _text(text[1:]).rstrip("\r").removesuffix(")")[:TEXT_KEPT],
+            pid.decode(),
         )
 
     def _left_over(self, lines: _Lines, pattern: re.Pattern[bytes], seen: Scanned) -> None:
@@ -266,6 +291,9 @@ class Scanner:
                 seen.rejected.append(
                     Rejected(_stamp(line), line.host or "", _tag(line), queue_id, refused[1])
                 )
+        elif pattern is _ON_THE_WAY:
+            if line and (passed := _passed_on_slowly(line)):
+                seen.passed_on.append(passed)
         elif line is None:
             seen.unparsed += (
                 _OUTCOME.match(raw) is not None
@@ -312,6 +340,7 @@ class Scanner:
                 tried.dsn or "",
                 tried.status,
                 tried.reply[:TEXT_KEPT],
+                str(line.pid),
             )
         )
 
@@ -350,7 +379,30 @@ def _together(lines: _Lines) -> bytes:
 
 def _rejected(row: tuple[bytes, ...]) -> Rejected:
     (hour, stamp, host, tag, queue_id) = map(_text, row[:5])
-    return Rejected(f"{hour}:{stamp}", host, tag, queue_id, _text(row[5]).rstrip("\r")[:TEXT_KEPT])
+    program, _, _ = tag.partition("[")
+    return Rejected(f"{hour}:{stamp}", host, program, queue_id, _text(row[5]).rstrip("\r")[:TEXT_KEPT])
+
+
+def _is_client(tag: bytes) -> bool:
+    """Whether *tag* (`postfix/relay/smtp[77`) is a process that delivers over the network."""
+    return tag.partition(b"[")[0].endswith((b"/smtp", b"/lmtp"))
+
+
+def _passed_on(row: tuple[bytes, ...]) -> PassedOn:
+    (hour, stamp, host, tag, queue_id, relay, ip) = map(_text, row[:7])
+    return PassedOn(f"{hour}:{stamp}", host, tag.partition("[")[2], queue_id, relay, ip)
+
+
+def _passed_on_slowly(line: maillog.LogLine) -> PassedOn | None:
+    told = maillog.delivery(line)
+    if told is None or told.severity != "notice" or told.relay is None or line.queue_id is None:
+        return None
+    if maillog.said(line.message)[:1] != "4":
+        return None
+    relay = told.relay
+    return PassedOn(
+        _stamp(line), line.host or "", str(line.pid), line.queue_id, relay.host or "", relay.ip or ""
+    )
 
 
 def _text(raw: bytes) -> str:

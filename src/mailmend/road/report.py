@@ -95,7 +95,7 @@ def report(tally: Tally, span: tuple[datetime | None, datetime | None]) -> Repor
             _delays(who, tally.delays[who]) for who in sorted(tally.delays, key=lambda who: who or "~")
         ),
         hours=tuple(sorted(tally.hours.items(), key=lambda each: tuple(part or "" for part in each[0]))),
-        findings=(*_families(rows), *_through(tally.fell_through), *_unread(tally)),
+        findings=(*_families(rows), *_through(tally), *_unread(tally)),
     )
 
 
@@ -155,15 +155,23 @@ def _word(family: Family) -> str:
     return "IPv6" if family == "ipv6" else "IPv4"
 
 
-def _through(fell: Counter[str | None]) -> Iterable[Note]:
-    for who, count in fell.most_common():
+def _through(tally: Tally) -> Iterable[Note]:
+    """What one family put off and the other refused for good: not what no family could have delivered."""
+    fell: dict[tuple[str | None, Family], Counter[str]] = {}
+    for (who, over, cause), count in tally.through.fell.items():
+        told = tally.bad.get(Place(who, over, "bounced", cause))
+        if told is None or told.who[:1] != ("recipient",):
+            fell.setdefault((who, over), Counter())[cause] += count
+    for (who, over), causes in sorted(fell.items(), key=lambda each: -each[1].total()):
+        cause = causes.most_common(1)[0][0]
+        before = _word("ipv4" if over == "ipv6" else "ipv6")
         yield Note(
-            None,
+            cause,
             who,
-            "ipv6",
-            f"{known_as(who) if who else 'Others'}: {count} put off over IPv4 came back for good over IPv6; "
-            "over IPv4 alone they would have been tried again",
-            "mailmend fix",
+            over,
+            f"{known_as(who) if who else 'Others'}: {causes.total()} put off over {before} came back for good over "
+            f"{_word(over)}; over {before} alone they would have been tried again",
+            "mailmend fix" if cause in IDENTITY else "mailmend check",
         )
 
 

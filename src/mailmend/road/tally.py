@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mailmend import receivers
 from mailmend.model import Delivery, Family, Refusal, family_of
 from mailmend.parse import logscan, maillog
+from mailmend.road.through import Through
 
 if TYPE_CHECKING:
     from mailmend.catalogue import Catalogue
@@ -27,7 +28,6 @@ SAMPLED = 8  # every eighth delivery's delays are measured
 _FOLDED = 20_000  # distinct counts until they are added up
 _TEXTS = 20_000  # distinct texts that are remembered
 _NAMES = 2_000  # senders and domains that are counted; of more, the rarest are let go
-_PUT_OFF = 50_000  # messages put off over IPv4, of which the end is awaited
 _FAMILIES: dict[bytes, Family] = {b".": "ipv4", b":": "ipv6"}
 _STATUSES = {"sent": "sent", "bounced": "bounced", "deferred": "deferred", "SOFTBOUNCE": "deferred"}
 # Ids of sessions and messages, addresses: long words with a digit or an @. A link and a code (AUP#1260) tell causes.
@@ -111,17 +111,18 @@ class Tally:
         self.bad: dict[Place, Told] = {}
         self.rejected: Counter[str] = Counter()
         self.delays: dict[str | None, tuple[Sketch, ...]] = {}
-        self.fell_through: Counter[str | None] = Counter()
+        self.through = Through()
         self.pending: list[
             tuple[bytes, Place]
         ] = []  # failures whose sender an earlier part of the log may tell
-        self._put_off: dict[tuple[str, str], None] = {}
 
     def add(self, seen: Scanned, scanner: Scanner, causes: Causes) -> None:
         """Take over what *scanner* has found in one block."""
         self.lines += seen.lines
         self.unparsed += seen.unparsed
         self.messages += seen.messages
+        for passed in seen.passed_on:
+            self.through.passed_on(passed)
         for failed in seen.failed:
             self._failed(failed, causes)
         self.rejected.update(map(_reason, seen.rejected))
@@ -154,7 +155,7 @@ class Tally:
         self.good.update(later.good)
         self.forwarded.update(later.forwarded)
         self.rejected.update(later.rejected)
-        self.fell_through.update(later.fell_through)
+        self.through.update(later.through)
         for place, told in later.bad.items():
             _join(self.bad.setdefault(place, Told(text=told.text, who=told.who, first=told.first)), told)
         for who, sketches in later.delays.items():
@@ -185,17 +186,7 @@ class Tally:
             self.pending.append((failed.queue_id.encode(), place))
         else:
             _count(told.senders, failed.sender)
-        self._through(failed, over, word, receiver)
-
-    def _through(self, failed: Failed, over: Family | None, word: str, receiver: str | None) -> None:
-        """Whether this is a bounce over IPv6 of what IPv4 had only put off."""
-        message = (failed.queue_id, failed.recipient)
-        if word == "deferred" and over == "ipv4":
-            self._put_off[message] = None
-            if len(self._put_off) > _PUT_OFF:
-                del self._put_off[next(iter(self._put_off))]
-        elif word == "bounced" and over == "ipv6" and message in self._put_off:
-            self.fell_through[receiver] += 1
+        self.through.failed(failed, over, word, receiver, known.cause)
 
     def _delay(self, receiver: str | None, delays: bytes) -> None:
         sketches = self.delays.get(receiver)

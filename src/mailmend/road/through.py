@@ -1,0 +1,122 @@
+"""Failures in the order of the log -> what one address family put off and the other refused for good.
+
+Postfix tries the next address after a 4xx, within one attempt or in a later one. Where that is of the other family
+and answers 5xx, the mail comes back, although the first family would have been tried again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import islice
+from typing import NamedTuple, TypeVar
+
+from mailmend.model import Family, family_of
+from mailmend.parse.logscan import Failed, PassedOn
+
+_KEPT = 25_000  # messages put off, attempts under way, and bounces that an earlier part of the log may tell more of
+_BITS: dict[Family, int] = {"ipv4": 1, "ipv6": 2}
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+
+class Fell(NamedTuple):
+    """Bounces over *family*, for *cause*, of what the other family had only put off."""
+
+    receiver: str | None
+    family: Family
+    cause: str
+
+
+class _Tried(NamedTuple):
+    """An attempt: whose of which message, and when it ended."""
+
+    process: tuple[str, str, str]
+    stamp: str
+
+
+class _PutOff(NamedTuple):
+    """*families* as in `_BITS`; *first* is the first attempt seen, of which a part before may have the beginning."""
+
+    families: int
+    first: _Tried
+
+
+class _Bounce(NamedTuple):
+    message: tuple[str, str, str]
+    tried: tuple[_Tried, ...]
+    fell: Fell
+
+
+class Through:
+    """What fell through, counted. Of each part of a log there may be one, to be joined in the order of the parts."""
+
+    def __init__(self) -> None:
+        self.fell: Counter[Fell] = Counter()
+        # (host, queue id, recipient) -> the families that put it off.
+        self._put_off: dict[tuple[str, str, str], _PutOff] = {}
+        # (host, queue id, process) -> when, by family, that process had a 4xx and went on to the next address.
+        self._passed_on: dict[tuple[str, str, str], dict[int, str]] = {}
+        self._unanswered: list[_Bounce] = []
+
+    def passed_on(self, seen: PassedOn) -> None:
+        """A 4xx in the middle of an attempt. To be told before the outcomes of the same block."""
+        over = family_of(seen.ip)
+        if over:
+            self._passed_on.setdefault((seen.host, seen.queue_id, seen.pid), {})[_BITS[over]] = seen.stamp
+            _trim(self._passed_on)
+
+    def failed(self, one: Failed, over: Family | None, word: str, receiver: str | None, cause: str) -> None:
+        """An outcome: *word* is `deferred` or `bounced`, *over* the family of the last address tried."""
+        message = (one.host, one.queue_id, one.recipient)
+        tried = _Tried((one.host, one.queue_id, one.pid), one.stamp)
+        if word == "deferred":
+            self._deferred(message, _PutOff(_BITS[over] if over else 0, tried))
+            _trim(self._put_off)
+        elif word == "bounced" and over:
+            self._came_back(_Bounce(message, (tried,), Fell(receiver, over, cause)))
+
+    def update(self, later: Through) -> None:
+        """Add what the part that follows has found, and what only both together tell."""
+        self.fell.update(later.fell)
+        for bounce in later._unanswered:
+            self._came_back(bounce)
+        for message, put_off in later._put_off.items():
+            self._deferred(message, put_off)
+        for process, when in later._passed_on.items():
+            self._passed_on.setdefault(process, {}).update(when)
+        _trim(self._put_off)
+        _trim(self._passed_on)
+
+    def _deferred(self, message: tuple[str, str, str], new: _PutOff) -> None:
+        known = self._put_off.pop(message, None)
+        families = new.families | self._before(new.first) | (known.families if known else 0)
+        self._put_off[message] = _PutOff(families, known.first if known else new.first)
+
+    def _came_back(self, bounce: _Bounce) -> None:
+        known = self._put_off.pop(bounce.message, None)
+        before = known.families if known else 0
+        for tried in bounce.tried:
+            before |= self._before(tried)
+        if before & ~_BITS[bounce.fell.family]:
+            self.fell[bounce.fell] += 1
+        elif len(self._unanswered) < _KEPT:
+            first = (known.first,) if known else ()
+            self._unanswered.append(bounce._replace(tried=(*first, *bounce.tried)))
+
+    def _before(self, of: _Tried) -> int:
+        """The families that an attempt had a 4xx over before it ended: a block tells them out of order."""
+        when = self._passed_on.get(of.process)
+        return sum(over for over, at in when.items() if not _later(at, of.stamp)) if when else 0
+
+
+def _later(one: str, than: str) -> bool:
+    """Whether of two stamps of one day the first is the later; of two days nobody knows without a year."""
+    day = 10 if one[:1].isdigit() else 6
+    return one[:day] == than[:day] and one > than
+
+
+def _trim(kept: dict[_Key, _Value]) -> None:
+    """Let the oldest go, many at a time: one by one costs a search each."""
+    if len(kept) > 2 * _KEPT:
+        for key in list(islice(kept, len(kept) - _KEPT)):
+            del kept[key]
