@@ -35,7 +35,8 @@ CN = relay.example.org
 [extensions]
 subjectAltName = DNS:relay.example.org, DNS:mx.google.com, DNS:*.google.com, DNS:*.googlemail.com
 """
-STAMP = "packages.json"
+STAMP = "packages-2.json"  # 2: with postconf's manual page, which a mail server has
+MANUAL = "usr/share/man/man5/postconf.5.gz"
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -109,11 +110,15 @@ def _build(place: Path, progress: Progress) -> Path:
         progress(f"unpacking {archive.name.split('_')[0]}")
         _run(["dpkg-deb", "-x", str(archive), str(work)], 120)
     # What the lab never reads would only be copied at every start.
+    manual = (work / MANUAL).read_bytes() if (work / MANUAL).exists() else None
     for useless in (
         archives.parent,
         *(work / "usr/share" / name for name in ("doc", "man", "locale", "lintian")),
     ):
         shutil.rmtree(useless, ignore_errors=True)
+    if manual is not None:
+        (work / MANUAL).parent.mkdir(parents=True)
+        (work / MANUAL).write_bytes(manual)
     for name in MERGED:
         _merge(work / name, work / "usr" / name)
     _secrets(work, progress)

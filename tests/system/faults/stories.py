@@ -126,6 +126,7 @@ def recovery_of(story: Story, decide: Callable[[Scene], tracer.Decide]) -> Story
     def prepare(folder: Path) -> Scene:
         place = story.prepare(folder)
         tracer.run(lambda channel: story.act(place, channel), decide(place), place.postfix.serve)
+        place.postfix.hear(place.root, place.postfix.serve)  # before anybody else speaks to it
         return place
 
     recover = acts.recover_late if story.late else acts.recover
