@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 from mailmend import catalogue
@@ -14,6 +15,7 @@ from mailmend.model import MailmendError, ParseError
 from mailmend.parse.logscan import Scanner, Senders
 from mailmend.road import report as road
 from mailmend.road import tally
+from mailmend.road.tally import Clock
 from mailmend.system import logfiles
 from mailmend.system.logfiles import Part
 
@@ -27,6 +29,15 @@ class Told:
 
     report: road.Report
     turns: tuple[road.Turn, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """What is read of a log, and the *moments*, in their order, at which its hours are cut."""
+
+    since: datetime | None
+    until: datetime | None
+    moments: tuple[datetime, ...]
 
 
 def report(
@@ -50,20 +61,21 @@ def report(
         found = logfiles.parts(
             files or logfiles.rotated(place.path, since) if place and place.path else files
         )
-    whole, span = _read(found, since, until, processes, progress)
+    changes = _changes(here)
+    window = _Window(since, until, tuple(at for _, at in changes))
+    whole, span = _read(found, window, processes, progress)
     told = road.report(whole, span)
     if not told.rows and not told.messages and not told.rejected and not any(span) and not (since or until):
         names = ", ".join(str(path) for path in files) or str(place)
         raise ParseError(
             f"{names}: no line of Postfix is in it", "name Postfix's log: /var/log/mail.log, for one"
         )
-    return Told(told, road.turns(told, _changes(here)))
+    return Told(told, road.turns(told, changes))
 
 
 def _read(
     parts: Sequence[Part],
-    since: datetime | None,
-    until: datetime | None,
+    window: _Window,
     processes: int,
     progress: Step | None,
 ) -> tuple[tally.Tally, Span]:
@@ -71,7 +83,7 @@ def _read(
     whole, senders = tally.Tally(), Senders()
     first = last = None
     done, total = 0, sum(part.size for part in parts)
-    work = partial(_tallied, since=since, until=until)
+    work = partial(_tallied, window=window)
     for part, (counted, learned, (began, ended)) in zip(parts, _mapped(work, parts, processes), strict=True):
         whole.update(counted, senders)
         senders.update(learned)
@@ -100,7 +112,7 @@ def _mapped(work: Callable[[Part], _Counted], parts: Sequence[Part], processes: 
 _causes: list[tally.Causes] = []  # one of each process: what is learned of one part serves the next
 
 
-def _tallied(part: Part, since: datetime | None, until: datetime | None) -> _Counted:
+def _tallied(part: Part, window: _Window) -> _Counted:
     import gc
 
     if not _causes:
@@ -111,13 +123,15 @@ def _tallied(part: Part, since: datetime | None, until: datetime | None) -> _Cou
     collecting = gc.isenabled()
     gc.disable()  # many small objects and no cycles: collecting costs a fifth of the time
     try:
-        for read in logfiles.blocks(part, since):
-            block = logfiles.within(read, part.dated, since, until)
+        for read in logfiles.blocks(part, window.since):
+            block = logfiles.within(read, part.dated, window.since, window.until)
             if not block:
                 continue
             began, ended = logfiles.edges(block, part.dated)
             first, last = first or began, ended or last
-            counted.add(scanner.scan(block), scanner, _causes[0])
+            for clock, piece in _pieces(block, part.dated, (began, ended), window.moments):
+                counted.turn(clock, scanner, _causes[0])
+                counted.add(scanner.scan(piece), scanner, _causes[0])
     finally:
         if collecting:
             gc.enable()
@@ -125,11 +139,31 @@ def _tallied(part: Part, since: datetime | None, until: datetime | None) -> _Cou
     return counted, scanner.senders, (first, last)
 
 
+def _pieces(
+    block: bytes, dated: datetime, edges: Span, moments: tuple[datetime, ...]
+) -> Iterator[tuple[Clock, bytes]]:
+    """*block* cut at the *moments* (in their order) within it, each piece with the clock that its hours go by.
+
+    Lines of one block are taken to have one offset, that of its first.
+    """
+    began, ended = edges
+    offset = began.tzinfo if began else None
+    before = [at for at in moments if began and at <= began]
+    cuts = [at for at in moments if began and ended and began < at <= ended]
+    if not cuts:
+        yield Clock(dated, offset, before[-1] if before else None), block
+        return
+    for start, end in pairwise([None, *cuts, None]):
+        if piece := logfiles.within(block, dated, start, end):
+            yield Clock(dated, offset, start or (before[-1] if before else None)), piece
+
+
 def _changes(here: Callable[[], Here]) -> list[tuple[str, datetime]]:
-    """The changes that were kept; none where there is no history to be read."""
+    """The changes that were kept, oldest first; none where there is no history to be read."""
     from mailmend.jobs.history import history
 
     try:
-        return [(record.id, record.at) for record in history(here()) if record.state == "kept"]
+        kept = [(record.id, record.at) for record in history(here()) if record.state == "kept"]
     except MailmendError:
         return []
+    return sorted(kept, key=lambda each: each[1])

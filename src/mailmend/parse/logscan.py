@@ -43,7 +43,7 @@ _BARE = re.compile(
     rb"(?:conn_use=\d++, )?delay=[^,\n]*+, delays=[^,\n]*+" + _ENDING + rb"\("
 )
 _TAKEN_UP = re.compile(rb'\n[^\[\n/]++/[^\[\n]++\[\d++\]: ([0-9A-Za-z]++): from=<([^<>"\n]*+)>, [a-z]')
-_LEFT_QUEUE = re.compile(_ANY_HEAD + rb"removed(?=\n)")
+_LEFT_QUEUE = re.compile(rb"\n[^\[\n/]++/[^\[\n]++\[\d++\]: ([0-9A-Za-z]++): removed(?=\n)")
 _REJECTION = re.compile(_HEAD + rb"((?:milter-)?reject: .*)")
 _ON_THE_WAY = re.compile(_HEAD + rb"host ([^\s\[\n]++)\[([^\]\s]++)\] (?:said|refused to talk to me): (.)")
 (_HOUR, _STAMP, _HOST, _TAG, _QUEUE, _TO, _LOCAL, _DOMAIN) = range(8)
@@ -153,12 +153,15 @@ class PassedOn(NamedTuple):
 @dataclass(slots=True)
 class Scanned:
     """What a block held besides what was counted: *lines*, of which *unparsed* began like an outcome and are not
-    one that can be read; *messages* are those that left the queue.
+    one that can be read; *messages* are those that left the queue, *gone* their queue ids. *settled* are queue id and
+    recipient of what was sent while its message stayed in the queue, as far as this block tells.
     """
 
     lines: int = 0
     unparsed: int = 0
     messages: int = 0
+    gone: list[str] = field(default_factory=list)
+    settled: list[tuple[str, str]] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     passed_on: list[PassedOn] = field(default_factory=list)
@@ -222,6 +225,7 @@ class Scanner:
             rows = _DELIVERY.findall(text)
             self.counts.update(map(self._key, rows))
             seen.failed = [self._failed(row) for row in filter(_is_failure, rows)]
+            self._settle(rows, seen)
             if self.sampled:
                 seen.delays = [_delay(row) for row in rows[:: self.sampled]]
         if len(rows) != len(outcomes):
@@ -237,7 +241,8 @@ class Scanner:
         if len(rows) != len(taken):
             self._left_over(taken, _TAKEN_UP, seen)
         left = _with(b": removed\n", block)
-        seen.messages = len(_LEFT_QUEUE.findall(_together(left)))
+        seen.gone = b"\n".join(_LEFT_QUEUE.findall(_together(left))).decode().split()
+        seen.messages = len(seen.gone)
         refused = _with(b"reject: ", block)
         rows = _REJECTION.findall(_together(refused))
         seen.rejected = [_rejected(row) for row in rows]
@@ -248,6 +253,15 @@ class Scanner:
         seen.passed_on = [_passed_on(row) for row in rows if row[_CODE] == b"4" and _is_client(row[_TAG])]
         if len(rows) != len(hosts):
             self._left_over(hosts, _ON_THE_WAY, seen)
+
+    def _settle(self, rows: list[tuple[bytes, ...]], seen: Scanned) -> None:
+        """Tell what was sent of messages that are still there at the end of the block: few of many."""
+        gone = set(map(str.encode, seen.gone))
+        seen.settled = [
+            (row[_QUEUE].decode(), _text(row[_TO]))
+            for row in rows
+            if row[_QUEUE] not in gone and row[_STATUS] == b"sent"
+        ]
 
     def _failed(self, row: tuple[bytes, ...]) -> Failed:
         (hour, stamp, host, tag, queue_id, to, _, _) = row[:8]
@@ -322,7 +336,10 @@ class Scanner:
         )
         bare = (whole.relay, whole.family, whole.dsn, whole.status)
         self.counts[bare if self._bare else self._by(whole)] += 1
-        if tried.status == "sent" or self._bare:
+        if self._bare:
+            return
+        if tried.status == "sent":
+            seen.settled.append((line.queue_id or "", tried.recipient))
             return
         sender = self.senders.get((line.queue_id or "").encode())
         seen.failed.append(

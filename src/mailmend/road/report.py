@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from mailmend.facts.receiver_log import IDENTITY, known_as
 from mailmend.model import Family
-from mailmend.parse import logscan
+from mailmend.parse import maillog
+from mailmend.road.findings import Note, findings
 from mailmend.road.tally import HourPlace, Place, Sketch, Tally
 
-_FEW = 5  # refusals below which no share is told
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """*count* of deliveries that went alike; the most frequent *domains* and *senders*, most frequent first."""
+    """*count* of deliveries that went alike, *first* to *last*; *text* is one of the replies.
+
+    *domains* and *senders* are the most frequent ones, most frequent first.
+    """
 
     place: Place
     count: int
@@ -27,6 +28,8 @@ class Row:
     who: tuple[str, ...] = ()
     domains: tuple[tuple[str, int], ...] = ()
     senders: tuple[tuple[str, int], ...] = ()
+    first: datetime | None = None
+    last: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +43,30 @@ class Delays:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """What the figures say, and the *command* that cures it (or looks closer)."""
+class Waits:
+    """*count* recipients of *messages* messages, deferred and not settled when the log ends.
 
-    cause: str | None
+    *since* is when that of *queue_id*, the oldest, was first deferred; *tried* when one was last, *text* the reply.
+    """
+
     receiver: str | None
     family: Family | None
-    says: str
-    command: str | None
+    cause: str | None
+    count: int
+    messages: int
+    queue_id: str
+    since: datetime | None
+    tried: datetime | None
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A log told. *span* is its first and last time; *rows* the most frequent failures first, then what was sent."""
+    """A log told. *span* is its first and last time; *rows* the most frequent failures first, then what was sent.
+
+    *hours* in their order, each cut where a change was made; *waits* is None where nobody knows what waits, and
+    *more_wait* that more do than could be followed.
+    """
 
     lines: int
     unparsed: int
@@ -63,6 +77,8 @@ class Report:
     delays: tuple[Delays, ...]
     hours: tuple[tuple[HourPlace, int], ...]
     findings: tuple[Note, ...]
+    waits: tuple[Waits, ...] | None = ()
+    more_wait: bool = False
 
     def total(self, *statuses: str) -> int:
         return sum(row.count for row in self.rows if not statuses or row.place.status in statuses)
@@ -70,6 +86,8 @@ class Report:
 
 def report(tally: Tally, span: tuple[datetime | None, datetime | None]) -> Report:
     """What *tally* says, ordered."""
+    # Stamps without a year are dated by the log's end.
+    now = span[1] or datetime.now().astimezone()
     bad = [
         Row(
             place,
@@ -79,11 +97,14 @@ def report(tally: Tally, span: tuple[datetime | None, datetime | None]) -> Repor
             told.who,
             tuple(told.domains.most_common(10)),
             tuple(told.senders.most_common(10)),
+            maillog.time(told.first, now) if told.first else None,
+            maillog.time(told.last, now) if told.last else None,
         )
         for place, told in tally.bad.items()
     ]
     good = [Row(place, count, tally.forwarded[place]) for place, count in tally.good.items()]
     rows = (*sorted(bad, key=_order), *sorted(good, key=_order))
+    waits = _waits(tally, now)
     return Report(
         lines=tally.lines,
         unparsed=tally.unparsed,
@@ -92,15 +113,40 @@ def report(tally: Tally, span: tuple[datetime | None, datetime | None]) -> Repor
         rows=rows,
         rejected=tuple(sorted(tally.rejected.items(), key=lambda each: (-each[1], each[0]))),
         delays=tuple(
-            _delays(who, tally.delays[who]) for who in sorted(tally.delays, key=lambda who: who or "~")
+            _delays(who, tally.delays[who])
+            for who in sorted(tally.delays, key=lambda who: (-sum(tally.delays[who][0].counts), who or ""))
         ),
-        hours=tuple(sorted(tally.hours.items(), key=lambda each: tuple(part or "" for part in each[0]))),
-        findings=(*_families(rows), *_through(tally), *_unread(tally)),
+        hours=tuple(sorted(tally.hours.items(), key=_in_time)),
+        findings=findings(rows, tally.through.fell, waits, tally.unparsed, span[1]),
+        waits=waits,
+        more_wait=tally.waiting.more,
     )
 
 
 def _order(row: Row) -> tuple[int, tuple[str, ...]]:
     return -row.count, tuple(part or "" for part in row.place)
+
+
+def _in_time(of: tuple[HourPlace, int]) -> tuple[datetime, tuple[str, ...]]:
+    hour, *rest = of[0]
+    return hour or _LONG_AGO, tuple(part or "" for part in rest)
+
+
+def _waits(tally: Tally, now: datetime) -> tuple[Waits, ...]:
+    return tuple(
+        Waits(
+            each.receiver,
+            each.family,
+            each.cause,
+            each.count,
+            each.messages,
+            each.queue_id,
+            maillog.time(each.since, now) if each.since else None,
+            maillog.time(each.tried, now) if each.tried else None,
+            maillog.said(each.text),
+        )
+        for each in tally.waiting.queued()
+    )
 
 
 def _delays(who: str | None, sketches: tuple[Sketch, ...]) -> Delays:
@@ -112,80 +158,12 @@ def _delays(who: str | None, sketches: tuple[Sketch, ...]) -> Delays:
     )
 
 
-def _families(rows: Iterable[Row]) -> Iterable[Note]:
-    """Receivers that refuse this host for who it is, and how that differs between the families."""
-    totals: Counter[tuple[str, Family]] = Counter()
-    refused: dict[tuple[str, Family], list[Row]] = {}
-    for row in rows:
-        who, over, _, cause = row.place
-        if who and over:
-            totals[who, over] += row.count
-            if cause in IDENTITY:
-                refused.setdefault((who, over), []).append(row)
-    counts = {at: sum(row.count for row in found) for at, found in refused.items()}
-    for (who, over), count in sorted(counts.items(), key=lambda each: -each[1]):
-        if count < _FEW:
-            continue
-        worst = max(refused[who, over], key=lambda row: row.count)
-        other: Family = "ipv4" if over == "ipv6" else "ipv6"
-        says = f"{known_as(who)} refuses {_share(count, totals[who, over])} over {_word(over)}"
-        if totals[who, other]:
-            says += f" and {_share(counts.get((who, other), 0), totals[who, other])} over {_word(other)}"
-        domain = worst.domains[0][0] if worst.domains else ""
-        yield Note(
-            worst.place.cause,
-            who,
-            over,
-            f"{says}: {worst.place.cause}, {count} deliveries",
-            f"mailmend fix {domain}".strip() if _plain(domain) else "mailmend fix",
-        )
-
-
-def _plain(domain: str) -> bool:
-    """Whether it can be typed as it is."""
-    return re.fullmatch(r"[a-z0-9][a-z0-9.-]*", domain) is not None
-
-
-def _share(count: int, total: int) -> str:
-    percent = 100 * count / total
-    return f"{percent:.0f} %" if percent >= 1 or not count else f"{percent:.1f} %"
-
-
-def _word(family: Family) -> str:
-    return "IPv6" if family == "ipv6" else "IPv4"
-
-
-def _through(tally: Tally) -> Iterable[Note]:
-    """What one family put off and the other refused for good: not what no family could have delivered."""
-    fell: dict[tuple[str | None, Family], Counter[str]] = {}
-    for (who, over, cause), count in tally.through.fell.items():
-        told = tally.bad.get(Place(who, over, "bounced", cause))
-        if told is None or told.who[:1] != ("recipient",):
-            fell.setdefault((who, over), Counter())[cause] += count
-    for (who, over), causes in sorted(fell.items(), key=lambda each: -each[1].total()):
-        cause = causes.most_common(1)[0][0]
-        before = _word("ipv4" if over == "ipv6" else "ipv6")
-        yield Note(
-            cause,
-            who,
-            over,
-            f"{known_as(who) if who else 'Others'}: {causes.total()} put off over {before} came back for good over "
-            f"{_word(over)}; over {before} alone they would have been tried again",
-            "mailmend fix" if cause in IDENTITY else "mailmend check",
-        )
-
-
-def _unread(tally: Tally) -> Iterable[Note]:
-    if tally.unparsed:
-        yield Note(None, None, None, f"{tally.unparsed} lines begin like an outcome and cannot be read", None)
-
-
 # ---- before and after a change -------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What did not go through before a change and after it: counts of (failed, all). The hour of it is in neither."""
+    """What did not go through before a change and after it: counts of (failed, all)."""
 
     change: str
     at: datetime
@@ -195,23 +173,30 @@ class Turn:
     after: tuple[int, int]
 
 
-def turns(found: Report, changes: Sequence[tuple[str, datetime]]) -> tuple[Turn, ...]:
-    """Of each change, (id, when), each receiver and family that had refusals before it or after it."""
-    now = datetime.now().astimezone()
-    began = {at.hour: logscan.hour(at.hour, now) for at, _ in found.hours}
+def turns(found: Report, changes: Sequence[tuple[str, datetime]], *, cut: bool = True) -> tuple[Turn, ...]:
+    """Of each change, (id, when) in their order, each receiver and family that had failures before it or after it.
+
+    Before is what came since the change before that one, after what came until the next. Where the hours are not *cut*
+    at the changes, the hour of the change counts in neither.
+    """
     out = []
-    for change, when in changes:
+    began = [at for _, at in changes]
+    for number, (change, when) in enumerate(changes):
+        start = began[number - 1] if number else _LONG_AGO
+        end = began[number + 1] if number + 1 < len(began) else None
         sides: dict[tuple[str, Family], list[list[int]]] = {}
         for at, count in found.hours:
-            start = began[at.hour]
             if (
-                start is None
+                at.hour is None
                 or not at.receiver
                 or not at.family
-                or start <= when < start + timedelta(hours=1)
+                or at.hour < start
+                or (end and at.hour >= end)
             ):
                 continue
-            side = sides.setdefault((at.receiver, at.family), [[0, 0], [0, 0]])[start > when]
+            if not cut and at.hour <= when < at.hour + timedelta(hours=1):
+                continue
+            side = sides.setdefault((at.receiver, at.family), [[0, 0], [0, 0]])[at.hour >= when]
             side[0] += count if at.status != "sent" else 0
             side[1] += count
         for (who, over), ((bad, every), (bad_after, every_after)) in sorted(sides.items()):

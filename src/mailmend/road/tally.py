@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, tzinfo
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +19,7 @@ from mailmend import receivers
 from mailmend.model import Delivery, Family, Refusal, family_of
 from mailmend.parse import logscan, maillog
 from mailmend.road.through import Through
+from mailmend.road.waiting import Waiting
 
 if TYPE_CHECKING:
     from mailmend.catalogue import Catalogue
@@ -46,12 +48,29 @@ class Place(NamedTuple):
 
 
 class HourPlace(NamedTuple):
-    """*hour* as the log writes it (`logscan.hour`)."""
+    """*hour* is when the hour began, or the change in it since which is counted; None where the log does not say."""
 
-    hour: str
+    hour: datetime | None
     receiver: str | None
     family: Family | None
     status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """What makes a log's hours times: *now* dates those without a year and has the zone of those without an *offset*.
+
+    What comes after *since*, a change, is counted apart from what the same hour had before it.
+    """
+
+    now: datetime
+    offset: tzinfo | None = None
+    since: datetime | None = None
+
+    def hour(self, written: bytes) -> datetime | None:
+        """When *written* (`Nov 22 10`, `2026-11-22T10`) began; None: it is no hour."""
+        began = logscan.hour(written, self.now, self.offset)
+        return max(began, self.since) if began and self.since else began
 
 
 @dataclass(slots=True)
@@ -101,9 +120,10 @@ def _step(delay: bytes) -> int:
 
 
 class Tally:
-    """Everything counted so far; it can be sent from one process to another."""
+    """Everything counted so far; it can be sent from one process to another. Without a *clock* no hour is known."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock = clock
         self.lines = self.unparsed = self.messages = 0
         self.hours: Counter[HourPlace] = Counter()
         self.good: Counter[Place] = Counter()
@@ -112,6 +132,7 @@ class Tally:
         self.rejected: Counter[str] = Counter()
         self.delays: dict[str | None, tuple[Sketch, ...]] = {}
         self.through = Through()
+        self.waiting = Waiting()
         self.pending: list[
             tuple[bytes, Place]
         ] = []  # failures whose sender an earlier part of the log may tell
@@ -125,21 +146,32 @@ class Tally:
             self.through.passed_on(passed)
         for failed in seen.failed:
             self._failed(failed, causes)
+        self.waiting.sent(seen.settled)
+        self.waiting.gone(seen.gone)
         self.rejected.update(map(_reason, seen.rejected))
         for relay, delays in seen.delays:
             self._delay(causes.receiver(relay.decode("utf-8", "replace")), delays)
         if len(scanner.counts) > _FOLDED:
             self.fold(scanner, causes)
 
+    def turn(self, clock: Clock, scanner: Scanner, causes: Causes) -> None:
+        """Go by *clock* from here on."""
+        if clock != self.clock:
+            self.fold(scanner, causes)
+            self.clock = clock
+
     def fold(self, scanner: Scanner, causes: Causes) -> None:
         """Add up the scanner's counts, which it begins anew. To be called at the end as well."""
+        began: dict[bytes, datetime | None] = {}
         for (hour, relay, family, status, moved), count in scanner.counts.items():
             word = _STATUSES.get(status.decode("ascii", "replace"))
             if word is None:  # a probe (sendmail -bv), or a word that is none of Postfix's
                 continue
             receiver = causes.receiver(relay.decode("utf-8", "replace"))
             over = _FAMILIES.get(family)
-            self.hours[HourPlace(hour.decode("ascii", "replace"), receiver, over, word)] += count
+            if hour not in began:
+                began[hour] = self.clock.hour(hour) if self.clock else None
+            self.hours[HourPlace(began[hour], receiver, over, word)] += count
             if word == "sent":
                 place = Place(receiver, over, word, None)
                 self.good[place] += count
@@ -156,6 +188,7 @@ class Tally:
         self.forwarded.update(later.forwarded)
         self.rejected.update(later.rejected)
         self.through.update(later.through)
+        self.waiting.update(later.waiting)
         for place, told in later.bad.items():
             _join(self.bad.setdefault(place, Told(text=told.text, who=told.who, first=told.first)), told)
         for who, sketches in later.delays.items():
@@ -187,6 +220,7 @@ class Tally:
         else:
             _count(told.senders, failed.sender)
         self.through.failed(failed, over, word, receiver, known.cause)
+        self.waiting.failed(failed, place)
 
     def _delay(self, receiver: str | None, delays: bytes) -> None:
         sketches = self.delays.get(receiver)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mailmend.facts.receiver_log import known_as
@@ -13,17 +14,57 @@ if TYPE_CHECKING:
     from mailmend.road.report import Report
 
 _FAMILIES = {"ipv4": "IPv4", "ipv6": "IPv6", None: ""}
+_STEPS = (1, 2, 3, 4, 6, 8, 12, 24, 48, 96, 168, 336, 672)  # hours
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """*count* steps of time from *start* on, in this host's zone. A report without hours has none."""
+
+    start: datetime | None
+    step: timedelta
+    count: int
+
+    def place(self, hour: datetime | None) -> int | None:
+        """In which step *hour* falls."""
+        if hour is None or self.start is None:
+            return None
+        at = (hour - self.start) // self.step
+        return at if 0 <= at < self.count else None
+
+    def begins(self, number: int) -> datetime | None:
+        """When that step begins, on this host's clocks."""
+        return (self.start + number * self.step).astimezone() if self.start else None
+
+    @property
+    def says(self) -> str:
+        """`3 h`, `2 days`: what one step is."""
+        hours = self.step // _HOUR
+        return f"{hours} h" if hours < 48 else f"{hours // 24} days"
+
+
+def axis(found: Report, most: int) -> Axis:
+    """The time of the report in at most so many steps, whole hours each; there is a step for hours without mail too."""
+    hours = [at.hour for at, _ in found.hours if at.hour]
+    if not hours:
+        return Axis(None, _HOUR, 0)
+    start = min(hours).astimezone()
+    start -= timedelta(minutes=start.minute, seconds=start.second, microseconds=start.microsecond)
+    long = (max(hours) - start) // _HOUR + 1
+    step = next((each for each in _STEPS if -(-long // each) <= most), -(-long // most))
+    return Axis(start, step * _HOUR, -(-long // step))
 
 
 @dataclass(slots=True)
 class Line:
-    """Deliveries to one receiver over one family. *over_time*: (failed, all) for each hour of the report."""
+    """Deliveries to one receiver over one family. *hours*: when an hour began -> how many failed in it, of how many."""
 
     name: str
     short: str
     family: str
     counts: Counter[str] = field(default_factory=Counter)
-    over_time: list[tuple[int, int]] = field(default_factory=list)
+    hours: dict[datetime, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -32,6 +73,15 @@ class Line:
     @property
     def failed(self) -> int:
         return self.total - self.counts["sent"]
+
+    def shares(self, over: Axis) -> list[float | None]:
+        """The share that failed in each step; None where there was no mail."""
+        sums = [[0, 0] for _ in range(over.count)]
+        for hour, (failed, every) in self.hours.items():
+            if (at := over.place(hour)) is not None:
+                sums[at][0] += failed
+                sums[at][1] += every
+        return [failed / every if every else None for failed, every in sums]
 
 
 def name(receiver: str | None) -> str:
@@ -45,27 +95,55 @@ def family(of: str | None) -> str:
 def lines(found: Report) -> list[Line]:
     """One line for each receiver and family, those with most failures first."""
     out: dict[tuple[str | None, str | None], Line] = {}
-    hours = list(dict.fromkeys(at.hour for at, _ in found.hours))
-    series: dict[tuple[str | None, str | None], dict[str, list[int]]] = {}
     for at, count in found.hours:
-        place: tuple[str | None, str | None] = (at.receiver, at.family)
-        line = out.setdefault(place, Line(name(at.receiver), at.receiver or "others", family(at.family)))
+        line = out.setdefault(
+            (at.receiver, at.family), Line(name(at.receiver), at.receiver or "others", family(at.family))
+        )
         line.counts[at.status] += count
-        pair = series.setdefault(place, {}).setdefault(at.hour, [0, 0])
-        pair[0] += count if at.status != "sent" else 0
-        pair[1] += count
-    for at_place, line in out.items():
-        mine = series[at_place]
-        line.over_time = [(mine[hour][0], mine[hour][1]) if hour in mine else (0, 0) for hour in hours]
+        if at.hour:
+            failed, every = line.hours.get(at.hour, (0, 0))
+            line.hours[at.hour] = (failed + (count if at.status != "sent" else 0), every + count)
     return sorted(out.values(), key=lambda line: (-line.failed, -line.total, line.name, line.family))
 
 
-def resampled(over_time: Sequence[tuple[int, int]], points: int) -> list[float | None]:
-    """The share that failed, in at most so many points; None where there was no mail."""
-    wide = max(-(-len(over_time) // max(points, 1)), 1)
-    out: list[float | None] = []
-    for start in range(0, len(over_time), wide):
-        part = over_time[start : start + wide]
-        total = sum(every for _, every in part)
-        out.append(sum(failed for failed, _ in part) / total if total else None)
+def by_status(found: Report, over: Axis) -> list[Counter[str]]:
+    """The deliveries of each step, by status."""
+    out = [Counter[str]() for _ in range(over.count)]
+    for at, count in found.hours:
+        if (place := over.place(at.hour)) is not None:
+            out[place][at.status] += count
     return out
+
+
+def failures(found: Report, over: Axis) -> dict[str, list[int]]:
+    """Family (`""`: no host was reached) -> what failed in each step; only those in which something did."""
+    out: dict[str, list[int]] = {}
+    for at, count in found.hours:
+        if at.status != "sent" and (place := over.place(at.hour)) is not None:
+            out.setdefault(family(at.family), [0] * over.count)[place] += count
+    return dict(sorted(out.items(), reverse=True))
+
+
+def moment(at: datetime | None, *, year: bool = False) -> str:
+    """A time on this host's clocks, to the minute: `Nov 22 10:56`; "?" where nobody knows."""
+    if at is None:
+        return "?"
+    return f"{at.astimezone():{'%Y-%m-%d' if year else '%b %d'} %H:%M}"
+
+
+def zone(found: Report) -> str:
+    """The zone that times are shown in, this host's at the end of the log: `UTC`, `UTC+01:00`."""
+    end = (found.span[1] or datetime.now().astimezone()).astimezone()
+    return f"UTC{end.isoformat()[-6:]}" if end.utcoffset() else "UTC"
+
+
+def number(count: int) -> str:
+    """`1,204`."""
+    return f"{count:,}"
+
+
+def hit(names: Iterable[tuple[str, int]], most: int) -> str:
+    """`gmail.com (120), example.org (3), ...`: the first of them."""
+    every = list(names)
+    told = [f"{each or '<>'} ({number(count)})" for each, count in every[:most]]
+    return ", ".join([*told, "..."] if len(every) > most else told)

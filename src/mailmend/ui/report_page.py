@@ -95,34 +95,29 @@ def _findings(found: Report) -> str:
 
 def _over_time(found: Report) -> str:
     """Deliveries for each hour (or for several, where there are many), failures at the bottom."""
-    hours: dict[str, dict[str, int]] = {}
-    for at, count in found.hours:
-        kinds = hours.setdefault(at.hour, {})
-        kinds[at.status] = kinds.get(at.status, 0) + count
-    names = list(hours)
-    wide = max(-(-len(names) // _MOST_BARS), 1)
-    groups = [names[start : start + wide] for start in range(0, len(names), wide)]
-    sums = [{kind: sum(hours[each].get(kind, 0) for each in group) for kind, _ in _KINDS} for group in groups]
-    most = max((sum(each.values()) for each in sums), default=0)
+    axis = figures.axis(found, _MOST_BARS)
+    sums = figures.by_status(found, axis)
+    names = [figures.moment(axis.begins(number)) for number in range(axis.count)]
+    most = max((each.total() for each in sums), default=0)
     if not most:
         return "<p>No deliveries.</p>"
-    step = _WIDTH / len(groups)
+    step = _WIDTH / axis.count
     bars = []
-    for number, (group, kinds) in enumerate(zip(groups, sums, strict=True)):
+    for number, (group, kinds) in enumerate(zip(names, sums, strict=True)):
         y = float(_HEIGHT)
         for kind, word in reversed(_KINDS):
             height = _HEIGHT * kinds[kind] / most
             y -= height
             bars.append(
                 f'<rect class="{kind}" x="{number * step:.1f}" y="{y:.1f}" width="{step * 0.9:.1f}" '
-                f'height="{height:.1f}"><title>{_e(group[0])}: {kinds[kind]} {word}</title></rect>'
+                f'height="{height:.1f}"><title>{_e(group)}: {kinds[kind]} {word}</title></rect>'
             )
     return (
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT + 20}" role="img" aria-label="deliveries over time">{"".join(bars)}'
         f'<text x="0" y="{_HEIGHT + 15}">{_e(names[0])}</text>'
         f'<text x="{_WIDTH}" y="{_HEIGHT + 15}" text-anchor="end">{_e(names[-1])}</text></svg>'
         "<p>Blue: sent, yellow: put off, red: bounced; the highest has "
-        f"{most} deliveries in {wide} h.</p>"
+        f"{most} deliveries in {axis.says}.</p>"
     )
 
 

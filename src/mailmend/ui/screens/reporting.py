@@ -1,4 +1,4 @@
-"""The screen of report: what follows first, then who failed over which family, why, how long it took."""
+"""The screen of report: what is wrong, since when, who is hit and what cures it; below that the figures."""
 
 from __future__ import annotations
 
@@ -8,17 +8,36 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from mailmend.ui import figures
-from mailmend.ui.terminal import BAD, FAINT, columns, command, heading, joined, say, words
+from mailmend.ui.figures import number
+from mailmend.ui.terminal import (
+    BAD,
+    FAINT,
+    GOOD,
+    STRONG,
+    WARN,
+    columns,
+    command,
+    heading,
+    joined,
+    mark,
+    pairs,
+    say,
+    words,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from mailmend.jobs.report import Told
-    from mailmend.road.report import Delays, Report, Turn
+    from mailmend.road.findings import Note
+    from mailmend.road.report import Delays, Report, Turn, Waits
 
 _MOST = 12  # rows of a table
+_WHOLE = 5  # findings that are told whole
 _BAR = 18
 _WIDE = 100  # columns from which there is room for bars and whole names
+_PLOT = 60
+_REPLY = 160  # characters of a reply
 _STEPS, _ASCII_STEPS = "▁▂▃▄▅▆▇█", ".:-=+*#@"
 
 
@@ -26,57 +45,135 @@ def reported(target: Console, told: Told) -> None:
     """What the log says, at the width of *target*."""
     found = told.report
     _head(target, found)
-    if found.findings:
-        heading(target, "What follows from it")
-        for note in found.findings:
-            say(target, note.says, indent=2, first="- ")
-            if note.command:
-                say(target, joined("cure: ", command(note.command)), indent=4)
+    _findings(target, found.findings)
+    _over_time(target, found)
     _receivers(target, found)
     _causes(target, found)
+    _waits(target, found)
     _turns(target, told.turns)
     _rejected(target, found)
     _delays(target, found.delays)
 
 
 def _head(target: Console, found: Report) -> None:
-    began, ended = (at.isoformat(" ", "minutes") if at else "?" for at in found.span)
+    began, ended = (figures.moment(at, year=True) for at in found.span)
+    say(target, words(f"{began} to {ended}, {figures.zone(found)}", STRONG))
+    total = found.total()
+    if not total:
+        say(target, f"No deliveries in {number(found.lines)} lines.", indent=2)
+    else:
+        say(
+            target,
+            joined(
+                f"{number(total)} deliveries: ",
+                words(f"{number(found.total('sent'))} sent", GOOD),
+                ", ",
+                _counted(found, "bounced", BAD),
+                ", ",
+                _counted(found, "deferred", WARN),
+                ".",
+            ),
+            indent=2,
+        )
+    refused = sum(count for _, count in found.rejected)
     say(
         target,
-        f"{began} to {ended}: {found.lines} lines, {found.messages} messages, {found.total()} deliveries.",
-    )
-    sent, bounced, deferred = (found.total(status) for status in ("sent", "bounced", "deferred"))
-    say(
-        target,
-        f"{sent} sent, {bounced} bounced, {deferred} put off, {_sum(found.rejected)} refused by this server.",
+        words(
+            f"{number(found.lines)} lines read, {number(found.unparsed)} not understood; {number(found.messages)} "
+            f"messages left the queue; this server refused {number(refused)}.",
+            FAINT,
+        ),
+        indent=2,
     )
 
 
-def _sum(counted: Sequence[tuple[str, int]]) -> int:
-    return sum(count for _, count in counted)
+def _counted(found: Report, status: str, style: str) -> Text:
+    count = found.total(status)
+    share = f" ({_share(count, found.total())})" if count else ""
+    return words(f"{number(count)} {status}{share}", style if count else "")
+
+
+def _share(count: int, total: int) -> str:
+    percent = 100 * count / total
+    return f"{percent:.0f} %" if percent >= 1 or not count else f"{percent:.1f} %"
+
+
+def _findings(target: Console, notes: Sequence[Note]) -> None:
+    target.print()
+    if not notes:
+        say(target, "Nothing here that this host could cure.", first=joined(mark(target, "fine"), " "))
+        return
+    for note in notes[:_WHOLE]:
+        say(target, words(note.says, STRONG), first=joined(mark(target, "problem"), " "))
+        told = [("why", f"{note.why} ({note.cause})" if note.why else ""), ("since", _since(note))]
+        hit = figures.hit(note.domains, 3)
+        moved = f"; {number(note.forwarded)} of {number(note.count)} forwarded" if note.forwarded else ""
+        told += [("hit", f"to {hit}{moved}" if hit else ""), ("", _from(note))]
+        pairs(target, [(label.ljust(5), text) for label, text in told])
+        if note.command:
+            label = "cure" if note.cures else "look"
+            pairs(target, [(label.ljust(5), command(note.command))])
+    for note in notes[_WHOLE:]:
+        say(target, note.says, first=joined(mark(target, "problem"), " "))
+
+
+def _since(note: Note) -> str:
+    if note.first is None:
+        return ""
+    return f"{figures.moment(note.first)}, last {figures.moment(note.last)}"
+
+
+def _from(note: Note) -> str:
+    hit = figures.hit(note.senders, 3)
+    return f"from {hit}" if hit else ""
+
+
+def _over_time(target: Console, found: Report) -> None:
+    axis = figures.axis(found, min(target.width - 16, _PLOT))
+    failed = figures.failures(found, axis)
+    peak = max((count for counts in failed.values() for count in counts), default=0)
+    if not peak or axis.count < 2:
+        return
+    heading(target, f"Failures over time: {axis.says} a column, the highest is {number(peak)}")
+    for family, counts in failed.items():
+        shares = [count / peak if count else None for count in counts]
+        label = (family or "no host").ljust(8)
+        target.print(joined("  ", words(label, FAINT), words(_spark(target, shares), BAD)))
+    begins, ends = figures.moment(axis.begins(0)), figures.moment(axis.begins(axis.count - 1))
+    room = max(axis.count - len(begins) - len(ends), 1)
+    if axis.count >= len(begins) + len(ends) + 1:
+        target.print(words(" " * 10 + begins + " " * room + ends, FAINT))
 
 
 def _receivers(target: Console, found: Report) -> None:
     wide = target.width >= _WIDE
-    lines = [line for line in figures.lines(found) if line.failed][:_MOST]
+    lines = [line for line in figures.lines(found) if line.failed]
     if not lines:
         return
     heading(target, "Not delivered, by receiver and address family")
-    rows, head = [], ["receiver", "over", "   total", "bounced", "put off", "failed", "", "over time"]
-    for line in lines:
+    rows: list[list[str | Text]] = []
+    head = ["receiver", "over", "deliveries", "bounced", "deferred", "failed", "", "over time"]
+    axis = figures.axis(found, _BAR)
+    for line in lines[:_MOST]:
         share = line.failed / line.total
-        row = [
+        row: list[str | Text] = [
             words(line.name if wide else line.short),
             words(line.family),
-            words(str(line.total).rjust(8)),
-            words(str(line.counts["bounced"]).rjust(7)),
-            words(str(line.counts["deferred"]).rjust(7)),
-            words(f"{100 * share:4.0f} %"),
+            words(number(line.total).rjust(10)),
+            words(number(line.counts["bounced"]).rjust(7)),
+            words(number(line.counts["deferred"]).rjust(8)),
+            words(_share(line.failed, line.total).rjust(6)),
             _bar(target, share, _BAR),
-            words(_spark(target, figures.resampled(line.over_time, _BAR)), FAINT),
+            words(_spark(target, line.shares(axis)), FAINT),
         ]
         rows.append(row if wide else [*row[:-2], row[-1]])
     columns(target, rows, head=head if wide else [*head[:-2], head[-1]])
+    _more(target, len(lines), "receivers")
+
+
+def _more(target: Console, count: int, of: str) -> None:
+    if count > _MOST:
+        say(target, words(f"and {count - _MOST} more {of}: --json or --html FILE has all", FAINT), indent=2)
 
 
 def _bar(target: Console, share: float, width: int) -> Text:
@@ -104,8 +201,8 @@ def _causes(target: Console, found: Report) -> None:
         target,
         [
             (
-                str(row.count).rjust(7),
-                {"bounced": "bounced", "deferred": "put off"}[row.place.status],
+                number(row.count).rjust(7),
+                words(row.place.status, BAD if row.place.status == "bounced" else WARN),
                 row.place.cause or "unknown",
                 joined(
                     f"{figures.name(row.place.receiver)} {figures.family(row.place.family)}".strip(),
@@ -115,18 +212,13 @@ def _causes(target: Console, found: Report) -> None:
             for row in rows[:_MOST]
         ],
     )
-    if len(rows) > _MOST:
-        left = sum(row.count for row in rows[_MOST:])
-        say(
-            target,
-            words(f"and {left} more in {len(rows) - _MOST} kinds: --json or --csv FILE has all", FAINT),
-            indent=2,
-        )
+    _more(target, len(rows), "kinds")
     moved = sum(row.forwarded for row in rows)
     if moved:
+        every = sum(row.count for row in rows)
         say(
             target,
-            f"{moved} of {sum(row.count for row in rows)} were on their way to another address (forwarded).",
+            f"{number(moved)} of these {number(every)} were on their way to another address (forwarded).",
             indent=2,
         )
 
@@ -137,17 +229,42 @@ def _hit(domains: Sequence[tuple[str, int]], senders: Sequence[tuple[str, int]])
     return f", most {' and '.join(told)}" if told else ""
 
 
+def _waits(target: Console, found: Report) -> None:
+    if not found.waits:
+        return
+    heading(target, "Still in the queue when the log ends")
+    columns(
+        target,
+        [
+            (number(each.count).rjust(7), figures.moment(each.since), _waiting(each))
+            for each in found.waits[:_MOST]
+        ],
+        head=("waiting", "oldest since", "for, why, last reply"),
+    )
+    _more(target, len(found.waits), "kinds")
+    if found.more_wait:
+        say(target, "There are more: so many were not followed.", indent=2)
+
+
+def _waiting(each: Waits) -> Text:
+    reply = each.text if len(each.text) <= _REPLY else f"{each.text[:_REPLY]}..."
+    whose = f"{figures.name(each.receiver)} {figures.family(each.family)}".strip()
+    return joined(f"{whose}: {each.cause or 'unknown'} ", words(f"({reply})", FAINT))
+
+
 def _turns(target: Console, turns: Sequence[Turn]) -> None:
     if turns:
-        heading(target, "Before and after each change")
+        heading(target, "Failed before and after each change")
         columns(
             target,
             [
                 (
                     turn.change,
-                    figures.name(turn.receiver),
-                    figures.family(turn.family),
-                    f"{_percent(turn.before)} -> {_percent(turn.after)} failed",
+                    f"{figures.name(turn.receiver)} {figures.family(turn.family)}",
+                    joined(
+                        f"{_percent(turn.before)} -> {_percent(turn.after)} ",
+                        words(f"({_of(turn.before)}, then {_of(turn.after)})", FAINT),
+                    ),
                 )
                 for turn in turns[-_MOST:]
             ],
@@ -155,25 +272,31 @@ def _turns(target: Console, turns: Sequence[Turn]) -> None:
 
 
 def _percent(of: tuple[int, int]) -> str:
-    return f"{100 * of[0] / of[1]:.0f} %"
+    return _share(*of)
+
+
+def _of(pair: tuple[int, int]) -> str:
+    return f"{number(pair[0])} of {number(pair[1])}"
 
 
 def _rejected(target: Console, found: Report) -> None:
     if found.rejected:
         heading(target, "Refused by this server")
-        columns(target, [(str(count).rjust(7), reason) for reason, count in found.rejected[:_MOST]])
+        columns(target, [(number(count).rjust(7), reason) for reason, count in found.rejected[:_MOST]])
+        _more(target, len(found.rejected), "reasons")
 
 
 def _delays(target: Console, delays: Sequence[Delays]) -> None:
     if delays:
-        heading(target, "Delays in seconds: median, and what 95 % stay below")
+        heading(target, "Delays in seconds: half take less / 95 % take less")
+        wide = target.width >= _WIDE
         columns(
             target,
             [
                 (
-                    figures.name(of.receiver),
+                    figures.name(of.receiver) if wide else of.receiver or "others",
                     *(
-                        f"{_short(median)} {_short(most)}"
+                        f"{_short(median)} /{_short(most)}"
                         for median, most in zip(of.medians, of.p95, strict=True)
                     ),
                 )
@@ -184,4 +307,4 @@ def _delays(target: Console, delays: Sequence[Delays]) -> None:
 
 
 def _short(seconds: float | None) -> str:
-    return ("?" if seconds is None else f"{seconds:.2g}" if seconds < 10 else f"{seconds:.0f}").rjust(6)
+    return ("?" if seconds is None else f"{seconds:.2g}" if seconds < 10 else f"{seconds:.0f}").rjust(5)

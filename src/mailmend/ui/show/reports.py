@@ -43,7 +43,7 @@ def report(told: Told) -> Shape:
             "delays": [_delays(each) for each in found.delays],
             "hours": [
                 {
-                    "hour": at.hour,
+                    "hour": moment(at.hour),
                     "receiver": at.receiver,
                     "family": at.family,
                     "status": at.status,
