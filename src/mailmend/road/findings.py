@@ -110,18 +110,23 @@ def _families(rows: Iterable[Row]) -> Iterable[Note]:
             if cause in IDENTITY:
                 refused.setdefault((who, over), []).append(row)
     counts = {at: sum(row.count for row in found) for at, found in refused.items()}
+    told = set[str]()
     for (who, over), count in sorted(counts.items(), key=lambda each: (-each[1], each[0])):
-        if count < FEW:
+        if count < FEW or who in told:
             continue
-        worst = max(refused[who, over], key=lambda row: row.count)
+        told.add(who)
+        found = refused[who, over]
+        worst = max(found, key=lambda row: row.count)
         other: Family = "ipv4" if over == "ipv6" else "ipv6"
         says = f"{known_as(who)} refuses {share(count, totals[who, over])} over {word(over)}"
         if totals[who, other]:
             says += f" and {share(counts.get((who, other), 0), totals[who, other])} over {word(other)}"
+        if counts.get((who, other), 0) >= FEW:
+            found = [*found, *refused[who, other]]
         domain = worst.domains[0][0] if worst.domains else ""
         yield _note(
-            refused[who, over],
-            f"{says}: {count} deliveries",
+            found,
+            f"{says}: {sum(row.count for row in found)} deliveries",
             f"mailmend fix {domain}".strip() if _plain(domain) else "mailmend fix",
             cures=True,
         )

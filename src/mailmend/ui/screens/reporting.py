@@ -33,11 +33,10 @@ if TYPE_CHECKING:
     from mailmend.road.report import Delays, Report, Turn, Waits
 
 _MOST = 12  # rows of a table
-_WHOLE = 5  # findings that are told whole
+_WHOLE = 4  # findings that are told whole
 _BAR = 18
 _WIDE = 100  # columns from which there is room for bars and whole names
 _PLOT = 60
-_REPLY = 160  # characters of a reply
 _STEPS, _ASCII_STEPS = "▁▂▃▄▅▆▇█", ".:-=+*#@"
 
 
@@ -104,7 +103,7 @@ def _findings(target: Console, notes: Sequence[Note]) -> None:
         say(target, "Nothing here that this host could cure.", first=joined(mark(target, "fine"), " "))
         return
     for note in notes[:_WHOLE]:
-        say(target, words(note.says, STRONG), first=joined(mark(target, "problem"), " "))
+        say(target, words(note.says, STRONG), first=_mark(target, note))
         told = [("why", f"{note.why} ({note.cause})" if note.why else ""), ("since", _since(note))]
         hit = figures.hit(note.domains, 3)
         moved = f"; {number(note.forwarded)} of {number(note.count)} forwarded" if note.forwarded else ""
@@ -114,7 +113,13 @@ def _findings(target: Console, notes: Sequence[Note]) -> None:
             label = "cure" if note.cures else "look"
             pairs(target, [(label.ljust(5), command(note.command))])
     for note in notes[_WHOLE:]:
-        say(target, note.says, first=joined(mark(target, "problem"), " "))
+        told_by = joined(f"{note.says}: ", command(note.command)) if note.command else note.says
+        say(target, told_by, first=_mark(target, note))
+
+
+def _mark(target: Console, note: Note) -> Text:
+    standing = "problem" if note.cures or note.domains else "pending" if note.command else "unknown"
+    return joined(mark(target, standing), " ")
 
 
 def _since(note: Note) -> str:
@@ -129,20 +134,21 @@ def _from(note: Note) -> str:
 
 
 def _over_time(target: Console, found: Report) -> None:
-    axis = figures.axis(found, min(target.width - 16, _PLOT))
+    axis = figures.axis(found, _PLOT)
     failed = figures.failures(found, axis)
     peak = max((count for counts in failed.values() for count in counts), default=0)
     if not peak or axis.count < 2:
         return
-    heading(target, f"Failures over time: {axis.says} a column, the highest is {number(peak)}")
+    heading(target, f"Failures over time, each {axis.says}; the highest is {number(peak)}")
+    broad = _PLOT // axis.count
     for family, counts in failed.items():
-        shares = [count / peak if count else None for count in counts]
+        shares = [count / peak if count else None for count in counts for _ in range(broad)]
         label = (family or "no host").ljust(8)
         target.print(joined("  ", words(label, FAINT), words(_spark(target, shares), BAD)))
     begins, ends = figures.moment(axis.begins(0)), figures.moment(axis.begins(axis.count - 1))
-    room = max(axis.count - len(begins) - len(ends), 1)
-    if axis.count >= len(begins) + len(ends) + 1:
-        target.print(words(" " * 10 + begins + " " * room + ends, FAINT))
+    target.print(
+        words(" " * 10 + begins + ends.rjust(max(axis.count * broad - len(begins), len(ends) + 1)), FAINT)
+    )
 
 
 def _receivers(target: Console, found: Report) -> None:
@@ -205,7 +211,7 @@ def _causes(target: Console, found: Report) -> None:
                 words(row.place.status, BAD if row.place.status == "bounced" else WARN),
                 row.place.cause or "unknown",
                 joined(
-                    f"{figures.name(row.place.receiver)} {figures.family(row.place.family)}".strip(),
+                    _whose(target, row.place.receiver, row.place.family),
                     words(_hit(row.domains, row.senders), FAINT),
                 ),
             )
@@ -223,6 +229,12 @@ def _causes(target: Console, found: Report) -> None:
         )
 
 
+def _whose(target: Console, receiver: str | None, family: str | None) -> str:
+    """The receiver and how it was reached, by its short name where there is little room."""
+    name = figures.name(receiver) if target.width >= _WIDE else receiver or "others"
+    return f"{name} {figures.family(family)}".strip()
+
+
 def _hit(domains: Sequence[tuple[str, int]], senders: Sequence[tuple[str, int]]) -> str:
     told = [f"to {domains[0][0]}"] if domains else []
     told += [f"from {senders[0][0] or '<>'}"] if senders else []
@@ -236,7 +248,7 @@ def _waits(target: Console, found: Report) -> None:
     columns(
         target,
         [
-            (number(each.count).rjust(7), figures.moment(each.since), _waiting(each))
+            (number(each.count).rjust(7), figures.moment(each.since), _waiting(target, each))
             for each in found.waits[:_MOST]
         ],
         head=("waiting", "oldest since", "for, why, last reply"),
@@ -246,9 +258,10 @@ def _waits(target: Console, found: Report) -> None:
         say(target, "There are more: so many were not followed.", indent=2)
 
 
-def _waiting(each: Waits) -> Text:
-    reply = each.text if len(each.text) <= _REPLY else f"{each.text[:_REPLY]}..."
-    whose = f"{figures.name(each.receiver)} {figures.family(each.family)}".strip()
+def _waiting(target: Console, each: Waits) -> Text:
+    most = target.width // 2  # of the reply: a line or so
+    reply = each.text if len(each.text) <= most else f"{each.text[:most]}..."
+    whose = _whose(target, each.receiver, each.family)
     return joined(f"{whose}: {each.cause or 'unknown'} ", words(f"({reply})", FAINT))
 
 
@@ -260,7 +273,7 @@ def _turns(target: Console, turns: Sequence[Turn]) -> None:
             [
                 (
                     turn.change,
-                    f"{figures.name(turn.receiver)} {figures.family(turn.family)}",
+                    _whose(target, turn.receiver, turn.family),
                     joined(
                         f"{_percent(turn.before)} -> {_percent(turn.after)} ",
                         words(f"({_of(turn.before)}, then {_of(turn.after)})", FAINT),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mailmend.ui.encode import printable
@@ -11,15 +12,23 @@ from mailmend.ui.show.common import Shape, document, moment
 
 if TYPE_CHECKING:
     from mailmend.jobs.report import Told
-    from mailmend.road.report import Delays, Row
+    from mailmend.road.findings import Note
+    from mailmend.road.report import Delays, Row, Waits
 
-COLUMNS = ("receiver", "family", "status", "cause", "count", "forwarded", "text")
+COLUMNS = ("receiver", "family", "status", "cause", "count", "forwarded", "first", "last", "text")
 PARTS = ("before_queue", "in_queue", "connecting", "sending")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begins so
 
 
 def report(told: Told) -> Shape:
-    """*deliveries*: the failures, most frequent first, then what was sent; seconds in *delays*."""
+    """mailmend.report/1, of a log or of the store.
+
+    *span*: its first and last time. *deliveries*: the failures, most frequent first, then what was sent (*cause* null).
+    *findings*: what follows, with the *command* that *cures* it or else looks closer. *waiting*: deferred and not
+    settled at the end, *oldest* first deferred at *since*; null: not known. *delays*: seconds in Postfix's four parts.
+    *hours*: counts for each hour from *hour* on, cut at each change. *changes*: failed of all deliveries since the
+    change before, and until the next.
+    """
     found = told.report
     return document(
         "report",
@@ -30,16 +39,9 @@ def report(told: Told) -> Shape:
             "messages": found.messages,
             "deliveries": [_row(row) for row in found.rows],
             "rejected": [{"reason": reason, "count": count} for reason, count in found.rejected],
-            "findings": [
-                {
-                    "cause": note.cause,
-                    "receiver": note.receiver,
-                    "family": note.family,
-                    "says": note.says,
-                    "command": note.command,
-                }
-                for note in found.findings
-            ],
+            "findings": [_note(note) for note in found.findings],
+            "waiting": None if found.waits is None else [_waits(each) for each in found.waits],
+            "more_waiting": found.more_wait,
             "delays": [_delays(each) for each in found.delays],
             "hours": [
                 {
@@ -73,7 +75,8 @@ def table(told: Told) -> str:
     writer.writerow(COLUMNS)
     for row in told.report.rows:
         receiver, family, status, cause = (part or "" for part in row.place)
-        writer.writerow((receiver, family, status, cause, row.count, row.forwarded, _cell(row.text)))
+        times = (moment(row.first) or "", moment(row.last) or "")
+        writer.writerow((receiver, family, status, cause, row.count, row.forwarded, *times, _cell(row.text)))
     return out.getvalue()
 
 
@@ -92,8 +95,46 @@ def _row(row: Row) -> Shape:
         "forwarded": row.forwarded,
         "text": row.text or None,
         "who": list(row.who),
-        "domains": [{"domain": name, "count": count} for name, count in row.domains],
-        "senders": [{"sender": name, "count": count} for name, count in row.senders],
+        "first": moment(row.first),
+        "last": moment(row.last),
+        "domains": _names("domain", row.domains),
+        "senders": _names("sender", row.senders),
+    }
+
+
+def _names(kind: str, names: Sequence[tuple[str, int]]) -> list[Shape]:
+    return [{kind: name, "count": count} for name, count in names]
+
+
+def _note(note: Note) -> Shape:
+    return {
+        "cause": note.cause,
+        "receiver": note.receiver,
+        "family": note.family,
+        "says": note.says,
+        "why": note.why or None,
+        "command": note.command,
+        "cures": note.cures,
+        "count": note.count,
+        "forwarded": note.forwarded,
+        "first": moment(note.first),
+        "last": moment(note.last),
+        "domains": _names("domain", note.domains),
+        "senders": _names("sender", note.senders),
+    }
+
+
+def _waits(of: Waits) -> Shape:
+    return {
+        "receiver": of.receiver,
+        "family": of.family,
+        "cause": of.cause,
+        "count": of.count,
+        "messages": of.messages,
+        "oldest": of.queue_id,
+        "since": moment(of.since),
+        "tried": moment(of.tried),
+        "text": of.text or None,
     }
 
 
