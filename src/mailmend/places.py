@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 STATE = Path("/var/lib/mailmend")
+HELPER = Path("/run/mailmend/helper.sock")
 
 
 def trial(state: Path = STATE) -> Path:

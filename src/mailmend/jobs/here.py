@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,6 +119,19 @@ def require_root(act: str) -> None:
         )
 
 
+_ACTING: ContextVar[str | None] = ContextVar("_ACTING", default=None)
+
+
+@contextmanager
+def acting_for(name: str) -> Iterator[None]:
+    """What is done meanwhile is done for *name*, who did not start this process."""
+    token = _ACTING.set(name)
+    try:
+        yield
+    finally:
+        _ACTING.reset(token)
+
+
 def operator() -> str:
-    """Who runs this: the person behind sudo, where there is one."""
-    return os.environ.get("SUDO_USER") or getpass.getuser()
+    """Who runs this: the person behind sudo, where there is one; for whom it is done, where that is told."""
+    return _ACTING.get() or os.environ.get("SUDO_USER") or getpass.getuser()

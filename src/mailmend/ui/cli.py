@@ -448,6 +448,17 @@ def webmin(back: bool) -> Outcome:
 
 @mailmend.command(hidden=True)
 @everywhere
+@click.option("--socket", "path", metavar="FILE", help="Where it is asked.")
+@click.option("--user", metavar="NAME", required=True, help="Who may ask it, besides root.")
+def helper(path: str | None, user: str) -> None:
+    """Do for the console what needs root, of a closed list: for its unit."""
+    from mailmend.ui.commands import helping
+
+    helping.serve(this_host(), Path(path) if path else None, user)
+
+
+@mailmend.command(hidden=True)
+@everywhere
 @click.option("--guard", "change_id", metavar="ID", help="Wait until that change is settled.")
 @click.option("--state", metavar="DIR", help="Where the history is kept.")
 def recover(change_id: str | None, state: str | None) -> Outcome:

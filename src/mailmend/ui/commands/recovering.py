@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mailmend.system.recovery import Recovered
 
 # What is about no host, or itself settles what is open.
-_WITHOUT = {"recover", "confirm", "demo", "bench", "list"}
+_WITHOUT = {"recover", "confirm", "demo", "bench", "list", "helper"}
 _LOOKS_NOT_HERE = {"--replay", "--help", "-h", "--version"}
 
 

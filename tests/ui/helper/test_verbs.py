@@ -1,0 +1,89 @@
+"""What is not in the list cannot be asked for, to the last field and byte."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailmend.model import ParseError
+from mailmend.ui.helper import verbs
+
+GRANT = "g" * 43
+SET = {"verb": "propose-set", "grant": GRANT, "assignments": [{"name": "myhostname", "value": "a.example"}]}
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=12,
+)
+TAGS = tuple(str(struct.__struct_config__.tag) for struct in verbs.Verb.__subclasses__())
+
+
+def line(**fields: Any) -> bytes:
+    return json.dumps(fields).encode()
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"",
+        b"{}",
+        b"null",
+        b"[]",
+        b"\xff\xfe",
+        b'{"verb": "new-code"',
+        line(verb="run", command="id"),
+        line(verb="write", path="/etc/postfix/main.cf", text="x = y"),
+        line(verb="new-code", uid=0),
+        line(verb="undo", grant=GRANT),
+        line(verb="undo", grant="short", change="x"),
+        line(verb="undo", grant=GRANT, change="../../etc/passwd\n"),
+        line(verb="undo", grant=GRANT, change="a b"),
+        line(verb="trace", grant=GRANT, what="a\x00b"),
+        line(verb="trace", grant=GRANT, what="a\nb"),
+        line(verb="trace", grant=GRANT, what=""),
+        line(verb="hold-on", grant=GRANT, hours=0),
+        line(verb="hold-on", grant=GRANT, hours=10**9),
+        line(verb="hold-on", grant=GRANT, limit=-1),
+        line(**SET, files=[{"path": "/etc/postfix/main.cf"}]),
+        line(**(SET | {"assignments": []})),
+        line(**(SET | {"assignments": [{"name": "a", "value": "b\nc = d"}]})),
+        line(**(SET | {"assignments": [{"name": "a=b", "value": "c"}]})),
+        line(**(SET | {"assignments": [{"name": "a", "value": "x" * 9000}]})),
+        line(verb="apply", grant=GRANT, digest="0" * 64, proposal={"verb": "undo", "grant": GRANT, "change": "x"}),
+        line(verb="apply", grant=GRANT, digest="zz", proposal=SET),
+        b" " * (verbs.LONGEST + 1),
+        b"[" * 60_000,
+    ],
+)  # fmt: skip
+def test_what_is_not_in_the_list_is_refused_in_one_line(request_: bytes) -> None:
+    with pytest.raises(ParseError) as refused:
+        verbs.decode(request_)
+    assert "\n" not in str(refused.value)
+
+
+@given(st.sampled_from(TAGS), st.dictionaries(st.text(max_size=12), ANY, max_size=5))
+def test_whatever_the_fields_are_a_request_is_read_or_refused(tag: str, fields: dict[str, Any]) -> None:
+    try:
+        read = verbs.decode(line(**(fields | {"verb": tag})))
+    except ParseError:
+        return
+    assert verbs.decode(verbs.encode(read)) == read
+
+
+@given(st.binary(max_size=300))
+def test_whatever_the_bytes_are_a_request_is_read_or_refused(junk: bytes) -> None:
+    with pytest.raises(ParseError):
+        verbs.decode(junk)
+
+
+def test_what_is_in_the_list_is_read_as_it_was_sent() -> None:
+    wanted = verbs.Apply(
+        grant=GRANT,
+        digest="0" * 64,
+        proposal=verbs.ProposeSet(grant=GRANT, assignments=(verbs.Assign("smtp/unix/inet_protocols", None),)),
+    )
+    assert verbs.decode(verbs.encode(wanted)[:-1]) == wanted
