@@ -79,6 +79,42 @@ def test_a_line_that_syslog_cut_is_counted_as_unread_and_does_not_swallow_the_ne
     assert (seen.lines, seen.unparsed, scanner.counts.total()) == (2, 1, 1)
 
 
+@pytest.mark.parametrize("bare", [False, True])
+def test_the_first_line_after_a_hole_in_the_file_is_read(bare: bool) -> None:
+    for hole in ("\0", "\0" * 5000):
+        line = f"{HEAD}to=<b@c.org>, {FIELDS}"
+        assert statuses(hole + line, hole + line, line, bare=bare) == {"sent": 3}
+    assert statuses(f"\0{HEAD}to=<b@c.org>\0, {FIELDS}", bare=bare) == {}
+
+
+def test_a_line_that_was_cut_and_goes_on_with_another_is_no_outcome_of_either() -> None:
+    other = f"{HEAD}to=<b@c.org>, {FIELDS}"
+    whole = f"{HEAD}to=<a@b.org>, orig_to=<x@y.org>, {FIELDS}"
+    for cut in range(len(HEAD) + 4, whole.index("status=")):
+        scanner, seen = scan(whole[:cut] + other)
+        assert (scanner.counts.total(), seen.unparsed) == (0, 1), whole[:cut]
+
+
+def test_what_follows_2000_bytes_is_another_line_and_is_counted_as_unread() -> None:
+    bounced = FIELDS.replace("sent (250 ok)", "bounced (host mx said: 550 ")
+    text = (f"4ABCDEF012: to=<a@b.org>, {bounced}" + "x" * 2000)[:2000]
+    head = HEAD.removesuffix("4ABCDEF012: ")
+    assert scan(head + text)[1].unparsed == 0
+    assert scan(head + text[:1950] + f"{HEAD}to=<b@c.org>, {FIELDS}"[:50])[1].unparsed == 0
+    scanner, seen = scan(head + text + f"{HEAD}to=<b@c.org>, {FIELDS}")
+    assert (scanner.counts.total(), seen.unparsed, len(seen.failed)) == (1, 1, 1)
+
+
+def test_where_the_recipients_domain_is_anything_nobody_knows_the_outcome() -> None:
+    """As Postfix 3.7 logged it of what was handed to sendmail(1)."""
+    tail = "relay=none, delay=0.02, delays=0/0.01/0/0.01, dsn=5.1.3, status=bounced (bad address syntax)"
+    head = HEAD.replace("/smtp", "/error")
+    for address in (f"a@b>, {FIELDS}", f"a@[x>, {FIELDS}]"):
+        scanner, seen = scan(f"{head}to=<{address}>, {tail}")
+        assert (scanner.counts.total(), seen.unparsed) == (0, 1)
+    assert statuses(f"{head}to=<a@b c>, {tail}") == {"bounced": 1}
+
+
 def test_a_reply_that_syslog_cut_is_read_as_far_as_it_goes() -> None:
     head = f"{HEAD}to=<a@b.org>, {FIELDS[: FIELDS.index('dsn')]}dsn=5.1.1, status=bounced "
     line = f"{head}(host mx said: 550 x{1000:01900}"

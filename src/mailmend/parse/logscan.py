@@ -24,6 +24,7 @@ from mailmend.parse import maillog
 
 QUEUE_IDS_KEPT = 100_000  # per generation, of which there are two
 TEXT_KEPT = 2000  # characters of a reply
+LONGEST = 2000  # bytes of a line after its head: there Postfix cuts it, as measured with 3.7
 
 # The hour is all before the first colon: `Nov 22 10`, `2026-11-22T10`.
 _HEAD = rb"\n([^:\n]{9,13}+):([^ \n]++) ([^ \n]++) ([^\[ \n/]++/[^\[ \n]++\[\d++)\]: ([0-9A-Za-z]++): "
@@ -213,11 +214,21 @@ class Scanner:
 
     def scan(self, block: bytes) -> Scanned:
         """Read *block*: whole lines, each with its line feed at the end."""
+        if b"\0" in block:
+            block = _HOLE.sub(b"", block)
         seen = Scanned(lines=block.count(b"\n"))
         if not self._bare:
             self._learn(block, seen)
         outcomes = _with(b": to=<", block)
+        if max(map(len, outcomes), default=0) > LONGEST:
+            seen.unparsed += sum(map(_goes_on, outcomes))
         text = _together(outcomes)
+        if _AMBIGUOUS in text:
+            doubtful = [line for line in outcomes if _AMBIGUOUS in line + b"\n"]
+            outcomes = [line for line in outcomes if _AMBIGUOUS not in line + b"\n"]
+            text = _together(outcomes)
+            for line in doubtful:
+                self._slowly(line, _DELIVERY, seen)
         if self._bare:
             rows = _BARE.findall(text)
             self.counts.update(rows)
@@ -363,6 +374,10 @@ class Scanner:
 
 
 _OUTCOME = re.compile(rb"[^\[\n]{1,200}\[\d{1,10}\]: [0-9A-Za-z]{5,30}: to=<.*, status=[a-z]")
+_HOLE = re.compile(rb"^\0+", re.MULTILINE)  # a crash or copytruncate leaves one before a line
+_SECOND = re.compile(rb"/[^\[\n ]{1,60}\[\d{1,10}\]: [0-9A-Za-z]{5,30}: to=<")
+# How a line ends whose recipient's domain is none: what a program on this host submits may be anything there.
+_AMBIGUOUS = b"status=bounced (bad address syntax)\n"
 _REFUSED = re.compile(r"((?:milter-)?reject: .*)", re.DOTALL)
 _STAMPED = re.compile(r"([A-Z][a-z]{2} [ \d]\d|\d{4}-\d\d-\d\d[T ])? ?\d\d:\d\d:\d\d[^ ]{0,20}")
 
@@ -374,6 +389,11 @@ def _stamp(line: maillog.LogLine) -> str:
 
 def _tag(line: maillog.LogLine) -> str:
     return f"{line.tag}/{line.service}"
+
+
+def _goes_on(line: bytes) -> bool:
+    """Whether one that was cut goes on with another outcome, as no line of Postfix is so long."""
+    return len(line) > LONGEST and _SECOND.search(line, line.find(b"]: ") + 3 + LONGEST) is not None
 
 
 def _with(mark: bytes, block: bytes) -> _Lines:

@@ -48,6 +48,9 @@ _QUEUE_ID = re.compile(r"(?:([0-9A-F]{5,20}|[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{
 _ADDRESS = r'<((?:"(?:[^"\\]++|\\.)*")?[^"<>]*+)>'
 _FIELD = re.compile(rf"([a-z_]{{2,16}}+)=(?:{_ADDRESS}|((?!<)[^,]*+)), ", re.DOTALL)
 _STATUS = re.compile(r"status=([A-Za-z-]{2,20}+) \(", re.DOTALL)
+# error(8) says so of a recipient whose domain is none. Only a program on this host can submit one, in which anything
+# may stand unquoted, fields too: then nobody can tell where the address ends.
+_NO_DOMAIN = "status=bounced (bad address syntax)"
 _FROM = re.compile(rf"from={_ADDRESS}", re.DOTALL)
 _RELAY = re.compile(r"([^\[\]]*+)(?:\[([^\]]*+)\](?::([\w-]++))?)?$")
 _SAID = re.compile(
@@ -101,7 +104,7 @@ def line(text: str, now: datetime | None = None) -> LogLine | None:
     *now* (with a zone) dates the stamps that name no year or no offset: the latest such time that is not
     more than a day ahead of it. Without *now* those lines have no time.
     """
-    text = text[:LINE_CAP].rstrip("\r\n")
+    text = text.lstrip("\0")[:LINE_CAP].rstrip("\r\n")  # a crash or copytruncate leaves a hole before it
     head = _HEAD.match(text)
     if head is None:
         return None
@@ -171,10 +174,15 @@ def attempt(of: LogLine) -> Attempt | None:
         if field is None:
             return None
         name, address, value = field.groups()
-        fields.setdefault(name, value if address is None else address)
+        # Postfix writes each once, and addresses in brackets: this line was cut, and goes on with another.
+        if name in fields or (address is None and name in ("to", "orig_to")):
+            return None
+        fields[name] = value if address is None else address
         at = field.end()
     relay, port = _relay(fields.get("relay", "none"))
     reply = message[status.end() :]
+    if reply.endswith(_NO_DOMAIN) and ">, relay=none, " in reply:
+        return None
     return Attempt(
         recipient=fields["to"],
         original_recipient=fields.get("orig_to"),
