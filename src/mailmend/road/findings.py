@@ -61,8 +61,7 @@ def findings(
     """What can be cured first, then what has to be looked at; *ended* is the log's end."""
     return (
         *_families(rows),
-        *_through(rows, fell),
-        *_others(rows),
+        *sorted((*_through(rows, fell), *_others(rows)), key=lambda note: -note.count),
         *_waiting(waits, ended),
         *_unread(unparsed),
     )
@@ -174,8 +173,9 @@ def _others(rows: Iterable[Row]) -> Iterable[Note]:
             by[row.place.receiver] += row.count
         most, often = by.most_common(1)[0]
         whose = known_as(most) if most else "various hosts"
-        says = f"{count} bounced, {'all' if often == count else f'most ({often})'} at {whose}: {title(cause) or cause}"
-        yield _note(found, f"{says} ({cause})", f"mailmend explain --cause {cause}")
+        most_of = "all" if often == count else f"most ({often})"
+        says = f"{count} bounced for {cause}, {most_of} at {whose}"
+        yield _note(found, says, f"mailmend explain --cause {cause}")
 
 
 def _waiting(waits: Sequence[Waits], ended: datetime | None) -> Iterable[Note]:

@@ -12,6 +12,7 @@ from mailmend.facts.receiver_log import known_as
 
 if TYPE_CHECKING:
     from mailmend.road.report import Report
+    from mailmend.road.tally import HourPlace
 
 _FAMILIES = {"ipv4": "IPv4", "ipv6": "IPv6", None: ""}
 _STEPS = (1, 2, 3, 4, 6, 8, 12, 24, 48, 96, 168, 336, 672)  # hours
@@ -108,20 +109,24 @@ def lines(found: Report) -> list[Line]:
 
 def by_status(found: Report, over: Axis) -> list[Counter[str]]:
     """The deliveries of each step, by status."""
+    return _steps(over, found.hours)
+
+
+def failures(found: Report, over: Axis) -> dict[str, list[Counter[str]]]:
+    """Family (`""`: no host was reached) -> what failed in each step, by status; only those in which something did."""
+    groups: dict[str, list[tuple[HourPlace, int]]] = {}
+    for each in found.hours:
+        if each[0].status != "sent" and over.place(each[0].hour) is not None:
+            groups.setdefault(family(each[0].family), []).append(each)
+    return {name: _steps(over, groups[name]) for name in sorted(groups, reverse=True)}
+
+
+def _steps(over: Axis, hours: Iterable[tuple[HourPlace, int]]) -> list[Counter[str]]:
     out = [Counter[str]() for _ in range(over.count)]
-    for at, count in found.hours:
+    for at, count in hours:
         if (place := over.place(at.hour)) is not None:
             out[place][at.status] += count
     return out
-
-
-def failures(found: Report, over: Axis) -> dict[str, list[int]]:
-    """Family (`""`: no host was reached) -> what failed in each step; only those in which something did."""
-    out: dict[str, list[int]] = {}
-    for at, count in found.hours:
-        if at.status != "sent" and (place := over.place(at.hour)) is not None:
-            out.setdefault(family(at.family), [0] * over.count)[place] += count
-    return dict(sorted(out.items(), reverse=True))
 
 
 def moment(at: datetime | None, *, year: bool = False) -> str:

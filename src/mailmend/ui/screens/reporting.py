@@ -135,7 +135,9 @@ def _from(note: Note) -> str:
 
 def _over_time(target: Console, found: Report) -> None:
     axis = figures.axis(found, _PLOT)
-    failed = figures.failures(found, axis)
+    failed = {
+        family: [each.total() for each in steps] for family, steps in figures.failures(found, axis).items()
+    }
     peak = max((count for counts in failed.values() for count in counts), default=0)
     if not peak or axis.count < 2:
         return
