@@ -17,7 +17,7 @@ from mailmend.jobs.here import Here
 from mailmend.model import CannotLook, ParseError
 from mailmend.parse import reply
 from mailmend.road import report as road
-from mailmend.road import tally
+from mailmend.road.causes import template
 from mailmend.system import logfiles
 from mailmend.ui.report_page import page
 from mailmend.ui.show import reports
@@ -66,7 +66,7 @@ def test_two_replies_with_one_template_have_one_cause() -> None:
         for rule in receiver.rules:
             for example in rule.examples:
                 said = reply.parse(example)
-                key = (receiver.id, tally.template(example), said.status if said else None)
+                key = (receiver.id, template(example), said.status if said else None)
                 causes.setdefault(key, set()).add(rule.cause)
     assert len(causes) > 1000
     assert {key: found for key, found in causes.items() if len(found) > 1} == {}

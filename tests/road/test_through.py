@@ -9,7 +9,7 @@ import pytest
 
 from mailmend import catalogue
 from mailmend.parse.logscan import Scanner, Senders
-from mailmend.road import report, tally
+from mailmend.road import causes, report, tally
 from mailmend.road.through import Fell
 
 V4, V6 = "gmail-smtp-in.l.google.com[142.250.1.26]", "gmail-smtp-in.l.google.com[2607:f8b0::1a]"
@@ -20,7 +20,7 @@ AUTH = (
 )
 NOBODY = "550 5.1.1 The email account that you tried to reach does not exist. (in reply to RCPT TO command)"
 IPV6 = Fell("google", "ipv6", "ipv6-ptr-or-auth")
-KNOWN = tally.Causes(catalogue.load())
+KNOWN = causes.Causes(catalogue.load())
 
 
 def head(second: int, queue: str = "4ABCDEF012", pid: int = 77, service: str = "smtp") -> str:

@@ -15,6 +15,7 @@ from mailmend.model import MailmendError, ParseError
 from mailmend.parse.logscan import Scanner, Senders
 from mailmend.road import report as road
 from mailmend.road import tally
+from mailmend.road.causes import Causes
 from mailmend.road.tally import Clock
 from mailmend.system import logfiles
 from mailmend.system.logfiles import Part
@@ -109,14 +110,14 @@ def _mapped(work: Callable[[Part], _Counted], parts: Sequence[Part], processes: 
         yield from pool.imap(work, parts)
 
 
-_causes: list[tally.Causes] = []  # one of each process: what is learned of one part serves the next
+_causes: list[Causes] = []  # one of each process: what is learned of one part serves the next
 
 
 def _tallied(part: Part, window: _Window) -> _Counted:
     import gc
 
     if not _causes:
-        _causes.append(tally.Causes(catalogue.load()))
+        _causes.append(Causes(catalogue.load()))
     scanner = Scanner(by=tally.BY, sampled=tally.SAMPLED)
     counted = tally.Tally()
     first = last = None

@@ -1,7 +1,7 @@
 """What a log scan yields, block by block -> deliveries counted by receiver, address family, status and cause.
 
 A `Tally` is fed block by block and stays small whatever the log's size: it counts by receiver, never by message.
-Tallies of the parts of a log are joined in the order of the parts. A cause is found once for each distinct text.
+Tallies of the parts of a log are joined in the order of the parts. Causes are told by `road.causes`.
 """
 
 from __future__ import annotations
@@ -10,32 +10,31 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from mailmend import receivers
-from mailmend.model import Delivery, Family, Refusal, family_of
+from mailmend.model import Family
 from mailmend.parse import logscan, maillog
 from mailmend.road.through import Through
 from mailmend.road.waiting import Waiting
 
 if TYPE_CHECKING:
-    from mailmend.catalogue import Catalogue
     from mailmend.parse.logscan import Failed, Rejected, Scanned, Scanner
+    from mailmend.road.causes import Causes
 
 BY = ("hour", "relay", "family", "status", "moved")  # what the scanner is to count by
 SAMPLED = 8  # every eighth delivery's delays are measured
 _FOLDED = 20_000  # distinct counts until they are added up
-_TEXTS = 20_000  # distinct texts that are remembered
 _NAMES = 2_000  # senders and domains that are counted; of more, the rarest are let go
 _FAMILIES: dict[bytes, Family] = {b".": "ipv4", b":": "ipv6"}
 _STATUSES = {"sent": "sent", "bounced": "bounced", "deferred": "deferred", "SOFTBOUNCE": "deferred"}
-# Ids of sessions and messages, addresses: long words with a digit or an @. A link and a code (AUP#1260) tell causes.
-_CHANGING = re.compile(r"<[^<>\s]*@[^<>\s]*>|(?<!\S)(?!\S*(?:://|#))(?=[^\s\d@]*[\d@])\S{10,}")
-_REASON = re.compile(r"(?:milter-)?reject: (\S+(?: command)?) from [^\s\[]*\[[^\]]*\](?::\d+)?: ")
-_NAMED = re.compile(r"<[^>]*>:? ?|\[[0-9a-fA-F.:]+\]|https?://\S+|;.*")
+_REASON = re.compile(
+    r"^(?:milter-)?reject: (\S+(?: command)?) from [^\s\[]*\[[^\]\n]*\](?::\d+)?: ", re.MULTILINE
+)
+_NAMED = re.compile(r"<[^>\n]*>:? ?|\[[0-9a-fA-F.:]+\]|https?://\S+|;.*")
 
 
 class Place(NamedTuple):
@@ -97,9 +96,10 @@ class Sketch:
     def __init__(self) -> None:
         self.counts = [0] * _STEPS
 
-    def add(self, delay: bytes) -> None:
-        """Count a duration as Postfix writes it, in seconds. ValueError: it is none."""
-        self.counts[_step(delay)] += 1
+    def add(self, delay: bytes, count: int = 1) -> None:
+        """Count a duration as Postfix writes it, in seconds; what is none is left out."""
+        with suppress(ValueError):
+            self.counts[_step(delay)] += count
 
     def update(self, other: Sketch) -> None:
         self.counts = [a + b for a, b in zip(self.counts, other.counts, strict=True)]
@@ -148,9 +148,9 @@ class Tally:
             self._failed(failed, causes)
         self.waiting.sent(seen.settled)
         self.waiting.gone(seen.gone)
-        self.rejected.update(map(_reason, seen.rejected))
-        for relay, delays in seen.delays:
-            self._delay(causes.receiver(relay.decode("utf-8", "replace")), delays)
+        for name, count in reasons(seen.rejected).items():
+            self.rejected[name] += count
+        self._delays(seen.delays, causes)
         if len(scanner.counts) > _FOLDED:
             self.fold(scanner, causes)
 
@@ -162,12 +162,15 @@ class Tally:
 
     def fold(self, scanner: Scanner, causes: Causes) -> None:
         """Add up the scanner's counts, which it begins anew. To be called at the end as well."""
-        began: dict[bytes, datetime | None] = {}
+        relays = causes.relays
+        few: Counter[tuple[bytes, str | None, bytes, bytes, bytes]] = Counter()
         for (hour, relay, family, status, moved), count in scanner.counts.items():
+            few[hour, relays[relay], family, status, moved] += count
+        began: dict[bytes, datetime | None] = {}
+        for (hour, receiver, family, status, moved), count in few.items():
             word = _STATUSES.get(status.decode("ascii", "replace"))
             if word is None:  # a probe (sendmail -bv), or a word that is none of Postfix's
                 continue
-            receiver = causes.receiver(relay.decode("utf-8", "replace"))
             over = _FAMILIES.get(family)
             if hour not in began:
                 began[hour] = self.clock.hour(hour) if self.clock else None
@@ -204,9 +207,9 @@ class Tally:
         if word is None:
             return
         known = causes.of(failed)
-        over = family_of(failed.ip)
+        over = causes.families[failed.ip]
         # The same receiver as the counts by hour have, which know no more than the relay.
-        receiver = causes.receiver(failed.relay) if failed.relay else known.receiver
+        receiver = causes.hosts[failed.relay] if failed.relay else known.receiver
         place = Place(receiver, over, word, known.cause)
         told = self.bad.get(place)
         if told is None:
@@ -222,15 +225,20 @@ class Tally:
         self.through.failed(failed, over, word, receiver, known.cause)
         self.waiting.failed(failed, place)
 
-    def _delay(self, receiver: str | None, delays: bytes) -> None:
-        sketches = self.delays.get(receiver)
-        if sketches is None:
-            sketches = self.delays[receiver] = _sketches()
-        try:
-            for sketch, part in zip(sketches, delays.split(b"/"), strict=True):
-                sketch.add(part)
-        except ValueError:  # not as Postfix writes them
-            return
+    def _delays(self, seen: list[tuple[bytes, bytes]], causes: Causes) -> None:
+        """Add the four parts of each to its receiver's; what is not as Postfix writes it is left out."""
+        groups: dict[str | None, list[bytes]] = {}
+        for relay, delays in seen:
+            if delays.count(b"/") == 3:
+                groups.setdefault(causes.relays[relay], []).append(delays)
+        for receiver, every in groups.items():
+            sketches = self.delays.get(receiver)
+            if sketches is None:
+                sketches = self.delays[receiver] = _sketches()
+            parts = b"/".join(every).split(b"/")
+            for place, sketch in enumerate(sketches):
+                for delay, count in Counter(parts[place::4]).items():
+                    sketch.add(delay, count)
 
 
 def _sketches() -> tuple[Sketch, ...]:
@@ -257,69 +265,13 @@ def _join(mine: Told, other: Told) -> None:
             own.update(dict(kept))
 
 
-def _reason(rejected: Rejected) -> str:
-    """What our own server refused for, without the client and the addresses."""
-    match = _REASON.match(rejected.text)
-    words = rejected.text[match.end() :] if match else rejected.text
-    stage = match[1] if match else ""
-    return f"{stage}: {' '.join(_NAMED.sub('', words).split())}"[:160]
-
-
-def template(text: str) -> str:
-    """*text* without what is new in each reply. Two texts with one template have the same cause."""
-    return _CHANGING.sub("*", maillog.said(text))
-
-
-class Known(NamedTuple):
-    receiver: str | None
-    cause: str
-    who: tuple[str, ...]
-
-
-class Causes:
-    """The catalogue's answers, each asked for once."""
-
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
-        self._texts: dict[tuple[str, ...], Known] = {}
-        self._hosts: dict[str, str | None] = {}
-        self._domains: dict[str, str | None] = {}
-
-    def receiver(self, relay: str) -> str | None:
-        """Whose host *relay* is; None for nobody's we know."""
-        if relay not in self._hosts:
-            if len(self._hosts) > _TEXTS:
-                self._hosts.clear()
-            self._hosts[relay] = receivers.of_host(relay)
-        return self._hosts[relay]
-
-    def of(self, failed: Failed) -> Known:
-        """Why, as `explain` says it of the first such text."""
-        domain = failed.recipient.rpartition("@")[2]
-        whose = self.receiver(failed.relay) if failed.relay else self._of_domain(domain.lower())
-        moved = "forwarded" if failed.original else ""
-        words = template(failed.text)
-        for own in (domain, (failed.sender or "").rpartition("@")[2]):
-            words = words.replace(own, "*") if own else words
-        key = (whose or "", failed.status, failed.dsn, moved, words)
-        known = self._texts.get(key)
-        if known is None:
-            if len(self._texts) > _TEXTS:
-                self._texts.clear()
-            known = self._texts[key] = self._explained(logscan.delivery(failed))
-        return known
-
-    def _of_domain(self, domain: str) -> str | None:
-        """Whose the mail of *domain* is, where no relay was reached; None where that is not known."""
-        if domain not in self._domains:
-            if len(self._domains) > _TEXTS:
-                self._domains.clear()
-            known = receivers.of(Delivery("bounced", recipient=f"x@{domain}"), self._catalogue.receivers)
-            self._domains[domain] = known.id if known else None
-        return self._domains[domain]
-
-    def _explained(self, delivery: Delivery) -> Known:
-        from mailmend.road.explain import explain
-
-        found: Sequence[Refusal] = explain([replace(delivery, queue_id=None)], self._catalogue)
-        return Known(found[0].receiver, found[0].cause, found[0].who) if found else Known(None, "unknown", ())
+def reasons(rejected: Sequence[Rejected]) -> Counter[str]:
+    """What our own server refused for, without the clients and the addresses."""
+    if not rejected:
+        return Counter()
+    # All at once: one by one, the calls would cost more than the work.
+    words = _NAMED.sub("", _REASON.sub(r"\1: ", "\n".join([each.text for each in rejected])))
+    out: Counter[str] = Counter()
+    for text, count in Counter(words.split("\n")).items():
+        out[" ".join(text.split())[:160]] += count
+    return out
