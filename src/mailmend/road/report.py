@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import heapq
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +13,7 @@ from mailmend.parse import maillog
 from mailmend.road.findings import Note, findings
 from mailmend.road.tally import HourPlace, Place, Sketch, Tally
 
+_HIT = 20  # names that are told
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -61,11 +64,24 @@ class Waits:
 
 
 @dataclass(frozen=True, slots=True)
+class Hit:
+    """A recipients' domain or a sender ("" is the null sender), and how often its mail failed."""
+
+    name: str
+    bounced: int
+    deferred: int
+
+    @property
+    def count(self) -> int:
+        return self.bounced + self.deferred
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A log told. *span* is its first and last time; *rows* the most frequent failures first, then what was sent.
 
-    *hours* in their order, each cut where a change was made; *waits* is None where nobody knows what waits, and
-    *more_wait* that more do than could be followed.
+    *hours* in their order, each cut where a change was made. *domains* and *senders* are those hit most. *waits* is
+    None where nobody knows what waits; *more_wait*: more do than could be followed.
     """
 
     lines: int
@@ -77,6 +93,8 @@ class Report:
     delays: tuple[Delays, ...]
     hours: tuple[tuple[HourPlace, int], ...]
     findings: tuple[Note, ...]
+    domains: tuple[Hit, ...] = ()
+    senders: tuple[Hit, ...] = ()
     waits: tuple[Waits, ...] | None = ()
     more_wait: bool = False
 
@@ -118,9 +136,21 @@ def report(tally: Tally, span: tuple[datetime | None, datetime | None]) -> Repor
         ),
         hours=tuple(sorted(tally.hours.items(), key=_in_time)),
         findings=findings(rows, tally.through.fell, waits, tally.unparsed, span[1]),
+        domains=hits((place, told.domains) for place, told in tally.bad.items()),
+        senders=hits((place, told.senders) for place, told in tally.bad.items()),
         waits=waits,
         more_wait=tally.waiting.more,
     )
+
+
+def hits(failed: Iterable[tuple[Place, Mapping[str, int]]]) -> tuple[Hit, ...]:
+    """Names with how often they were in what *failed* at a place -> those hit most, most first."""
+    by: dict[str, Counter[str]] = {}
+    for place, names in failed:
+        for name, count in names.items():
+            by.setdefault(name, Counter())[place.status] += count
+    found = [Hit(name, each["bounced"], each["deferred"]) for name, each in by.items()]
+    return tuple(heapq.nsmallest(_HIT, found, key=lambda hit: (-hit.count, hit.name)))
 
 
 def _order(row: Row) -> tuple[int, tuple[str, ...]]:

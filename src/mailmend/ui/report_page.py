@@ -35,6 +35,7 @@ def page(told: Told) -> str:
         ("Over time", _over_time(found)),
         ("By receiver and address family", _receivers(found)),
         ("Why", _causes(found)),
+        ("Hit most", _hits(found)),
         ("Still in the queue when the log ends", _waits(found)),
         ("Failed before and after each change", _turns(told)),
         ("Refused by this server", _rejected(found)),
@@ -137,7 +138,7 @@ def _over_time(found: Report) -> str:
     failed = figures.failures(found, axis)
     plots = [
         _plot(
-            f"failed over {family}" if family else "failed, no host reached",
+            f"failed over {family}" if family else "failed here, or no host reached",
             names,
             steps,
         )
@@ -228,6 +229,17 @@ def _hit(row: Row) -> str:
     told += [f"from {figures.hit(row.senders, 3)}"] if row.senders else []
     told += [f"{number(row.forwarded)} forwarded"] if row.forwarded else []
     return "".join(f'<div class="text">{_e(each)}</div>' for each in told)
+
+
+def _hits(found: Report) -> str:
+    tables = (
+        _table(
+            (kind, "-bounced", "-deferred"),
+            [(hit.name or "<>", number(hit.bounced), number(hit.deferred)) for hit in hits],
+        )
+        for kind, hits in (("domain", found.domains), ("sender", found.senders))
+    )
+    return "".join(tables)
 
 
 def _reply(text: str) -> str:

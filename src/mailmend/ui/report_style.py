@@ -4,7 +4,7 @@ STYLE = """
 :root {
   color-scheme: light dark;
   --paper: #fff; --ink: #1b1f24; --faint: #57606a; --line: #d0d7de; --card: #f6f8fa;
-  --bounced: #b42318; --deferred: #9a6700; --sent: #5b8def; --cure: #1a7f37;
+  --bounced: #b42318; --deferred: #bf8700; --sent: #5b8def; --cure: #1a7f37;
 }
 @media (prefers-color-scheme: dark) { :root {
   --paper: #0d1117; --ink: #e6edf3; --faint: #9aa4ae; --line: #30363d; --card: #161b22;
@@ -18,7 +18,7 @@ h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
 h3 { font-size: 1rem; margin: 0 0 .4rem; }
 h3, td { overflow-wrap: break-word; }
 dd, .text { overflow-wrap: anywhere; } .whole { white-space: nowrap; }
-td .text { min-width: 12rem; }
+td .text { min-width: 12rem; } table + table { margin-top: 1rem; }
 small, .text, figcaption, .ends, .key, th { color: var(--faint); }
 small, .text { font-size: .85em; }
 dl, dd, figure { margin: 0; }
@@ -54,7 +54,7 @@ td.n, th.n { text-align: right; white-space: nowrap; }
 }
 @media print {
   :root { --paper: #fff; --ink: #000; --faint: #444; --line: #bbb; --card: #fff;
-    --bounced: #b42318; --deferred: #9a6700; --sent: #9db8ee; --cure: #1a7f37; }
+    --bounced: #b42318; --deferred: #bf8700; --sent: #9db8ee; --cure: #1a7f37; }
   body { font-size: 10pt; } main { padding: 0; max-width: none; }
   article, figure, tr { break-inside: avoid; } h2 { break-after: avoid; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }

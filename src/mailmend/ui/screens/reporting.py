@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mailmend.road.report import Delays, Report, Turn, Waits
 
 _MOST = 12  # rows of a table
+_HIT = 6  # domains and senders
 _WHOLE = 4  # findings that are told whole
 _BAR = 18
 _WIDE = 100  # columns from which there is room for bars and whole names
@@ -48,6 +49,7 @@ def reported(target: Console, told: Told) -> None:
     _over_time(target, found)
     _receivers(target, found)
     _causes(target, found)
+    _hits(target, found)
     _waits(target, found)
     _turns(target, told.turns)
     _rejected(target, found)
@@ -59,7 +61,7 @@ def _head(target: Console, found: Report) -> None:
     say(target, words(f"{began} to {ended}, {figures.zone(found)}", STRONG))
     total = found.total()
     if not total:
-        say(target, f"No deliveries in {number(found.lines)} lines.", indent=2)
+        say(target, "No deliveries.", indent=2)
     else:
         say(
             target,
@@ -74,16 +76,11 @@ def _head(target: Console, found: Report) -> None:
             ),
             indent=2,
         )
-    refused = sum(count for _, count in found.rejected)
-    say(
-        target,
-        words(
-            f"{number(found.lines)} lines read, {number(found.unparsed)} not understood; {number(found.messages)} "
-            f"messages left the queue; this server refused {number(refused)}.",
-            FAINT,
-        ),
-        indent=2,
-    )
+    told = [f"Lines: {number(found.lines)}, not understood {number(found.unparsed)}"]
+    told.append(f"messages that left the queue: {number(found.messages)}")
+    if found.rejected:
+        told.append(f"refused by this server: {number(sum(count for _, count in found.rejected))}")
+    say(target, words(f"{'; '.join(told)}.", FAINT), indent=2)
 
 
 def _counted(found: Report, status: str, style: str) -> Text:
@@ -241,6 +238,20 @@ def _hit(domains: Sequence[tuple[str, int]], senders: Sequence[tuple[str, int]])
     told = [f"to {domains[0][0]}"] if domains else []
     told += [f"from {senders[0][0] or '<>'}"] if senders else []
     return f", most {' and '.join(told)}" if told else ""
+
+
+def _hits(target: Console, found: Report) -> None:
+    for kind, hits in (("Domains", found.domains), ("Senders", found.senders)):
+        if len(hits) > 1:  # one alone was named above
+            heading(target, f"{kind} hit most")
+            columns(
+                target,
+                [
+                    (number(hit.bounced).rjust(7), number(hit.deferred).rjust(8), hit.name or "<>")
+                    for hit in hits[:_HIT]
+                ],
+                head=("bounced", "deferred", kind.lower().removesuffix("s")),
+            )
 
 
 def _waits(target: Console, found: Report) -> None:

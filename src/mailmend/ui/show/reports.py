@@ -13,7 +13,7 @@ from mailmend.ui.show.common import Shape, document, moment
 if TYPE_CHECKING:
     from mailmend.jobs.report import Told
     from mailmend.road.findings import Note
-    from mailmend.road.report import Delays, Row, Waits
+    from mailmend.road.report import Delays, Hit, Row, Waits
 
 COLUMNS = ("receiver", "family", "status", "cause", "count", "forwarded", "first", "last", "text")
 PARTS = ("before_queue", "in_queue", "connecting", "sending")
@@ -24,8 +24,9 @@ def report(told: Told) -> Shape:
     """mailmend.report/1, of a log or of the store.
 
     *span*: its first and last time. *deliveries*: the failures, most frequent first, then what was sent (*cause* null).
-    *findings*: what follows, with the *command* that *cures* it or else looks closer. *waiting*: deferred and not
-    settled at the end, *oldest* first deferred at *since*; null: not known. *delays*: seconds in Postfix's four parts.
+    *domains*, *senders*: those whose mail failed most; the null sender is "". *findings*: what follows, with
+    the *command* that *cures* it or else looks closer. *waiting*: deferred and not settled at the end, *oldest* first
+    deferred at *since*; null: not known. *delays*: seconds in Postfix's four parts.
     *hours*: counts for each hour from *hour* on, cut at each change. *changes*: failed of all deliveries since the
     change before, and until the next.
     """
@@ -38,6 +39,8 @@ def report(told: Told) -> Shape:
             "span": [moment(at) for at in found.span],
             "messages": found.messages,
             "deliveries": [_row(row) for row in found.rows],
+            "domains": [_hit("domain", hit) for hit in found.domains],
+            "senders": [_hit("sender", hit) for hit in found.senders],
             "rejected": [{"reason": reason, "count": count} for reason, count in found.rejected],
             "findings": [_note(note) for note in found.findings],
             "waiting": None if found.waits is None else [_waits(each) for each in found.waits],
@@ -104,6 +107,10 @@ def _row(row: Row) -> Shape:
 
 def _names(kind: str, names: Sequence[tuple[str, int]]) -> list[Shape]:
     return [{kind: name, "count": count} for name, count in names]
+
+
+def _hit(kind: str, of: Hit) -> Shape:
+    return {kind: of.name, "count": of.count, "bounced": of.bounced, "deferred": of.deferred}
 
 
 def _note(note: Note) -> Shape:
