@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _FAMILIES = {"ipv4": "IPv4", "ipv6": "IPv6", None: ""}
 _STEPS = (1, 2, 3, 4, 6, 8, 12, 24, 48, 96, 168, 336, 672)  # hours
+_NAME = 48  # characters of a name in a list
 _HOUR = timedelta(hours=1)
 
 
@@ -147,8 +148,18 @@ def number(count: int) -> str:
     return f"{count:,}"
 
 
+def share_of(count: int, total: int) -> str:
+    """`12 of 30`, `all`."""
+    return "all" if count == total else f"{number(count)} of {number(total)}"
+
+
+def _short(name: str) -> str:
+    """The ends of a long name: here many stand side by side, whole they are in the JSON."""
+    return name if len(name) <= _NAME else f"{name[: _NAME // 2]}...{name[-_NAME // 2 :]}"
+
+
 def hit(names: Iterable[tuple[str, int]], most: int) -> str:
     """`gmail.com (120), example.org (3), ...`: the first of them."""
     every = list(names)
-    told = [f"{each or '<>'} ({number(count)})" for each, count in every[:most]]
+    told = [f"{_short(each) or '<>'} ({number(count)})" for each, count in every[:most]]
     return ", ".join([*told, "..."] if len(every) > most else told)

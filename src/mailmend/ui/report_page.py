@@ -100,7 +100,7 @@ def _finding(note: Note) -> str:
     if note.senders:
         pairs.append(("from", _e(figures.hit(note.senders, 5))))
     if note.forwarded:
-        pairs.append(("forwarded", f"{number(note.forwarded)} of {number(note.count)}"))
+        pairs.append(("forwarded", figures.share_of(note.forwarded, note.count)))
     if note.command:
         pairs.append(("cure" if note.cures else "look", f"<code>{_e(note.command)}</code>"))
     told = "".join(f"<div><dt>{label}</dt><dd>{text}</dd></div>" for label, text in pairs)

@@ -103,7 +103,7 @@ def _findings(target: Console, notes: Sequence[Note]) -> None:
         say(target, words(note.says, STRONG), first=_mark(target, note))
         told = [("why", f"{note.why} ({note.cause})" if note.why else ""), ("since", _since(note))]
         hit = figures.hit(note.domains, 3)
-        moved = f"; {number(note.forwarded)} of {number(note.count)} forwarded" if note.forwarded else ""
+        moved = f"; {figures.share_of(note.forwarded, note.count)} forwarded" if note.forwarded else ""
         told += [("hit", f"to {hit}{moved}" if hit else ""), ("", _from(note))]
         pairs(target, [(label.ljust(5), text) for label, text in told])
         if note.command:
@@ -211,7 +211,7 @@ def _causes(target: Console, found: Report) -> None:
                 row.place.cause or "unknown",
                 joined(
                     _whose(target, row.place.receiver, row.place.family),
-                    words(_hit(row.domains, row.senders), FAINT),
+                    words(f", most to {row.domains[0][0]}" if row.domains else "", FAINT),
                 ),
             )
             for row in rows[:_MOST]
@@ -232,12 +232,6 @@ def _whose(target: Console, receiver: str | None, family: str | None) -> str:
     """The receiver and how it was reached, by its short name where there is little room."""
     name = figures.name(receiver) if target.width >= _WIDE else receiver or "others"
     return f"{name} {figures.family(family)}".strip()
-
-
-def _hit(domains: Sequence[tuple[str, int]], senders: Sequence[tuple[str, int]]) -> str:
-    told = [f"to {domains[0][0]}"] if domains else []
-    told += [f"from {senders[0][0] or '<>'}"] if senders else []
-    return f", most {' and '.join(told)}" if told else ""
 
 
 def _hits(target: Console, found: Report) -> None:
