@@ -16,3 +16,8 @@ def trial(state: Path = STATE) -> Path:
 def hold(state: Path = STATE) -> Path:
     """The file that is there for as long as a hold is watched."""
     return state / "hold"
+
+
+def deliveries(state: Path = STATE) -> Path:
+    """The folder of the delivery store."""
+    return state / "deliveries"

@@ -81,7 +81,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a report needs. *span* is the first and the last hour of the log that is known of.
+    """What a report needs. *span* is the time of the first and the last line in those hours.
 
     *rejected*: own refusals by reason. *delays*: (receiver, part 0..3, class of `road.tally.Sketch`) -> how many.
     *fell*: (receiver, family, cause) -> bounces of what the other family had only put off.
@@ -137,7 +137,7 @@ class Deliveries(Protocol):
     """
 
     def span(self) -> tuple[datetime | None, datetime | None]:
-        """The first and the last hour known of; None where the store is empty."""
+        """When the first and the last line known of was written; None where the store is empty."""
         ...
 
     def refusals(

@@ -24,9 +24,8 @@ _WAL_PAGES = 4000  # 16 MB, then it is written back
 TABLES = """
 create table meta(name text primary key, value) without rowid;
 -- A log is known by its beginning and by what stood before the place that was read to: see identity.py.
-create table sources(id integer primary key, head_size int not null, head blob not null, tail_size int not null,
-    tail blob not null, read int not null, cursor text not null, path text not null, lines int not null,
-    at int not null, error text);
+create table sources(id integer primary key, head blob not null, tail blob not null, read int not null,
+    cursor text not null, path text not null, lines int not null, at int not null, error text);
 create table finished(path text primary key, stat text not null) without rowid;
 
 create table places(id integer primary key, receiver text, family int, status text not null, cause text,
@@ -53,7 +52,8 @@ create table hours(place int, hour int, count int not null, forwarded int not nu
 create table days(place int, day int, domain int, count int not null, primary key(day, domain, place)) without rowid;
 create table hits(day int, place int, kind int, name text, count int not null,
     primary key(day, place, kind, name)) without rowid;
-create table seen(hour integer primary key, lines int not null, unparsed int not null, messages int not null);
+create table seen(hour integer primary key, lines int not null, unparsed int not null, messages int not null,
+    first int not null, last int not null);
 create table rejected(hour int, reason int, count int not null, primary key(hour, reason)) without rowid;
 create table delays(day int, receiver text, part int, class int, count int not null,
     primary key(day, receiver, part, class)) without rowid;

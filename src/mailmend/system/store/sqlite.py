@@ -11,7 +11,7 @@ from typing import Any
 
 from mailmend.model import Family
 from mailmend.parse.logscan import Failed
-from mailmend.system.store import schema
+from mailmend.system.store import schema, times
 from mailmend.system.store.queries import (
     Count,
     HourPlace,
@@ -65,7 +65,7 @@ class Store:
                     total += count
                     if place.status != "sent":
                         causes[place.cause or "unknown"] += count
-                        days[_midnight(hour), place.cause or "unknown"] += count
+                        days[times.midnight(hour), place.cause or "unknown"] += count
                 if place.status != "sent":
                     rows += db.execute(
                         f"{_WHOLE}where f.place=? and f.at>=? order by f.at desc limit ?",
@@ -89,7 +89,7 @@ class Store:
             start, end = _bounds(since, until)
             at = (start, end)
             lines, unparsed, messages, first, last = db.execute(
-                "select total(lines), total(unparsed), total(messages), min(hour), max(hour) from seen"
+                "select total(lines), total(unparsed), total(messages), min(first), max(last) from seen"
                 " where hour>=? and hour<?",
                 at,
             ).fetchone()
@@ -97,7 +97,7 @@ class Store:
                 lines=int(lines),
                 unparsed=int(unparsed),
                 messages=int(messages),
-                span=(_moment(first), _moment(last + 3600) if last is not None else None),
+                span=(_moment(first), _moment(last)),
                 counts=_counts(db, start, end, _hits(db, start, end)),
                 hours=_hours(db, start, end, last - first if last is not None else 0),
                 rejected=tuple(
@@ -111,7 +111,7 @@ class Store:
                     (receiver or None, part, step): count
                     for receiver, part, step, count in db.execute(
                         "select receiver, part, class, sum(count) from delays where day>=? and day<? group by 1, 2, 3",
-                        (_day(start), end),
+                        (times.day(start), end),
                     )
                 },
                 fell={
@@ -172,13 +172,13 @@ class Store:
         with self._open() as db:
             places = _places(db)
             found = db.execute("select id from names where name=?", (name.lower(),)).fetchone()
-            start = _day(int(since.timestamp())) if since else 0
+            start = times.day(int(since.timestamp())) if since else 0
             # Day by day, so that the key serves: a day has thousands of domains.
             days = """with recursive each(day) as (select min(day) from days where day>=? union all
                 select (select min(day) from days where day>each.day) from each where each.day is not null)
                 select d.day, d.place, d.count from each join days d on d.day=each.day and d.domain=?"""
             rows = db.execute(days, (start, found[0])).fetchall() if found else []
-            return tuple((_local(day), places[place], count) for day, place, count in rows)
+            return tuple((times.local(day), places[place], count) for day, place, count in rows)
 
     def standing(self) -> Standing:
         with self._open() as db:
@@ -195,7 +195,7 @@ class Store:
                 span=_span(db),
                 keep_days=int(meta.get("keep_days", schema.KEEP_DAYS)),
                 sources=tuple(
-                    Source(Path(path) if path else None, read, count, _local(at), error)
+                    Source(Path(path) if path else None, read, count, times.local(at), error)
                     for path, read, count, at, error in db.execute(
                         "select path, read, lines, at, error from sources order by at desc, id desc"
                     )
@@ -218,8 +218,8 @@ def _places(db: sqlite3.Connection) -> dict[int, Place]:
 
 
 def _span(db: sqlite3.Connection) -> tuple[datetime | None, datetime | None]:
-    first, last = db.execute("select min(hour), max(hour) from seen").fetchone()
-    return _moment(first), _moment(last + 3600) if last is not None else None
+    first, last = db.execute("select min(first), max(last) from seen").fetchone()
+    return _moment(first), _moment(last)
 
 
 def _bounds(since: datetime | None, until: datetime | None) -> tuple[int, int]:
@@ -252,8 +252,8 @@ def _counts(
                 Place(receiver, _FAMILIES[family], status, cause),
                 count,
                 forwarded,
-                _local(began if began is not None else first),
-                _local(ended if ended is not None else last),
+                times.local(began if began is not None else first),
+                times.local(ended if ended is not None else last),
                 text,
                 tuple(who.split()),
                 tuple((hits or {}).get((number, DOMAINS), ())),
@@ -268,7 +268,7 @@ def _hits(db: sqlite3.Connection, start: int, end: int) -> dict[tuple[int, int],
     best: dict[tuple[int, int], list[tuple[str, int]]] = defaultdict(list)
     for place, kind, name, count in db.execute(
         "select place, kind, name, sum(count) from hits where day>=? and day<? group by 1, 2, 3 order by 4 desc, 3",
-        (_day(start), end),
+        (times.day(start), end),
     ):
         told = best[place, kind]
         if len(told) < _MOST:
@@ -286,17 +286,17 @@ def _hours(db: sqlite3.Connection, start: int, end: int, length: int) -> tuple[t
     ):
         place, at = places[number], hour
         if by_day:
-            at = midnights.get(hour) or midnights.setdefault(hour, int(_midnight(hour).timestamp()))
+            at = midnights.get(hour) or midnights.setdefault(hour, int(times.midnight(hour).timestamp()))
         sums[at, place.receiver, place.family, place.status] += count
-    times = {at: _local(at) for at in {each[0] for each in sums}}
-    told = [(HourPlace(times[at], *rest), count) for (at, *rest), count in sums.items()]  # type: ignore[arg-type]
+    shown = {at: times.local(at) for at in {each[0] for each in sums}}
+    told = [(HourPlace(shown[at], *rest), count) for (at, *rest), count in sums.items()]  # type: ignore[arg-type]
     return tuple(sorted(told, key=lambda each: (each[0].hour, *(part or "" for part in each[0][1:]))))
 
 
 def _kept(row: tuple[Any, ...], places: dict[int, Place]) -> Kept:
     (at, number, host, tag, pid, queue_id, sender, sender_domain, local, domain, original) = row[:11]
     (relay, ip, delays, dsn, word, template, given) = row[11:]
-    place, when = places[number], _local(at)
+    place, when = places[number], times.local(at)
     line = Failed(
         when.isoformat(),
         host,
@@ -317,7 +317,7 @@ def _kept(row: tuple[Any, ...], places: dict[int, Place]) -> Kept:
 
 
 def filled(template: str, given: str, relay: str) -> str:
-    """The text that `write.split` took apart."""
+    """The text that `write.taken_apart` took apart."""
     if not given:
         return template
     gaps = iter(given.split(" "))
@@ -331,19 +331,5 @@ def _address(local: str, domain: str | None) -> str:
     return local if domain is None else f"{local}@{domain}"
 
 
-def _local(at: int) -> datetime:
-    return datetime.fromtimestamp(at).astimezone()
-
-
 def _moment(at: int | None) -> datetime | None:
-    return None if at is None else _local(int(at))
-
-
-def _midnight(at: int) -> datetime:
-    when = datetime.fromtimestamp(at)
-    return datetime(when.year, when.month, when.day).astimezone()
-
-
-def _day(at: int) -> int:
-    """When the day of *at* began in this host's zone; 0 stays the beginning of all."""
-    return int(_midnight(at).timestamp()) if at else 0
+    return None if at is None else times.local(int(at))

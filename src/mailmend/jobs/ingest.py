@@ -1,0 +1,315 @@
+"""ingest: what is new in the log -> the delivery store, each line once, whatever happens to the files or to us."""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mailmend.jobs.here import Here
+from mailmend.jobs.ingest_batch import Gather
+from mailmend.model import CannotLook, MailmendError, ParseError
+from mailmend.places import deliveries
+from mailmend.system import follow as logs
+from mailmend.system import logfiles
+from mailmend.system.store import identity, journal, retention
+from mailmend.system.store.identity import Reading
+from mailmend.system.store.queries import Standing
+from mailmend.system.store.sqlite import Store
+from mailmend.system.store.write import Batch, Position, Writer, position
+
+COMMIT = 16 << 20  # bytes of the log that are kept at a time
+WARM = 8 << 20  # bytes before the place where it was left, that tell the senders of mail under way
+POLL = 0.5  # seconds
+JOURNAL_POLL = 5.0  # each asks journalctl(1), which looks through its files
+_SETTLED = 60.0  # seconds after which a packed file that cannot be read is broken, and not being written
+_WAIT = 30.0  # seconds until a full disk is tried again, at most
+_EVERY = 3600.0  # seconds between two looks for what is too old to be kept
+
+Step = Callable[[int, int], None]
+
+
+@dataclass(slots=True)
+class Taken:
+    """What was new: *failed* of the *deliveries* did not go through. *waiting*: lines without their end.
+
+    *errors*: what could not be read, and why.
+    """
+
+    files: int = 0
+    lines: int = 0
+    unparsed: int = 0
+    deliveries: int = 0
+    failed: int = 0
+    waiting: int = 0
+    errors: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.lines)
+
+
+def folder(here: Here | None = None) -> Path:
+    """Where the store of this host is."""
+    return deliveries(here.state) if here else deliveries()
+
+
+def standing(here: Here) -> Standing:
+    """What the store holds. CannotLook: there is none."""
+    return Store(folder(here)).standing()
+
+
+def ingest(
+    files: Sequence[Path], here: Here, *, keep: int | None = None, progress: Step | None = None
+) -> Taken:
+    """Take in what is new in *files*, or else in this host's log with its rotated parts.
+
+    *keep*: for how many days failures are kept whole from now on (0: for ever). *progress* is told with the bytes
+    read, of how many. CannotLook, ParseError: one of the files given cannot be read to its end; what was before
+    that is kept. Refused: the store cannot be written to.
+    """
+    found = [(path, identity.kind(path)) for path in files]
+    place = None if files else here.log()
+    with _writing(here, keep) as writer:
+        intake = _Intake(writer)
+        if place and place.path is None:
+            intake.journal()
+        else:
+            paths = [path for path, _ in _oldest_first(found)] if files else _rotated(place)
+            intake.total = sum(path.stat().st_size for path in paths if path.exists())
+            intake.progress = progress
+            for path in paths:
+                intake.file(path)
+        intake.tidy()
+        if intake.taken.errors:
+            writer.trouble(intake.taken.errors[-1])
+            if files:
+                raise CannotLook(intake.taken.errors[0], "what could be read before that is in the store")
+        elif not files:
+            writer.trouble(None)
+    return intake.taken
+
+
+def follow(
+    files: Sequence[Path],
+    here: Here,
+    *,
+    keep: int | None = None,
+    told: Callable[[Taken], None],
+    trouble: Callable[[str], None],
+    stopped: Callable[[], bool],
+) -> None:
+    """Take in what comes, until *stopped*. *told* with what was new, *trouble* once with what goes wrong.
+
+    A full disk or a missing log is waited out. Refused: the store cannot be written to at all.
+    """
+    place = None if files else here.log()
+    with _writing(here, keep) as writer:
+        intake = _Intake(writer, stopped)
+        said, wait, tidied = "", POLL, 0.0
+        while not stopped():
+            intake.taken = Taken()
+            error = ""
+            try:
+                if place and place.path is None:
+                    intake.journal()
+                else:
+                    for path in files or _rotated(place):
+                        intake.file(path)
+                if time.monotonic() - tidied > _EVERY or not tidied:
+                    intake.tidy()
+                    tidied = time.monotonic()
+                error = intake.taken.errors[0] if intake.taken.errors else ""
+                if error != said:
+                    writer.trouble(error or None)
+                wait = JOURNAL_POLL if place and place.path is None else POLL
+            except MailmendError as failure:
+                intake.forget()
+                error = str(failure)
+                wait = min(_WAIT, max(2 * wait, 1.0))
+            if error and error != said:
+                trouble(error)
+            said = error
+            if intake.taken:
+                told(intake.taken)
+            _sleep(wait, stopped)
+
+
+@contextmanager
+def _writing(here: Here, keep: int | None) -> Iterator[Writer]:
+    writer = Writer(folder(here))
+    collecting = gc.isenabled()
+    gc.disable()  # many small objects and no cycles
+    try:
+        if keep is not None:
+            writer.keep(keep)
+        yield writer
+    finally:
+        if collecting:
+            gc.enable()
+        writer.close()
+
+
+class _Intake:
+    """One writer, and what it learned of the logs so far. *stopped* ends it between two transactions."""
+
+    def __init__(self, writer: Writer, stopped: Callable[[], bool] = lambda: False) -> None:
+        self.writer = writer
+        self.stopped = stopped
+        self.taken = Taken()
+        self.progress: Step | None = None
+        self.done = self.total = 0
+        self._gather: Gather | None = None
+        self._looks = self.writer.finished()  # path -> how it looked when all of it was taken in
+        self._was_packed = dict(self._looks)
+
+    @property
+    def gather(self) -> Gather:
+        if self._gather is None:
+            self._gather = Gather()
+        return self._gather
+
+    def forget(self) -> None:
+        """Begin anew with what was read and not kept."""
+        self._gather = None
+        self._looks = {}
+
+    def tidy(self) -> None:
+        retention.apply(self.writer, self.stopped)
+
+    def file(self, path: Path) -> None:
+        """Take in what is new in *path*; what cannot be read is told in *taken*."""
+        try:
+            look = _look(path)
+            if look and self._looks.get(str(path)) != look:
+                packed = identity.kind(path)
+                if self._whole(path, packed):
+                    self._looks[str(path)] = look
+                    if packed and self._was_packed.get(str(path)) != look:
+                        self.writer.finish(path, look)
+                        self._was_packed[str(path)] = look
+        except FileNotFoundError:  # it was renamed, and will be found under its new name
+            pass
+        except OSError as error:
+            self.taken.errors.append(f"{path}: {error.strerror}")
+        except (CannotLook, ParseError) as error:
+            being_written = path.suffix in (".gz", ".xz", ".zst", ".bz2") and _age(path) < _SETTLED
+            if self.total or not being_written:
+                self.taken.errors.append(error.reason)
+        self.done += _size(path)
+
+    def _whole(self, path: Path, packed: str | None) -> bool:
+        """Whether *path* was taken in to the end that it has now."""
+        reading = identity.resume(path, self.writer.known, packed)
+        if reading is None:
+            return True
+        try:
+            return self._read(reading)
+        finally:
+            reading.close()
+
+    def _read(self, reading: Reading) -> bool:
+        if reading.known and self._gather is None:
+            before = reading.earlier(WARM)
+            if before:
+                self.gather.warm(before)
+        begun = reading.read
+        since = begun
+        try:
+            for block in reading.blocks():
+                self.gather.block(block, reading.dated)
+                if reading.read - since >= COMMIT:
+                    if not self._keep(reading):
+                        return False
+                    since = reading.read
+                    if self.progress and self.total:
+                        self.progress(min(self.done + since - begun, self.total), self.total)
+                    if self.stopped():
+                        return False
+        except CannotLook:
+            self._keep(reading)
+            raise
+        kept = self._keep(reading) if reading.read > since else True
+        self.taken.waiting += reading.waiting
+        self.taken.files += reading.read > begun
+        return kept
+
+    def _keep(self, reading: Reading) -> bool:
+        """Whether what was read is in the store: not where the file was cut, or another was faster."""
+        batch = self.gather.batch()
+        if not reading.same():
+            return False
+        source = self.writer.add(batch, position(reading))
+        if source is None:
+            return False
+        reading.kept(source)
+        self._count(batch)
+        return True
+
+    def journal(self) -> None:
+        """Take in what the journal has after its cursor."""
+        known = self.writer.journal()
+        source, cursor = known or (None, "")
+        after = cursor
+        for block, now_at in journal.blocks(cursor):
+            after = now_at
+            if block:
+                self.gather.block(block, datetime.now(UTC).astimezone())
+        batch = self.gather.batch()
+        if after != cursor:
+            at = Position(source, 0, 0, b"", b"", "", cursor=after, was_cursor=cursor)
+            if self.writer.add(batch, at) is not None:
+                self._count(batch)
+
+    def _count(self, batch: Batch) -> None:
+        taken = self.taken
+        taken.lines += batch.lines
+        taken.unparsed += sum(each[1] for each in batch.seen.values())
+        taken.deliveries += sum(each[0] for each in batch.sums.values())
+        taken.failed += len(batch.failed)
+
+
+def _rotated(place: logs.Place | None) -> list[Path]:
+    """The log and its rotated parts, the oldest first, the one that is written last."""
+    if place is None or place.path is None:
+        return []
+    *old, live = logfiles.rotated(place.path, None)
+    return [*sorted(old, key=_written), live]
+
+
+def _oldest_first(found: Sequence[tuple[Path, str | None]]) -> list[tuple[Path, str | None]]:
+    return sorted(found, key=lambda each: _written(each[0]))
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _age(path: Path) -> float:
+    return time.time() - _written(path)
+
+
+def _look(path: Path) -> str:
+    """What changes whenever somebody writes to *path*; "" where it is empty."""
+    stat = os.stat(path)  # noqa: PTH116 (FileNotFoundError is wanted)
+    return f"{stat.st_dev}:{stat.st_ino}:{stat.st_size}:{stat.st_mtime_ns}" if stat.st_size else ""
+
+
+def _sleep(seconds: float, stopped: Callable[[], bool]) -> None:
+    end = time.monotonic() + seconds
+    while not stopped() and (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, POLL))

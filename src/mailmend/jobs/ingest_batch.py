@@ -1,0 +1,187 @@
+"""Blocks of a log in their order -> batches for the delivery store: counted, explained, failures whole."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from mailmend import catalogue
+from mailmend.model import Family
+from mailmend.parse import maillog
+from mailmend.parse.logscan import Failed, Rejected, Scanner
+from mailmend.road import tally
+from mailmend.road.causes import Causes
+from mailmend.road.tally import Sketch
+from mailmend.road.through import Through
+from mailmend.system import logfiles
+from mailmend.system.store import times
+from mailmend.system.store.queries import Place
+from mailmend.system.store.write import Batch
+
+BY = ("hour", "domain", "relay", "family", "status", "moved")
+_FAMILIES: dict[bytes, Family | None] = {b".": "ipv4", b":": "ipv6"}
+_STATUSES = {"bounced": "bounced", "deferred": "deferred", "SOFTBOUNCE": "deferred"}
+_SENT = b"sent"
+
+
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """How stamps of a log become times: *offset* None where they have none (`times.hour`)."""
+
+    dated: datetime
+    offset: tzinfo | None
+
+
+class Gather:
+    """Reads blocks, and hands out what they told since the last `batch`. What one block tells of senders and of
+    mail put off serves the next, also of the next file.
+    """
+
+    def __init__(self) -> None:
+        self.causes = Causes(catalogue.load())
+        self.scanner = Scanner(by=BY, sampled=tally.SAMPLED)
+        self._through = Through()
+        self._batch = Batch()
+        self._sketches: dict[tuple[int, str | None], tuple[Sketch, ...]] = {}
+        self._clock: _Clock | None = None
+        self._hours: dict[str, int] = {}
+        self._now = 0  # the hour of the block: for lines without a time
+        self._places: dict[tuple[str | None, Family | None, str, str | None], Place] = {}
+
+    def block(self, block: bytes, dated: datetime) -> None:
+        """Read whole lines; *dated* as `logfiles.Part` has it."""
+        first, last = logfiles.edges(block, dated)
+        # A stamp without an offset is given that of *dated* itself.
+        offset = first.tzinfo if first and first.tzinfo is not dated.tzinfo else None
+        self._set(_Clock(dated, offset))
+        began, ended = (_unix(at, offset) if at else None for at in (first, last))
+        if began is not None and first is not None:
+            self._now = began - first.minute * 60 - first.second
+        elif not self._now:
+            self._now = int(dated.timestamp()) // 3600 * 3600
+        seen = self.scanner.scan(block)
+        told = self._batch.seen.setdefault(self._now, [0, 0, 0, began or self._now, ended or self._now])
+        told[0] += seen.lines
+        told[1] += seen.unparsed
+        told[2] += seen.messages
+        told[3] = min(told[3], began or told[3])
+        told[4] = max(told[4], ended or told[4])
+        for passed in seen.passed_on:
+            self._through.passed_on(passed)
+        for failed in seen.failed:
+            self._failed(failed)
+        for (who, over, cause), count in self._through.fell.items():
+            self._batch.fell[self._now, who, over, cause] += count
+        self._through.fell.clear()
+        self._rejected(seen.rejected)
+        self._delays(seen.delays)
+
+    def warm(self, block: bytes) -> None:
+        """Learn the senders from what was read before by somebody else, and nothing more."""
+        other = Scanner(by=BY)
+        other.scan(block)
+        self.scanner.senders.update(other.senders)
+
+    def batch(self) -> Batch:
+        """What the blocks since the last batch told."""
+        self._fold()
+        for (day, receiver), sketches in self._sketches.items():
+            for part, sketch in enumerate(sketches):
+                for step, count in enumerate(sketch.counts):
+                    if count:
+                        self._batch.delays[day, receiver, part, step] = count
+        self._sketches = {}
+        done, self._batch = self._batch, Batch()
+        return done
+
+    def _set(self, clock: _Clock) -> None:
+        if clock != self._clock:
+            self._fold()
+            self._clock = clock
+            self._hours = {}
+
+    def _hour(self, written: str) -> int:
+        known = self._hours.get(written)
+        if known is None:
+            clock = self._clock
+            at = times.hour(written, clock.dated, clock.offset) if clock else None
+            known = self._hours[written] = self._now if at is None else at
+        return known
+
+    def _fold(self) -> None:
+        """Add up what was sent; failures are counted one by one, as they are explained."""
+        batch, relays = self._batch, self.causes.relays
+        for (hour, domain, relay, family, status, moved), count in self.scanner.counts.items():
+            if status != _SENT:
+                continue
+            place = self._place(relays[relay], _FAMILIES.get(family), "sent", None)
+            began = self._hour(hour.decode("ascii", "replace"))
+            sums = batch.sums.setdefault((place, began), [0, 0])
+            sums[0] += count
+            sums[1] += count if moved else 0
+            batch.days[times.day(began), domain.decode("utf-8", "backslashreplace").lower(), place] += count
+        self.scanner.counts.clear()
+
+    def _failed(self, failed: Failed) -> None:
+        word = _STATUSES.get(failed.status)
+        if word is None:  # a probe (sendmail -bv)
+            return
+        causes, batch = self.causes, self._batch
+        known = causes.of(failed)
+        over = causes.families[failed.ip]
+        receiver = causes.hosts[failed.relay] if failed.relay else known.receiver
+        place = self._place(receiver, over, word, known.cause)
+        if place not in batch.about:
+            batch.about[place] = (" ".join(known.who), maillog.said(failed.text))
+        written, _, rest = failed.stamp.partition(":")
+        hour = self._hour(written) if rest else self._now
+        sums = batch.sums.setdefault((place, hour), [0, 0])
+        sums[0] += 1
+        sums[1] += failed.original is not None
+        domain = failed.recipient.rpartition("@")[2].lower()
+        batch.days[times.day(hour), domain, place] += 1
+        batch.failed.append((place, hour + _into(rest), failed))
+        self._through.failed(failed, over, word, receiver, known.cause)
+
+    def _place(self, receiver: str | None, over: Family | None, word: str, cause: str | None) -> Place:
+        key = (receiver, over, word, cause)
+        return self._places.get(key) or self._places.setdefault(key, Place(*key))
+
+    def _rejected(self, rejected: list[Rejected]) -> None:
+        hours: dict[str, list[Rejected]] = {}
+        for each in rejected:
+            hours.setdefault(each.stamp.partition(":")[0], []).append(each)
+        for written, these in hours.items():
+            hour = self._hour(written) if written else self._now
+            for reason, count in tally.reasons(these).items():
+                self._batch.rejected[hour, reason] += count
+
+    def _delays(self, seen: Iterable[tuple[bytes, bytes]]) -> None:
+        groups: dict[str | None, list[bytes]] = {}
+        for relay, delays in seen:
+            if delays.count(b"/") == 3:
+                groups.setdefault(self.causes.relays[relay], []).append(delays)
+        for receiver, every in groups.items():
+            key = (times.day(self._now), receiver)
+            sketches = self._sketches.get(key)
+            if sketches is None:
+                sketches = self._sketches[key] = tuple(Sketch() for _ in range(4))
+            parts = b"/".join(every).split(b"/")
+            for place, sketch in enumerate(sketches):
+                for delay, count in Counter(parts[place::4]).items():
+                    sketch.add(delay, count)
+
+
+def _unix(at: datetime, offset: tzinfo | None) -> int:
+    """*at*, read by this host's rules where its stamp had no offset."""
+    return int((at if offset else at.replace(tzinfo=None)).timestamp())
+
+
+def _into(rest: str) -> int:
+    """Seconds into the hour of `15:32` or `15:32.123456+00:00`; 0 where that is none."""
+    try:
+        return int(rest[:2]) * 60 + int(rest[3:5])
+    except ValueError:
+        return 0
