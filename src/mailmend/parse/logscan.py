@@ -14,15 +14,26 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
+from itertools import chain
 from operator import itemgetter
-from typing import NamedTuple
 
-from mailmend.model import Delivery, Relay, family_of
 from mailmend.parse import maillog
+from mailmend.parse.outcomes import BareKey, Failed, Key, PassedOn, Rejected, Scanned, Senders, delivery
 
-QUEUE_IDS_KEPT = 100_000  # per generation, of which there are two
+__all__ = [
+    "BareKey",
+    "Failed",
+    "Key",
+    "PassedOn",
+    "Rejected",
+    "Scanned",
+    "Scanner",
+    "Senders",
+    "delivery",
+    "hour",
+]
+
 TEXT_KEPT = 2000  # characters of a reply
 LONGEST = 2000  # bytes of a line after its head: there Postfix cuts it, as measured with 3.7
 
@@ -31,19 +42,23 @@ _HEAD = rb"\n([^:\n]{9,13}+):([^ \n]++) ([^ \n]++) ([^\[ \n/]++/[^\[ \n]++\[\d++
 _ANY_HEAD = rb"\n[^\[\n/]++/[^\[\n]++\[\d++\]: [0-9A-Za-z]++: "
 # What stands between in Postfix 3.5 to 3.11; whatever else a line has is read by name, and slowly.
 _ENDING = rb", (?:tls=[^,\n]*+, )?dsn=([^,\n]++), status=([A-Za-z-]{2,20}+) "
+# A quoted local part (RFC 5321 4.1.2) is stepped over as a whole, whatever is in it.
+_QUOTED = rb'(?:"(?:[^"\\\n]++|\\[^\n])*")?'
 _DELIVERY = re.compile(
-    _HEAD + rb'to=<(([^@<>"\n]*+)@?+([^@<>"\n]*+))>, '
+    _HEAD + rb"to=<((" + _QUOTED + rb'[^@<>"\n]*+)@?+([^@<>"\n]*+))>, '
     # Set where the address became another one: not where only its domain was completed.
     rb'(?:orig_to(=)<(?!\7@\8>|\7>)([^<>"\n]*+)>, |orig_to=<[^<>"\n]*+>, )?'
     rb"relay=([^\[\],\n]*+)(?:\[([0-9A-Fa-f]*+([.:]?)[^\[\],\n]*+)\][:\w-]*+)?, "
     rb"(?:conn_use=\d++, )?delay=[^,\n]*+, delays=([^,\n]*+)" + _ENDING + rb"(?:(?<=status=sent )\(|(\(.*))"
 )
 _BARE = re.compile(
-    _ANY_HEAD + rb'to=<[^<>"\n]*+>, (?:orig_to=<[^<>"\n]*+>, )?'
+    _ANY_HEAD + rb"to=<" + _QUOTED + rb'[^<>"\n]*+>, (?:orig_to=<[^<>"\n]*+>, )?'
     rb"relay=([^\[\],\n]*+)(?:\[[0-9A-Fa-f]*+([.:]?)[^\[\],\n]*+\][:\w-]*+)?, "
     rb"(?:conn_use=\d++, )?delay=[^,\n]*+, delays=[^,\n]*+" + _ENDING + rb"\("
 )
-_TAKEN_UP = re.compile(rb'\n[^\[\n/]++/[^\[\n]++\[\d++\]: ([0-9A-Za-z]++): from=<([^<>"\n]*+)>, [a-z]')
+_TAKEN_UP = re.compile(
+    rb"\n[^\[\n/]++/[^\[\n]++\[\d++\]: ([0-9A-Za-z]++): from=<(" + _QUOTED + rb'[^<>"\n]*+)>, [a-z]'
+)
 _LEFT_QUEUE = re.compile(rb"\n[^\[\n/]++/[^\[\n]++\[\d++\]: ([0-9A-Za-z]++): removed(?=\n)")
 _REJECTION = re.compile(_HEAD + rb"((?:milter-)?reject: .*)")
 _ON_THE_WAY = re.compile(_HEAD + rb"host ([^\s\[\n]++)\[([^\]\s]++)\] (?:said|refused to talk to me): (.)")
@@ -52,150 +67,16 @@ _CODE = 7  # in a row of _ON_THE_WAY
 (_MOVED, _ORIGINAL, _RELAY, _IP, _FAMILY, _DELAYS, _DSN, _STATUS, _TEXT) = range(8, 17)
 
 _is_failure = itemgetter(_TEXT)
+_whole = itemgetter(
+    *(_HOUR, _STAMP, _HOST, _TAG, _QUEUE, _TO, _ORIGINAL, _RELAY, _IP, _DELAYS, _DSN, _STATUS, _TEXT)
+)
+_WIDTH = 13  # fields of those
 _delay = itemgetter(_RELAY, _DELAYS)
 _Lines = list[bytes]
 
 
-class Key(NamedTuple):
-    """What deliveries are counted by, as the log writes it.
-
-    *hour* is the stamp up to its first colon, without its offset (`hour`); *domain* the recipient's, as written;
-    *relay* the host, `none`, or a local agent's name; *family* is `.` (IPv4), `:` (IPv6) or empty; *moved* is `=`
-    where the recipient was another address before (an alias, forwarded mail), else empty.
-    """
-
-    hour: bytes
-    host: bytes
-    domain: bytes
-    relay: bytes
-    family: bytes
-    dsn: bytes
-    status: bytes
-    moved: bytes
-
-
 # Where a row of `_DELIVERY` has them.
 _PLACES = dict(zip(Key._fields, (_HOUR, _HOST, _DOMAIN, _RELAY, _FAMILY, _DSN, _STATUS, _MOVED), strict=True))
-
-
-class BareKey(NamedTuple):
-    """The least that deliveries are counted by (`Scanner(bare=True)`), as in `Key`."""
-
-    relay: bytes
-    family: bytes
-    dsn: bytes
-    status: bytes
-
-
-class Failed(NamedTuple):
-    """A delivery that is not `sent`, whole. Bytes that are no UTF-8 are shown as `\\xff`.
-
-    *stamp*, *host*, *tag* (`postfix/smtp`), *dsn* as written; *status* is Postfix's word (`bounced`, `deferred`,
-    `undeliverable` of a probe ...). *sender* is None where no line told it (yet): "" is the null sender.
-    *original* is the address before, None where it is the same. *relay* is None for `none`. *delays* are the four
-    of Postfix as written (`0.1/0/2/3`: before the queue manager, in it, connecting, sending). *text* is all that
-    stood in the parentheses. *pid* is the process that tried: one message at a time.
-    """
-
-    stamp: str
-    host: str
-    tag: str
-    queue_id: str
-    sender: str | None
-    recipient: str
-    original: str | None
-    relay: str | None
-    ip: str | None
-    delays: str
-    dsn: str
-    status: str
-    text: str
-    pid: str = ""
-
-
-def delivery(of: Failed, at: datetime | None = None) -> Delivery:
-    """What `maillog.delivery` says of that line."""
-    tried = maillog.Attempt(
-        recipient=of.recipient,
-        original_recipient=of.original,
-        relay=Relay(of.relay, of.ip if family_of(of.ip) else None) if of.relay else None,
-        port=None,
-        dsn=of.dsn or None,
-        status=of.status,
-        reply=of.text,
-    )
-    return replace(maillog.told(tried), sender=of.sender, reporting_mta=of.host, queue_id=of.queue_id, at=at)
-
-
-class Rejected(NamedTuple):
-    """A refusal of the own server (smtpd, postscreen, a milter): *text* from `reject: ` to the end of the line."""
-
-    stamp: str
-    host: str
-    tag: str
-    queue_id: str
-    text: str
-
-
-class PassedOn(NamedTuple):
-    """A 4xx after which the smtp client tried the next address within the same attempt (smtp(8)).
-
-    Such a line names no recipient: its outcome follows from the same process *pid*, under the same *queue_id*.
-    """
-
-    stamp: str
-    host: str
-    pid: str
-    queue_id: str
-    relay: str
-    ip: str
-
-
-@dataclass(slots=True)
-class Scanned:
-    """What a block held besides what was counted: *lines*, of which *unparsed* began like an outcome and are not
-    one that can be read; *messages* are those that left the queue, *gone* their queue ids. *settled* are queue id and
-    recipient of what was sent while its message stayed in the queue, as far as this block tells.
-    """
-
-    lines: int = 0
-    unparsed: int = 0
-    messages: int = 0
-    gone: list[str] = field(default_factory=list)
-    settled: list[tuple[str, str]] = field(default_factory=list)
-    failed: list[Failed] = field(default_factory=list)
-    rejected: list[Rejected] = field(default_factory=list)
-    passed_on: list[PassedOn] = field(default_factory=list)
-    delays: list[tuple[bytes, bytes]] = field(default_factory=list)
-
-
-class Senders:
-    """Queue id -> envelope sender, in two generations so that it stays small.
-
-    The queue manager tells the sender each time it takes a message up, so an old one is not needed for long.
-    """
-
-    def __init__(self) -> None:
-        self.recent: dict[bytes, bytes] = {}
-        self.older: dict[bytes, bytes] = {}
-
-    def get(self, queue_id: bytes) -> bytes | None:
-        """The sender; one that is asked for is kept for longer."""
-        known = self.recent.get(queue_id)
-        if known is None and (known := self.older.get(queue_id)) is not None:
-            self.recent[queue_id] = known
-        return known
-
-    def turn(self) -> None:
-        """Forget the older generation once the newer one is full."""
-        if len(self.recent) >= QUEUE_IDS_KEPT:
-            self.recent, self.older = {}, self.recent
-
-    def update(self, later: Senders) -> None:
-        """Add what was learned from a later part of the same log."""
-        self.recent.update(later.older)
-        self.recent.update(later.recent)
-        self.turn()
 
 
 class Scanner:
@@ -216,6 +97,9 @@ class Scanner:
         """Read *block*: whole lines, each with its line feed at the end."""
         if b"\0" in block:
             block = _HOLE.sub(b"", block)
+        end = block.find(b"\n")
+        if block[end - 1 : end] == b"\r":  # a log that came over Windows
+            block = block.replace(b"\r\n", b"\n")
         seen = Scanned(lines=block.count(b"\n"))
         if not self._bare:
             self._learn(block, seen)
@@ -235,7 +119,7 @@ class Scanner:
         else:
             rows = _DELIVERY.findall(text)
             self.counts.update(map(self._key, rows))
-            seen.failed = [self._failed(row) for row in filter(_is_failure, rows)]
+            seen.failed = self._failed(list(filter(_is_failure, rows)))
             self._settle(rows, seen)
             if self.sampled:
                 seen.delays = [_delay(row) for row in rows[:: self.sampled]]
@@ -256,7 +140,7 @@ class Scanner:
         seen.messages = len(seen.gone)
         refused = _with(b"reject: ", block)
         rows = _REJECTION.findall(_together(refused))
-        seen.rejected = [_rejected(row) for row in rows]
+        seen.rejected = _rejected(rows)
         if len(rows) != len(refused):
             self._left_over(refused, _REJECTION, seen)
         hosts = _with(b": host ", block)
@@ -274,27 +158,35 @@ class Scanner:
             if row[_QUEUE] not in gone and row[_STATUS] == b"sent"
         ]
 
-    def _failed(self, row: tuple[bytes, ...]) -> Failed:
-        (hour, stamp, host, tag, queue_id, to, _, _) = row[:8]
-        (_, original, relay, ip, _, delays, dsn, status, text) = row[8:17]
-        program, _, pid = tag.partition(b"[")
-        sender = self.senders.get(queue_id)
-        return Failed(
-            _text(hour + b":" + stamp),
-            _text(host),
-            _text(program),
-            queue_id.decode(),
-            None if sender is None else _text(sender),
-            _text(to),
-            _text(original) if original else None,
-            _text(relay) if relay != b"none" else None,
-            _text(ip) or None,
-            _text(delays),
-            _text(dsn),
-            status.decode(),
-            _text(text[1:]).rstrip("\r").removesuffix(")")[:TEXT_KEPT],
-            pid.decode(),
-        )
+    def _failed(self, rows: list[tuple[bytes, ...]]) -> list[Failed]:
+        """Each row of `_DELIVERY` whole."""
+        # All decoded at once: field by field, the calls would cost more than the work. None has a line feed in it.
+        fields = iter(_text(b"\n".join(chain.from_iterable(map(_whole, rows)))).split("\n"))
+        get = self.senders.get
+        out = []
+        for row, told in zip(rows, zip(*[fields] * _WIDTH, strict=False), strict=False):
+            (hour, stamp, host, tag, queue_id, to, original, relay, ip, delays, dsn, status, text) = told
+            program, _, pid = tag.partition("[")
+            sender = get(row[_QUEUE])
+            out.append(
+                Failed(
+                    f"{hour}:{stamp}",
+                    host,
+                    program,
+                    queue_id,
+                    None if sender is None else _text(sender),
+                    to,
+                    original or None,
+                    relay if relay != "none" else None,
+                    ip or None,
+                    delays,
+                    dsn,
+                    status,
+                    text[1:].rstrip("\r").removesuffix(")")[:TEXT_KEPT],
+                    pid,
+                )
+            )
+        return out
 
     def _left_over(self, lines: _Lines, pattern: re.Pattern[bytes], seen: Scanned) -> None:
         """Read the lines that *pattern* did not match although they have in them what it looks for."""
@@ -414,10 +306,12 @@ def _together(lines: _Lines) -> bytes:
     return b"\n".join((b"", *lines, b""))
 
 
-def _rejected(row: tuple[bytes, ...]) -> Rejected:
-    (hour, stamp, host, tag, queue_id) = map(_text, row[:5])
-    program, _, _ = tag.partition("[")
-    return Rejected(f"{hour}:{stamp}", host, program, queue_id, _text(row[5]).rstrip("\r")[:TEXT_KEPT])
+def _rejected(rows: list[tuple[bytes, ...]]) -> list[Rejected]:
+    fields = iter(_text(b"\n".join(chain.from_iterable(rows))).split("\n"))
+    return [
+        Rejected(f"{hour}:{stamp}", host, tag.partition("[")[0], queue_id, text.rstrip("\r")[:TEXT_KEPT])
+        for hour, stamp, host, tag, queue_id, text in zip(*[fields] * 6, strict=False)
+    ]
 
 
 def _is_client(tag: bytes) -> bool:
