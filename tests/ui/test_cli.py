@@ -34,12 +34,13 @@ COMMANDS = (
     "prove",
     "report",
     "trace",
+    "ingest",
     "list",
     "webmin",
     "bench",
     "demo",
 )
-LATER = ("ingest", "web")
+LATER = ("web",)
 
 
 def mailmend(*argv: str, stdin: str | bytes | None = None) -> Result:

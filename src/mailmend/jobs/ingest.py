@@ -75,7 +75,7 @@ def ingest(
     found = [(path, identity.kind(path)) for path in files]
     place = None if files else here.log()
     with _writing(here, keep) as writer:
-        intake = _Intake(writer)
+        intake = _Intake(writer, strict=bool(files))
         if place and place.path is None:
             intake.journal()
         else:
@@ -88,7 +88,7 @@ def ingest(
         if intake.taken.errors:
             writer.trouble(intake.taken.errors[-1])
             if files:
-                raise CannotLook(intake.taken.errors[0], "what could be read before that is in the store")
+                raise intake.failure or CannotLook(intake.taken.errors[0])
         elif not files:
             writer.trouble(None)
     return intake.taken
@@ -155,11 +155,18 @@ def _writing(here: Here, keep: int | None) -> Iterator[Writer]:
 
 
 class _Intake:
-    """One writer, and what it learned of the logs so far. *stopped* ends it between two transactions."""
+    """One writer, and what it learned of the logs so far. *stopped* ends it between two transactions.
 
-    def __init__(self, writer: Writer, stopped: Callable[[], bool] = lambda: False) -> None:
+    *strict*: a log in which nothing is Postfix's is none. *failure* is the first of the *taken* errors.
+    """
+
+    def __init__(
+        self, writer: Writer, stopped: Callable[[], bool] = lambda: False, *, strict: bool = False
+    ) -> None:
         self.writer = writer
         self.stopped = stopped
+        self.strict = strict
+        self.failure: MailmendError | None = None
         self.taken = Taken()
         self.progress: Step | None = None
         self.done = self.total = 0
@@ -198,7 +205,8 @@ class _Intake:
             self.taken.errors.append(f"{path}: {error.strerror}")
         except (CannotLook, ParseError) as error:
             being_written = path.suffix in (".gz", ".xz", ".zst", ".bz2") and _age(path) < _SETTLED
-            if self.total or not being_written:
+            if self.strict or not being_written:
+                self.failure = self.failure or error
                 self.taken.errors.append(error.reason)
         self.done += _size(path)
 
@@ -217,8 +225,8 @@ class _Intake:
             before = reading.earlier(WARM)
             if before:
                 self.gather.warm(before)
-        begun = reading.read
-        since = begun
+        begun = since = reading.read
+        self.gather.any_time = False
         try:
             for block in reading.blocks():
                 self.gather.block(block, reading.dated)
@@ -230,9 +238,10 @@ class _Intake:
                         self.progress(min(self.done + since - begun, self.total), self.total)
                     if self.stopped():
                         return False
-        except CannotLook:
-            self._keep(reading)
-            raise
+        except CannotLook as broken:
+            if reading.read > since:
+                self._keep(reading)
+            raise CannotLook(broken.reason, "what could be read before that is in the store") from None
         kept = self._keep(reading) if reading.read > since else True
         self.taken.waiting += reading.waiting
         self.taken.files += reading.read > begun
@@ -240,6 +249,12 @@ class _Intake:
 
     def _keep(self, reading: Reading) -> bool:
         """Whether what was read is in the store: not where the file was cut, or another was faster."""
+        if self.strict and not self.gather.any_time:
+            self.forget()
+            raise ParseError(
+                f"{reading.path}: no line of Postfix is in it",
+                "name Postfix's log: /var/log/mail.log, for one",
+            )
         batch = self.gather.batch()
         if not reading.same():
             return False

@@ -45,6 +45,7 @@ class Gather:
         self._through = Through()
         self._batch = Batch()
         self._sketches: dict[tuple[int, str | None], tuple[Sketch, ...]] = {}
+        self.any_time = False  # whether any line was one of Postfix's
         self._clock: _Clock | None = None
         self._hours: dict[str, int] = {}
         self._now = 0  # the hour of the block: for lines without a time
@@ -55,6 +56,7 @@ class Gather:
         first, last = logfiles.edges(block, dated)
         # A stamp without an offset is given that of *dated* itself.
         offset = first.tzinfo if first and first.tzinfo is not dated.tzinfo else None
+        self.any_time = self.any_time or first is not None
         self._set(_Clock(dated, offset))
         began, ended = (_unix(at, offset) if at else None for at in (first, last))
         if began is not None and first is not None:

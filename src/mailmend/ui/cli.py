@@ -426,6 +426,41 @@ def trace(what: str, files: tuple[str, ...], since: str | None, *, follow: bool)
     return tracing.trace(what, files, since, this_host())
 
 
+@mailmend.command()
+@everywhere
+@click.argument("files", nargs=-1, metavar="[FILE]...")
+@click.option("--follow", is_flag=True, help="Go on as it is logged, until SIGTERM or Ctrl-C.")
+@click.option("--status", "look", is_flag=True, help="Say what the store holds; take nothing in.")
+@click.option(
+    "--keep",
+    metavar="DAYS",
+    type=click.IntRange(0, 36500),
+    help="How long failures are kept whole from now on; 0 for ever.  [400]",
+)
+@click.option(
+    "--print-unit", "unit", is_flag=True, help="Print a systemd unit that follows; install nothing."
+)
+@click.option("--state", metavar="DIR", hidden=True)
+def ingest(
+    files: tuple[str, ...], *, follow: bool, look: bool, keep: int | None, unit: bool, state: str | None
+) -> Outcome:
+    """Take the log into the delivery store: what is new, exactly once.
+
+    Reads this host's log with its rotated parts, or FILEs, packed or not, whatever they are called now. Failed
+    deliveries are kept whole for 400 days, what was sent is counted by hour and by day and domain, for ever.
+    """
+    from mailmend.ui.commands import ingesting
+
+    host = ingesting.at(this_host(), state)
+    if unit:
+        return ingesting.unit(host)
+    if look:
+        return ingesting.status(host)
+    if follow:
+        click.get_current_context().exit(ingesting.follow(files, host, keep, as_json=wants_json()))
+    return ingesting.ingest(files, host, keep)
+
+
 @mailmend.command(name="list")
 @everywhere
 @click.argument("what", type=click.Choice(["causes", "receivers", "checks", "remedies", "settings"]))
