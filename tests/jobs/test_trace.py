@@ -114,7 +114,7 @@ def test_what_cannot_be_read_is_no_answer(tmp_path: Path, host: Here) -> None:
             job.trace("4F1A001", host, [str(tmp_path / name)])
     with pytest.raises(ParseError, match="is a directory"):
         job.trace("4F1A001", host, [str(tmp_path)])
-    with pytest.raises(ParseError, match="no such file"):
+    with pytest.raises(CannotLook, match="No such file"):
         job.trace("4F1A001", host, [str(tmp_path / "not")])
 
 

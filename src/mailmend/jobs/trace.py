@@ -92,16 +92,23 @@ def trace(
     files: Sequence[str] = (),
     since: datetime | None = None,
     progress: logsearch.Progress = logsearch.nobody,
+    *,
+    to_come: bool = False,
 ) -> Traced:
     """The lives of what *text* names, in *files* or else this host's log with its rotated parts.
 
-    With *since*, what was logged before is left out. ParseError, CannotLook as asked_for and logsearch have them.
+    With *since*, what was logged before is left out. *to_come*: more will be written. ParseError, CannotLook as
+    asked_for and logsearch have them; ParseError too where nothing of Postfix is in *files*.
     """
     asked = asked_for(text)
     searched = logsearch.given(files, since) if files else logsearch.own(here.log(), since)
     search = _Search(asked, searched, progress)
     search.run()
     told = search.lives
+    if files and not (told or to_come) and not search.rejected and not logsearch.has_postfix(searched):
+        raise ParseError(
+            f"{searched}: no line of Postfix is in it", "name Postfix's log: /var/log/mail.log, for one"
+        )
     notices = list(search.notices)
     waiting = None
     if not files and any(not life.removed for life in told):

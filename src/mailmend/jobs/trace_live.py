@@ -43,7 +43,7 @@ def live(text: str, here: Here, files: Sequence[str] = (), since: datetime | Non
     place = follow.Place(Path(files[0])) if files else here.log()
     mark = follow.mark(place)
     try:
-        before = trace(text, here, files, since)
+        before = trace(text, here, files, since, to_come=True)
     except CannotLook:
         if place.path is None or place.path.exists():
             raise

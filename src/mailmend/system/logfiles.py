@@ -12,6 +12,7 @@ import importlib
 import lzma
 import os
 import re
+import stat
 import subprocess
 import sys
 import zlib
@@ -63,7 +64,7 @@ def rotated(path: Path, since: datetime | None) -> list[Path]:
 
 
 def parts(paths: Sequence[Path]) -> tuple[Part, ...]:
-    """What there is to read, oldest first. CannotLook, ParseError: one of *paths* is nothing to read."""
+    """What there is to read, oldest first. CannotLook: one of *paths* cannot be read; ParseError: it is no log."""
     found = []
     for path in paths:
         packed, first, modified, size = _sniffed(path)
@@ -99,7 +100,8 @@ def blocks(part: Part, since: datetime | None = None) -> Iterator[bytes]:
     except (OSError, EOFError, lzma.LZMAError, zlib.error) as broken:
         said = getattr(broken, "strerror", None) or str(broken)
         raise CannotLook(
-            f"{part.path} cannot be read to its end: {said}", "leave it out, or unpack what can be unpacked"
+            f"{part.path} cannot be read to its end: {said}",
+            "leave it out, or unpack what can be unpacked" if part.packed else "look again",
         ) from None
 
 
@@ -121,12 +123,12 @@ def within(block: bytes, dated: datetime, since: datetime | None, until: datetim
     if (last and since and last < since) or (first and until and first >= until):
         return b""
     kept, inside = [], True
-    for raw in block.splitlines(keepends=True):
+    for raw in block.split(b"\n")[:-1]:  # not at a carriage return, which a stranger can write
         if (at := _time(raw, dated)) is not None:
             inside = (since is None or at >= since) and (until is None or at < until)
         if inside:
             kept.append(raw)
-    return b"".join(kept)
+    return b"\n".join((*kept, b""))
 
 
 def _time(raw: bytes, dated: datetime) -> datetime | None:
@@ -134,24 +136,38 @@ def _time(raw: bytes, dated: datetime) -> datetime | None:
     return line.at if line else None
 
 
+def regular(path: Path) -> None:
+    """Nothing, where *path* can be read more than once. ParseError: it is no file. CannotLook: it cannot be seen."""
+    try:
+        mode = path.stat().st_mode
+    except PermissionError:
+        raise follow.unreadable(path) from None
+    except OSError as error:
+        raise CannotLook(f"{path} cannot be read: {error.strerror}") from None
+    if stat.S_ISDIR(mode):
+        raise ParseError(f"{path} is a directory", "name the log in it")
+    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+        raise ParseError(f"{path} is a pipe, and a log is read more than once", "write it to a file first")
+
+
 def _sniffed(path: Path) -> tuple[str | None, list[bytes], float, int]:
     """How *path* is packed, its first lines, when it was changed, its size."""
+    regular(path)
     try:
-        if path.is_dir():
-            raise CannotLook(f"{path} is a directory", "name the log in it")
         with path.open("rb") as file:
-            stat = os.fstat(file.fileno())
+            status = os.fstat(file.fileno())
             magic = file.read(6)
     except PermissionError:
         raise follow.unreadable(path) from None
     except OSError as error:
         raise CannotLook(f"{path} cannot be read: {error.strerror}") from None
     packed = next((kind for mark, kind in _PACKED.items() if magic.startswith(mark)), None)
-    whole = Part(path, 0, stat.st_size, 0, packed, datetime.now(UTC))
-    first = next(blocks(whole), b"")[:_SNIFFED]
-    if b"\0" in first:
+    whole = Part(path, 0, status.st_size, 0, packed, datetime.now(UTC))
+    # Nothing but zeros is a hole, as a crash or copytruncate leaves it before the lines.
+    first = next(blocks(whole), b"")[:_SNIFFED].lstrip(b"\0")
+    if b"\0" in first and not any(_time(raw, datetime.now(UTC)) for raw in first.split(b"\n", _LOOKED_AT)):
         raise ParseError(f"{path} is no log: it has bytes in it that no text has", "name Postfix's log")
-    return packed, first.split(b"\n")[:_LOOKED_AT], stat.st_mtime, stat.st_size
+    return packed, first.split(b"\n")[:_LOOKED_AT], status.st_mtime, status.st_size
 
 
 def _cuts(path: Path, size: int) -> list[int]:
@@ -219,6 +235,8 @@ def _whole_lines(stream: IO[bytes], left: int | None) -> Iterator[bytes]:
     rest, skipping = b"", False
     while left is None or left > 0:
         read = stream.read(BLOCK if left is None else min(BLOCK, left))
+        if not read and left is not None:
+            raise EOFError("it became shorter while it was read")
         if not read:
             break
         left = None if left is None else left - len(read)
@@ -232,7 +250,7 @@ def _whole_lines(stream: IO[bytes], left: int | None) -> Iterator[bytes]:
             yield rest + read[:end]
             rest = read[end:]
         else:
-            rest += read
+            rest = (rest + read).lstrip(b"\0")
             if len(rest) > BLOCK:  # no logger writes such a line
                 yield rest[:LONGEST] + b"\n"
                 rest, skipping = b"", True

@@ -19,9 +19,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, cast
 
-from mailmend.model import CannotLook, ParseError
+from mailmend.model import CannotLook
 from mailmend.parse import maillog
-from mailmend.system import follow, host
+from mailmend.system import follow, host, logfiles
 
 BLOCK = 1 << 20
 LONGEST = 1 << 16  # bytes of a line that are read; no log has such a one
@@ -38,6 +38,7 @@ _PLACES = tuple(
         rb"message-id=([^\r\n]+)",
     )
 )
+_LOGGED = re.compile(rb"^[^\[\n]{0,400}/[^\[\n/ ]{1,60}\[\d{1,10}\]: ", re.MULTILINE)
 _ROTATED = r"[.-]\d[\d.-]{0,30}(?:\.gz|\.xz|\.bz2|\.zst)?"
 _MAGIC = {b"\x1f\x8b": "gz", b"\xfd7zXZ": "xz", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zst"}
 
@@ -89,13 +90,10 @@ def own(place: follow.Place, since: datetime | None) -> Searched:
 
 
 def given(names: Sequence[str], since: datetime | None) -> Searched:
-    """The files that a person named. ParseError for what is no file; CannotLook for what may not be read."""
+    """The files that a person named. ParseError for what is no file; CannotLook for what cannot be read."""
     paths = [Path(name) for name in dict.fromkeys(names)]
     for path in paths:
-        if path.is_dir():
-            raise ParseError(f"{path} is a directory", "give the log files in it")
-        if not path.exists():
-            raise ParseError(f"{path}: no such file", "give a log file")
+        logfiles.regular(path)
     return Searched(_in_time_order(paths), since)
 
 
@@ -143,6 +141,17 @@ def find(
         before += path.stat().st_size
 
 
+def has_postfix(where: Searched) -> bool:
+    """Whether any line is one of Postfix's, or of a program that logs as it does. CannotLook as `find`."""
+    for path in where.paths:
+        with _opened(path) as (stream, _):
+            for _, block in _blocks(stream):
+                for found in _LOGGED.finditer(block):
+                    if maillog.line(found[0].decode("utf-8", "surrogateescape")):
+                        return True
+    return False
+
+
 def _pattern(words: Collection[bytes]) -> Callable[[bytes], Iterator[int]]:
     """Where any of *words* begins in a block, in no order."""
     if len(words) > _FEW:
@@ -169,7 +178,7 @@ def _pattern(words: Collection[bytes]) -> Callable[[bytes], Iterator[int]]:
 def _lines(block: bytes, pattern: Callable[[bytes], Iterator[int]], fold: bool) -> list[tuple[int, str]]:
     starts = {block.rfind(b"\n", 0, at) + 1 for at in pattern(block.lower() if fold else block)}
     return [
-        (start, block[start : min(end, start + LONGEST)].decode("utf-8", "surrogateescape"))
+        (start, block[start:end].lstrip(b"\0")[:LONGEST].decode("utf-8", "surrogateescape"))
         for start in sorted(starts)
         if (end := block.find(b"\n", start)) >= 0
     ]

@@ -61,7 +61,7 @@ def report(
 
 
 def _time(text: str | None) -> datetime | None:
-    return when.since(text, datetime.now(UTC).astimezone()) if text else None
+    return when.since(text, datetime.now(UTC).astimezone()) if text is not None else None
 
 
 def _write(name: str, text: str) -> None:

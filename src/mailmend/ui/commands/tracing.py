@@ -66,4 +66,4 @@ def _drawn() -> Callable[[Seen], None]:
 
 
 def _since(text: str | None) -> datetime | None:
-    return when.since(text, datetime.now(UTC).astimezone()) if text else None
+    return when.since(text, datetime.now(UTC).astimezone()) if text is not None else None
