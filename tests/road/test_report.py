@@ -169,7 +169,7 @@ def test_the_hour_of_the_change_is_cut_at_its_minute() -> None:
 
 def test_an_hour_that_is_not_cut_counts_on_neither_side() -> None:
     found = hours(("09:00", 1, 1), ("10:00", 5, 5), ("11:00", 2, 0))
-    (turn,) = report.turns(found, [("a", moment("10:20"))], cut=False)
+    (turn,) = report.turns(found, [("a", moment("10:20"))], report.HOUR)
     assert (turn.before, turn.after) == ((1, 2), (0, 2))
 
 

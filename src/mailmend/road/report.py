@@ -12,8 +12,11 @@ from mailmend.model import Family
 from mailmend.parse import maillog
 from mailmend.road.findings import Note, findings
 from mailmend.road.tally import HourPlace, Place, Sketch, Tally
+from mailmend.road.through import Fell
 
-_HIT = 20  # names that are told
+HOUR = timedelta(hours=1)
+_HIT = 20  # names that are told, over all
+_NAMED = 10  # and of one row
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -80,8 +83,9 @@ class Hit:
 class Report:
     """A log told. *span* is its first and last time; *rows* the most frequent failures first, then what was sent.
 
-    *hours* in their order, each cut where a change was made. *domains* and *senders* are those hit most. *waits* is
-    None where nobody knows what waits; *more_wait*: more do than could be followed.
+    *hours* in their order, each *step* long and, where the log was read, cut where a change was made. *domains* and
+    *senders* are those hit most. *waits* is None where nobody knows what waits; *more_wait*: more do than could be
+    followed.
     """
 
     lines: int
@@ -97,6 +101,7 @@ class Report:
     senders: tuple[Hit, ...] = ()
     waits: tuple[Waits, ...] | None = ()
     more_wait: bool = False
+    step: timedelta = HOUR
 
     def total(self, *statuses: str) -> int:
         return sum(row.count for row in self.rows if not statuses or row.place.status in statuses)
@@ -113,33 +118,72 @@ def report(tally: Tally, span: tuple[datetime | None, datetime | None]) -> Repor
             told.forwarded,
             told.text,
             told.who,
-            tuple(told.domains.most_common(10)),
-            tuple(told.senders.most_common(10)),
+            _most(told.domains),
+            _most(told.senders),
             maillog.time(told.first, now) if told.first else None,
             maillog.time(told.last, now) if told.last else None,
         )
         for place, told in tally.bad.items()
     ]
     good = [Row(place, count, tally.forwarded[place]) for place, count in tally.good.items()]
-    rows = (*sorted(bad, key=_order), *sorted(good, key=_order))
-    waits = _waits(tally, now)
-    return Report(
-        lines=tally.lines,
-        unparsed=tally.unparsed,
-        messages=tally.messages,
-        span=span,
-        rows=rows,
-        rejected=tuple(sorted(tally.rejected.items(), key=lambda each: (-each[1], each[0]))),
-        delays=tuple(
-            _delays(who, tally.delays[who])
-            for who in sorted(tally.delays, key=lambda who: (-sum(tally.delays[who][0].counts), who or ""))
-        ),
-        hours=tuple(sorted(tally.hours.items(), key=_in_time)),
-        findings=findings(rows, tally.through.fell, waits, tally.unparsed, span[1]),
+    return assembled(
+        Counts(tally.lines, tally.unparsed, tally.messages, span),
+        [*bad, *good],
+        hours=tally.hours.items(),
+        rejected=tally.rejected.items(),
+        delays=tally.delays,
+        fell=tally.through.fell,
         domains=hits((place, told.domains) for place, told in tally.bad.items()),
         senders=hits((place, told.senders) for place, told in tally.bad.items()),
-        waits=waits,
+        waits=_waits(tally, now),
         more_wait=tally.waiting.more,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The first figures of a `Report`."""
+
+    lines: int
+    unparsed: int
+    messages: int
+    span: tuple[datetime | None, datetime | None]
+
+
+def assembled(
+    counts: Counts,
+    rows: Iterable[Row],
+    *,
+    hours: Iterable[tuple[HourPlace, int]],
+    rejected: Iterable[tuple[str, int]],
+    delays: Mapping[str | None, tuple[Sketch, ...]],
+    fell: Counter[Fell],
+    domains: tuple[Hit, ...],
+    senders: tuple[Hit, ...],
+    waits: tuple[Waits, ...] | None,
+    more_wait: bool = False,
+    step: timedelta = HOUR,
+) -> Report:
+    """A report of what was counted, wherever it comes from: put in its order, with what follows from it."""
+    ordered = tuple(sorted(rows, key=_order))
+    return Report(
+        lines=counts.lines,
+        unparsed=counts.unparsed,
+        messages=counts.messages,
+        span=counts.span,
+        rows=ordered,
+        rejected=tuple(sorted(rejected, key=lambda each: (-each[1], each[0]))),
+        delays=tuple(
+            _delays(who, delays[who])
+            for who in sorted(delays, key=lambda who: (-sum(delays[who][0].counts), who or ""))
+        ),
+        hours=tuple(sorted(hours, key=_in_time)),
+        findings=findings(ordered, fell, waits or (), counts.unparsed, counts.span[1]),
+        domains=domains,
+        senders=senders,
+        waits=waits,
+        more_wait=more_wait,
+        step=step,
     )
 
 
@@ -153,8 +197,12 @@ def hits(failed: Iterable[tuple[Place, Mapping[str, int]]]) -> tuple[Hit, ...]:
     return tuple(heapq.nsmallest(_HIT, found, key=lambda hit: (-hit.count, hit.name)))
 
 
-def _order(row: Row) -> tuple[int, tuple[str, ...]]:
-    return -row.count, tuple(part or "" for part in row.place)
+def _most(names: Counter[str]) -> tuple[tuple[str, int], ...]:
+    return tuple(heapq.nsmallest(_NAMED, names.items(), key=lambda each: (-each[1], each[0])))
+
+
+def _order(row: Row) -> tuple[bool, int, tuple[str, ...]]:
+    return row.place.status == "sent", -row.count, tuple(part or "" for part in row.place)
 
 
 def _in_time(of: tuple[HourPlace, int]) -> tuple[datetime, tuple[str, ...]]:
@@ -203,11 +251,13 @@ class Turn:
     after: tuple[int, int]
 
 
-def turns(found: Report, changes: Sequence[tuple[str, datetime]], *, cut: bool = True) -> tuple[Turn, ...]:
+def turns(
+    found: Report, changes: Sequence[tuple[str, datetime]], uncut: timedelta | None = None
+) -> tuple[Turn, ...]:
     """Of each change, (id, when) in their order, each receiver and family that had failures before it or after it.
 
-    Before is what came since the change before that one, after what came until the next. Where the hours are not *cut*
-    at the changes, the hour of the change counts in neither.
+    Before is what came since the change before that one, after what came until the next. Where the hours are
+    not cut at the changes but *uncut* long, that of the change counts in neither.
     """
     out = []
     began = [at for _, at in changes]
@@ -224,7 +274,7 @@ def turns(found: Report, changes: Sequence[tuple[str, datetime]], *, cut: bool =
                 or (end and at.hour >= end)
             ):
                 continue
-            if not cut and at.hour <= when < at.hour + timedelta(hours=1):
+            if uncut and at.hour <= when < at.hour + uncut:
                 continue
             side = sides.setdefault((at.receiver, at.family), [[0, 0], [0, 0]])[at.hour >= when]
             side[0] += count if at.status != "sent" else 0

@@ -54,7 +54,9 @@ def axis(found: Report, most: int) -> Axis:
     start = min(hours).astimezone()
     start -= timedelta(minutes=start.minute, seconds=start.second, microseconds=start.microsecond)
     long = (max(hours) - start) // _HOUR + 1
-    step = next((each for each in _STEPS if -(-long // each) <= most), -(-long // most))
+    least = found.step // _HOUR
+    step = next((each for each in _STEPS if -(-long // each) <= most and each >= least), 0)
+    step = step or -(-long // (most * least)) * least
     return Axis(start, step * _HOUR, -(-long // step))
 
 
