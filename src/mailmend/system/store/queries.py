@@ -172,6 +172,10 @@ class Deliveries(Protocol):
         """What became of mail to the domain *name*, by day and place."""
         ...
 
+    def sources(self) -> tuple[Source, ...]:
+        """The logs that were taken in, the latest first."""
+        ...
+
     def standing(self) -> Standing:
         """What was taken in, how far, and what went wrong last."""
         ...

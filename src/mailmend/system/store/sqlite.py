@@ -180,6 +180,10 @@ class Store:
             rows = db.execute(days, (start, found[0])).fetchall() if found else []
             return tuple((times.local(day), places[place], count) for day, place, count in rows)
 
+    def sources(self) -> tuple[Source, ...]:
+        with self._open() as db:
+            return _sources(db)
+
     def standing(self) -> Standing:
         with self._open() as db:
             meta = dict(db.execute("select name, value from meta"))
@@ -194,12 +198,7 @@ class Store:
                 failed=db.execute("select count(*) from failed").fetchone()[0],
                 span=_span(db),
                 keep_days=int(meta.get("keep_days", schema.KEEP_DAYS)),
-                sources=tuple(
-                    Source(Path(path) if path else None, read, count, times.local(at), error)
-                    for path, read, count, at, error in db.execute(
-                        "select path, read, lines, at, error from sources order by at desc, id desc"
-                    )
-                ),
+                sources=_sources(db),
                 error=meta.get("error"),
                 error_at=_moment(meta.get("error_at")),
             )
@@ -215,6 +214,15 @@ def _places(db: sqlite3.Connection) -> dict[int, Place]:
             "select id, receiver, family, status, cause from places"
         )
     }
+
+
+def _sources(db: sqlite3.Connection) -> tuple[Source, ...]:
+    return tuple(
+        Source(Path(path) if path else None, read, count, times.local(at), error)
+        for path, read, count, at, error in db.execute(
+            "select path, read, lines, at, error from sources order by at desc, id desc"
+        )
+    )
 
 
 def _span(db: sqlite3.Connection) -> tuple[datetime | None, datetime | None]:
