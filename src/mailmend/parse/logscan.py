@@ -20,6 +20,7 @@ from operator import itemgetter
 
 from mailmend.parse import maillog
 from mailmend.parse.outcomes import BareKey, Failed, Key, PassedOn, Rejected, Scanned, Senders, delivery
+from mailmend.parse.queued import Queued
 
 __all__ = [
     "BareKey",
@@ -88,6 +89,7 @@ class Scanner:
     def __init__(self, *, by: tuple[str, ...] = Key._fields, bare: bool = False, sampled: int = 0) -> None:
         self.counts: Counter[tuple[bytes, ...]] = Counter()
         self.senders = Senders()
+        self._queued = Queued()
         self.sampled = sampled
         self._bare = bare
         self._by = itemgetter(*(Key._fields.index(name) for name in by))
@@ -129,15 +131,15 @@ class Scanner:
 
     def _learn(self, block: bytes, seen: Scanned) -> None:
         """The senders, the messages that left the queue, and what our own server refused."""
-        taken = _with(b": from=<", block)
-        rows = _TAKEN_UP.findall(_together(taken))
         self.senders.turn()
-        self.senders.recent.update(rows)
-        if len(rows) != len(taken):
-            self._left_over(taken, _TAKEN_UP, seen)
-        left = _with(b": removed\n", block)
-        seen.gone = b"\n".join(_LEFT_QUEUE.findall(_together(left))).decode().split()
-        seen.messages = len(seen.gone)
+        told = self._queued.read(block)
+        if told:
+            senders, gone = told
+            self.senders.recent.update(senders)  # type: ignore[arg-type]
+        else:
+            gone = self._learn_slowly(block, seen)
+        seen.gone = b"\n".join(gone).decode().split()
+        seen.messages = len(gone)
         refused = _with(b"reject: ", block)
         rows = _REJECTION.findall(_together(refused))
         seen.rejected = _rejected(rows)
@@ -148,6 +150,17 @@ class Scanner:
         seen.passed_on = [_passed_on(row) for row in rows if row[_CODE] == b"4" and _is_client(row[_TAG])]
         if len(rows) != len(hosts):
             self._left_over(hosts, _ON_THE_WAY, seen)
+
+    def _learn_slowly(self, block: bytes, seen: Scanned) -> list[bytes]:
+        """The senders, and what left the queue, whatever their lines begin with."""
+        taken = _with(b": from=<", block)
+        text = _together(taken)
+        self._queued.learn(text)
+        rows = _TAKEN_UP.findall(text)
+        self.senders.recent.update(rows)
+        if len(rows) != len(taken):
+            self._left_over(taken, _TAKEN_UP, seen)
+        return _LEFT_QUEUE.findall(_together(_with(b": removed\n", block)))
 
     def _settle(self, rows: list[tuple[bytes, ...]], seen: Scanned) -> None:
         """Tell what was sent of messages that are still there at the end of the block: few of many."""

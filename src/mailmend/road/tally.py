@@ -131,6 +131,7 @@ class Tally:
         self.bad: dict[Place, Told] = {}
         self.rejected: Counter[str] = Counter()
         self.delays: dict[str | None, tuple[Sketch, ...]] = {}
+        self._sampled: list[tuple[bytes, bytes]] = []  # relays and delays that are not added up yet
         self.through = Through()
         self.waiting = Waiting()
         self.pending: list[
@@ -150,8 +151,8 @@ class Tally:
         self.waiting.gone(seen.gone)
         for name, count in reasons(seen.rejected).items():
             self.rejected[name] += count
-        self._delays(seen.delays, causes)
-        if len(scanner.counts) > _FOLDED:
+        self._sampled += seen.delays
+        if len(scanner.counts) > _FOLDED or len(self._sampled) > _FOLDED:
             self.fold(scanner, causes)
 
     def turn(self, clock: Clock, scanner: Scanner, causes: Causes) -> None:
@@ -180,6 +181,7 @@ class Tally:
                 self.good[place] += count
                 self.forwarded[place] += count if moved else 0
         scanner.counts.clear()
+        self._measure(causes)
 
     def update(self, later: Tally, before: logscan.Senders) -> None:
         """Add the tally of the part that follows; *before* has the senders that the parts so far have told."""
@@ -225,10 +227,10 @@ class Tally:
         self.through.failed(failed, over, word, receiver, known.cause)
         self.waiting.failed(failed, place)
 
-    def _delays(self, seen: list[tuple[bytes, bytes]], causes: Causes) -> None:
-        """Add the four parts of each to its receiver's; what is not as Postfix writes it is left out."""
+    def _measure(self, causes: Causes) -> None:
+        """Add the four parts of each delay to its receiver's; what is not as Postfix writes it is left out."""
         groups: dict[str | None, list[bytes]] = {}
-        for relay, delays in seen:
+        for relay, delays in self._sampled:
             if delays.count(b"/") == 3:
                 groups.setdefault(causes.relays[relay], []).append(delays)
         for receiver, every in groups.items():
@@ -239,6 +241,7 @@ class Tally:
             for place, sketch in enumerate(sketches):
                 for delay, count in Counter(parts[place::4]).items():
                     sketch.add(delay, count)
+        self._sampled = []
 
 
 def _sketches() -> tuple[Sketch, ...]:
@@ -258,7 +261,8 @@ def _join(mine: Told, other: Told) -> None:
     mine.forwarded += other.forwarded
     mine.last = other.last
     for own, names in ((mine.domains, other.domains), (mine.senders, other.senders)):
-        own.update(names)
+        for name, count in names.items():  # a Counter's own update asks much of each that is small
+            own[name] = own.get(name, 0) + count
         if len(own) > _NAMES:
             kept = own.most_common(_NAMES // 2)
             own.clear()
