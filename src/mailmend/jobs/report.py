@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mailmend import catalogue
 from mailmend.jobs.here import Here
@@ -20,16 +21,23 @@ from mailmend.road.tally import Clock
 from mailmend.system import logfiles
 from mailmend.system.logfiles import Part
 
+if TYPE_CHECKING:
+    from mailmend.system.store.sqlite import Store
+
 Step = Callable[[int, int], None]
 Span = tuple[datetime | None, datetime | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The report, and what changes of mailmend's own brought, as far as the log reaches."""
+    """The report, and what changes of mailmend's own brought, as far as the log reaches.
+
+    *store* is the delivery store that it comes from, None where the log was read.
+    """
 
     report: road.Report
     turns: tuple[road.Turn, ...]
+    store: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +57,24 @@ def report(
     until: datetime | None = None,
     processes: int = 1,
     progress: Step | None = None,
+    stored: bool | None = False,
 ) -> Told:
     """Report on *files*; without any, on this host's own log and its rotated parts.
 
+    *stored*: from the delivery store; None: from it where it knows all that this host's log does of that time.
     *progress* is called with the bytes read, of how many (0: nobody knows). CannotLook: one cannot be read to its
     end. ParseError: there is no line of Postfix in them.
     """
+    if stored and files:
+        raise ParseError("the store is asked, and files are to be read", "leave out --stored or the files")
+    if stored:
+        return _from_store(here(), since, until)
     place = None if files else here().log()
+    if stored is None and not files:
+        from mailmend.jobs import report_stored
+
+        if report_stored.knows(_store(here()), place, since, until):
+            return _from_store(here(), since, until)
     if place and place.path is None:
         found: tuple[Part, ...] = (logfiles.journal(),)
     else:
@@ -72,6 +91,21 @@ def report(
             f"{names}: no line of Postfix is in it", "name Postfix's log: /var/log/mail.log, for one"
         )
     return Told(told, road.turns(told, changes))
+
+
+def _store(here: Here) -> Store:
+    from mailmend.jobs.ingest import folder
+    from mailmend.system.store.sqlite import Store
+
+    return Store(folder(here))
+
+
+def _from_store(here: Here, since: datetime | None, until: datetime | None) -> Told:
+    from mailmend.jobs import report_stored
+
+    store = _store(here)
+    found = report_stored.report(store, since, until)
+    return Told(found, road.turns(found, _changes(lambda: here), report_stored.uncut(found)), store.path)
 
 
 def _read(

@@ -66,7 +66,7 @@ class Clock:
     offset: tzinfo | None = None
     since: datetime | None = None
 
-    def hour(self, written: bytes) -> datetime | None:
+    def hour(self, written: bytes | str) -> datetime | None:
         """When *written* (`Nov 22 10`, `2026-11-22T10`) began; None: it is no hour."""
         began = logscan.hour(written, self.now, self.offset)
         return max(began, self.since) if began and self.since else began
@@ -131,6 +131,7 @@ class Tally:
         self.bad: dict[Place, Told] = {}
         self.rejected: Counter[str] = Counter()
         self.delays: dict[str | None, tuple[Sketch, ...]] = {}
+        self._failures: Counter[tuple[str, Place]] = Counter()  # by hour as written, not added up yet
         self._sampled: list[tuple[bytes, bytes]] = []  # relays and delays that are not added up yet
         self.through = Through()
         self.waiting = Waiting()
@@ -167,21 +168,24 @@ class Tally:
         few: Counter[tuple[bytes, str | None, bytes, bytes, bytes]] = Counter()
         for (hour, relay, family, status, moved), count in scanner.counts.items():
             few[hour, relays[relay], family, status, moved] += count
-        began: dict[bytes, datetime | None] = {}
+        began: dict[str, datetime | None] = {}
         for (hour, receiver, family, status, moved), count in few.items():
-            word = _STATUSES.get(status.decode("ascii", "replace"))
-            if word is None:  # a probe (sendmail -bv), or a word that is none of Postfix's
+            if status != b"sent":  # those are counted one by one, with their causes
                 continue
-            over = _FAMILIES.get(family)
-            if hour not in began:
-                began[hour] = self.clock.hour(hour) if self.clock else None
-            self.hours[HourPlace(began[hour], receiver, over, word)] += count
-            if word == "sent":
-                place = Place(receiver, over, word, None)
-                self.good[place] += count
-                self.forwarded[place] += count if moved else 0
+            place = Place(receiver, _FAMILIES.get(family), "sent", None)
+            self._hour(hour.decode("ascii", "replace"), place, count, began)
+            self.good[place] += count
+            self.forwarded[place] += count if moved else 0
+        for (written, place), count in self._failures.items():
+            self._hour(written, place, count, began)
         scanner.counts.clear()
+        self._failures.clear()
         self._measure(causes)
+
+    def _hour(self, written: str, place: Place, count: int, began: dict[str, datetime | None]) -> None:
+        if written not in began:
+            began[written] = self.clock.hour(written) if self.clock else None
+        self.hours[HourPlace(began[written], place.receiver, place.family, place.status)] += count
 
     def update(self, later: Tally, before: logscan.Senders) -> None:
         """Add the tally of the part that follows; *before* has the senders that the parts so far have told."""
@@ -210,12 +214,13 @@ class Tally:
             return
         known = causes.of(failed)
         over = causes.families[failed.ip]
-        # The same receiver as the counts by hour have, which know no more than the relay.
+        # Whose host it was; where none was reached, whose the cause or the domain is.
         receiver = causes.hosts[failed.relay] if failed.relay else known.receiver
         place = Place(receiver, over, word, known.cause)
         told = self.bad.get(place)
         if told is None:
             told = self.bad[place] = Told(text=maillog.said(failed.text), who=known.who, first=failed.stamp)
+        self._failures[failed.stamp.partition(":")[0], place] += 1
         told.count += 1
         told.last = failed.stamp
         told.forwarded += failed.original is not None

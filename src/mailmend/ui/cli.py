@@ -385,6 +385,11 @@ def prove(address: str | None, recipient: str | None) -> Outcome:
 )
 @click.option("--html", metavar="FILE", help="Write a page with plots there as well.")
 @click.option("--csv", metavar="FILE", help="Write the deliveries as a table there as well.")
+@click.option(
+    "--stored/--no-stored",
+    default=None,
+    help="Ask the delivery store, however far it reaches; or read the log in any case.",
+)
 def report(
     files: tuple[str, ...],
     since: str | None,
@@ -392,16 +397,26 @@ def report(
     processes: int,
     html: str | None,
     csv: str | None,
+    stored: bool | None,
 ) -> Outcome:
-    """Say what became of the mail: by receiver, address family and cause.
+    """Say what is wrong with the mail, since when, who is hit and what cures it.
 
-    Reads this host's log with its rotated parts, or FILEs, packed or not. Exit status 1: it shows what this
-    host should have cured.
+    Counts deliveries by receiver, address family and cause, over time, before and after each change, with
+    delays, what still waits, what this server refused. Reads this host's log with its rotated parts, or FILEs,
+    packed or not; without FILE it asks the delivery store (see ingest) where that knows as much, by the hour,
+    and says so. Times are in this host's zone. Exit status 1: it shows what this host should have cured.
     """
     from mailmend.ui.commands import reporting
 
     return reporting.report(
-        files, this_host, since=since, until=until, processes=processes, html=html, csv=csv
+        files,
+        this_host,
+        since=since,
+        until=until,
+        processes=processes,
+        html=html,
+        csv=csv,
+        stored=stored,
     )
 
 

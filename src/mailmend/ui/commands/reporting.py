@@ -32,8 +32,12 @@ def report(
     processes: int,
     html: str | None,
     csv: str | None,
+    stored: bool | None = False,
 ) -> Outcome:
-    """1 where the log shows a problem of this host's own, else 0. *html* and *csv* name files to write as well."""
+    """1 where the log shows a problem of this host's own, else 0. *html* and *csv* name files to write as well.
+
+    *stored* as in the job.
+    """
     from mailmend.jobs.report import report as job
 
     with _reading() as step:
@@ -44,6 +48,7 @@ def report(
             until=_time(until),
             processes=processes,
             progress=step,
+            stored=stored,
         )
     if csv:
         _write(csv, reports.table(told))

@@ -21,7 +21,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begi
 
 
 def report(told: Told) -> Shape:
-    """mailmend.report/1, of a log or of the store.
+    """mailmend.report/1; *store*: the delivery store that was asked, null where the log was read.
 
     *span*: its first and last time. *deliveries*: the failures, most frequent first, then what was sent (*cause* null).
     *domains*, *senders*: those whose mail failed most; the null sender is "". *findings*: what follows, with
@@ -34,6 +34,7 @@ def report(told: Told) -> Shape:
     return document(
         "report",
         {
+            "store": str(told.store) if told.store else None,
             "lines": found.lines,
             "unparsed": found.unparsed,
             "span": [moment(at) for at in found.span],
