@@ -49,7 +49,7 @@ create index failed_original on failed(original) where original is not null;
 -- Roll-ups. An hour is the Unix time of its beginning, a day that of its midnight in this host's zone.
 create table hours(place int, hour int, count int not null, forwarded int not null,
     primary key(place, hour)) without rowid;
-create table days(place int, day int, domain int, count int not null, primary key(day, domain, place)) without rowid;
+create table days(day int, domain int, place int, count int not null, primary key(day, domain, place)) without rowid;
 create table hits(day int, place int, kind int, name text, count int not null,
     primary key(day, place, kind, name)) without rowid;
 create table seen(hour integer primary key, lines int not null, unparsed int not null, messages int not null,

@@ -55,7 +55,7 @@ class Store:
             start = int(since.timestamp())
             these = {n: p for n, p in places.items() if (p.receiver, p.family) == (receiver, family)}
             causes: dict[str, int] = defaultdict(int)
-            days: dict[tuple[datetime, str], int] = defaultdict(int)
+            days: dict[tuple[int, str], int] = defaultdict(int)
             total = 0
             rows: list[tuple[Any, ...]] = []
             for number, place in these.items():
@@ -65,7 +65,7 @@ class Store:
                     total += count
                     if place.status != "sent":
                         causes[place.cause or "unknown"] += count
-                        days[times.midnight(hour), place.cause or "unknown"] += count
+                        days[times.day(hour), place.cause or "unknown"] += count
                 if place.status != "sent":
                     rows += db.execute(
                         f"{_WHOLE}where f.place=? and f.at>=? order by f.at desc limit ?",
@@ -76,7 +76,7 @@ class Store:
                 sum(causes.values()),
                 total,
                 tuple(sorted(causes.items(), key=lambda each: (-each[1], each[0]))),
-                tuple((day, cause, count) for (day, cause), count in sorted(days.items())),
+                tuple((times.local(day), cause, count) for (day, cause), count in sorted(days.items())),
                 tuple(_kept(row, places) for row in rows[:newest]),
             )
 
