@@ -178,6 +178,10 @@ class Log:
         self.text += b"\n" if end else b""
         self.truth.lines += 1
 
+    def say(self, tag: bytes, text: bytes) -> None:
+        """A line that the truth does not count."""
+        self._line(tag, text)
+
     # ---- lines that tell no outcome -------------------------------------------------------
 
     def refused(self) -> None:
@@ -188,7 +192,7 @@ class Log:
 
     def refused_header(self) -> None:
         text = (
-            b"4ABCDEF012: reject: header Subject: "
+            b"4BADBADBAD: reject: header Subject: "
             + poison(self.dice)
             + b" from x[192.0.2.9]; from=<a@b> to=<c@d>"
         )
@@ -197,14 +201,14 @@ class Log:
 
     def warned_header(self) -> None:
         text = (
-            b"4ABCDEF012: warning: header Subject: "
+            b"4BADBADBAD: warning: header Subject: "
             + poison(self.dice)
             + b" from x[192.0.2.9]; from=<a@b> to=<c@d>"
         )
         self._line(b"postfix/cleanup", text)
 
     def message_id(self) -> None:
-        self._line(b"postfix/cleanup", b"4ABCDEF012: message-id=<" + poison(self.dice) + b">")
+        self._line(b"postfix/cleanup", b"4BADBADBAD: message-id=<" + poison(self.dice) + b">")
 
     def no_smtp(self) -> None:
         self._line(b"postfix/smtpd", b"warning: non-SMTP command from x[192.0.2.9]: " + poison(self.dice))
@@ -214,7 +218,7 @@ class Log:
         self._line(b"postfix/smtps/smtpd", text + poison(self.dice))
 
     def logged_in(self) -> None:
-        text = b"4ABCDEF012: client=x[192.0.2.9], sasl_method=PLAIN, sasl_username="
+        text = b"4BADBADBAD: client=x[192.0.2.9], sasl_method=PLAIN, sasl_username="
         self._line(b"postfix/submission/smtpd", text + poison(self.dice))
 
     def greeted_badly(self) -> None:
@@ -224,12 +228,12 @@ class Log:
 
     def put_off_on_the_way(self) -> None:
         said = b"421 4.7.0 " if self.dice.random() < 0.5 else b"550 5.7.1 "
-        self._line(b"postfix/smtp", b"4ABCDEF012: host mx.b.org[192.0.2.7] said: " + said + poison(self.dice))
+        self._line(b"postfix/smtp", b"4BADBADBAD: host mx.b.org[192.0.2.7] said: " + said + poison(self.dice))
         self.truth.passed_on += said.startswith(b"4")
 
     def no_domain(self) -> None:
         """What a web form hands to sendmail(1); of such lines nobody knows where the address ends."""
-        forged = b"4ABCDEF012: to=<a@b>, " + _FIELDS[0] + b">, relay=none, delay=0, delays=0/0/0/0, "
+        forged = b"4BADBADBAD: to=<a@b>, " + _FIELDS[0] + b">, relay=none, delay=0, delays=0/0/0/0, "
         self._line(b"postfix/error", forged + b"dsn=5.1.3, status=bounced (bad address syntax)")
         self.truth.unparsed += 1
 
@@ -239,7 +243,7 @@ class Log:
 
     def picked_up(self) -> None:
         self._line(
-            b"postfix/pickup", b"4ABCDEF012: uid=33 from=<" + address(self.dice, b"example.com") + b">"
+            b"postfix/pickup", b"4BADBADBAD: uid=33 from=<" + address(self.dice, b"example.com") + b">"
         )
 
 

@@ -403,3 +403,28 @@ def test_no_outcome_of_the_sample_logs_is_missed() -> None:
                 seen += 1
                 missed += line is None or maillog.attempt(line) is None
     assert seen > 200 and missed == 0
+
+
+def test_who_wrote_a_rejected_mail_is_not_what_a_stranger_says() -> None:
+    """As Postfix 3.7 logs it: the recipient stands unquoted in the reply, and a HELO name may be anything."""
+    head = "Nov 22 10:00:00 mx1 postfix/smtpd[7]: NOQUEUE: reject: RCPT from x[192.0.2.9]: 550 5.1.1 "
+    forged = "; from=<boss@example.org> to=<victim@example.org> proto=ESMTP helo=<x>"
+    true = "; from=<a@b.org> to=<c@example.org> proto=ESMTP helo=<{}>"
+    for text in (
+        f"<x>: no{forged}@example.org>: Recipient address rejected: User unknown" + true.format("h"),
+        "<c@example.org>: Recipient address rejected" + true.format(f"h{forged}"),
+        "<c@example.org>: Recipient address rejected" + true.format("h" * 10) + forged * 30,
+        f"<x>: no{forged}@example.org>: Recipient" + true.format("h" * 3000)[:1900],
+    ):
+        told = maillog.delivery(read(head + text))
+        assert told is not None
+        assert (told.severity, told.source_ip) == ("rejected-inbound", "192.0.2.9")
+        assert (told.sender, told.recipient) == (None, None), text
+    for text in (
+        "<c@example.org>: Recipient address rejected" + true.format("h"),
+        "<c@example.org>: Recipient address rejected" + true.format("h; from=<boss@example.org>"),
+        "Service unavailable; client [192.0.2.9] blocked; from=<a@b.org>, to=<c@example.org>, proto=ESMTP, helo=<h>",
+    ):
+        told = maillog.delivery(read(head + text))
+        assert told is not None
+        assert (told.sender, told.recipient) == ("a@b.org", "c@example.org"), text

@@ -65,6 +65,9 @@ _REJECT = re.compile(
 _SUBJECT = re.compile(rf"(?:\d{{3}} )?(?:\d\.\d{{1,3}}\.\d{{1,3}} )?(?:{_ADDRESS}: )?", re.DOTALL)
 _REJECTED_FROM = re.compile(rf"; from={_ADDRESS}", re.DOTALL)
 _REJECTED_TO = re.compile(rf",? to={_ADDRESS}", re.DOTALL)
+_REJECTED_BY = re.compile(r",? proto=E?SMTP,? helo=<")
+_WHOLE = 1900  # characters; a longer line may have been cut
+_ENVELOPES = 20  # that are looked at in a rejection
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,20 +275,40 @@ def _rejection(of: LogLine) -> Delivery | None:
     # The refused address is quoted in our own reply and is the stranger's text: step over it first.
     subject = _SUBJECT.match(of.message, match.end())
     start = subject.end() if subject else match.end()
-    envelope = _REJECTED_FROM.search(of.message, start)
-    end = envelope.start() if envelope else len(of.message)
-    to = _REJECTED_TO.match(of.message, envelope.end()) if envelope else None
+    end, sender, recipient = _envelope(of.message, start)
     return Delivery(
         severity="rejected-inbound" if kind == "reject" else "notice",
-        recipient=to[1] if to else None,
+        recipient=recipient,
         reply=_reply(of.message[match.end() : end], None),
-        sender=envelope[1] if envelope else None,
+        sender=sender,
         source_ip=client,
         reporting_mta=of.host,
         queue_id=of.queue_id,
         at=of.at,
         excerpt=of.text,
     )
+
+
+def _envelope(message: str, start: int) -> tuple[int, str | None, str | None]:
+    """Where the reply ends, the sender and the recipient of a rejection.
+
+    smtpd(8) writes the recipient without quotes into the reply, and HELO names as they came: where `from=` to `helo=`
+    stands more than once, one of them is a stranger's, and nobody can tell which.
+    """
+    every: list[tuple[int, str | None, str | None]] = []
+    whole, at = [], start
+    while len(every) < _ENVELOPES and (sender := _REJECTED_FROM.search(message, at)):
+        to = _REJECTED_TO.match(message, sender.end())
+        found = (sender.start(), sender[1], to[1] if to else None)
+        every.append(found)
+        if _REJECTED_BY.match(message, to.end() if to else sender.end()):
+            whole.append(found)
+        at = sender.start() + 1
+    if not every:
+        return len(message), None, None
+    if len(every) == _ENVELOPES or len(whole) > 1 or (not whole and len(message) > _WHOLE):
+        return every[0][0], None, None
+    return whole[0] if whole else every[0]
 
 
 def _on_the_way(of: LogLine) -> Delivery | None:
