@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -15,7 +16,9 @@ KNOWN = causes.Causes(catalogue.load())
 END = datetime(2026, 11, 22, 18, tzinfo=UTC)
 V4, V6 = "gmail-smtp-in.l.google.com[142.250.1.26]", "gmail-smtp-in.l.google.com[2607:f8b0::1a]"
 MX = "mx.example.org[192.0.2.25]"
-AUTH = "550-5.7.1 [2001:db8::1] This message does not meet IPv6 sending guidelines 550 5.7.1 and so on - gsmtp"
+AUTH = (
+    "550-5.7.1 [2001:db8::1] This message does not meet IPv6 sending guidelines 550 5.7.1 and so on - gsmtp"
+)
 FULL = "452 4.2.2 The email account that you tried to reach is over quota. - gsmtp"
 NOBODY = "550 5.1.1 The email account that you tried to reach does not exist. - gsmtp"
 LISTED = "554 5.7.1 Service unavailable; Client host [198.51.100.5] blocked using zen.spamhaus.org"
@@ -163,20 +166,32 @@ def test_nothing_is_said_of_a_change_without_mail_on_both_sides() -> None:
 
 def test_the_hour_of_the_change_is_cut_at_its_minute() -> None:
     found = hours(("10:00", 5, 5), ("10:20", 8, 0), ("11:00", 2, 0))
-    (turn,) = report.turns(found, [("a", moment("10:20"))])
+    turn, over = report.turns(found, [("a", moment("10:20"))])
+    assert (turn.family, over.family) == (None, "ipv6")
     assert (turn.before, turn.after) == ((5, 10), (0, 10))
 
 
 def test_an_hour_that_is_not_cut_counts_on_neither_side() -> None:
     found = hours(("09:00", 1, 1), ("10:00", 5, 5), ("11:00", 2, 0))
-    (turn,) = report.turns(found, [("a", moment("10:20"))], report.HOUR)
+    turn, _ = report.turns(found, [("a", moment("10:20"))], report.HOUR)
     assert (turn.before, turn.after) == ((1, 2), (0, 2))
 
 
 def test_of_two_changes_each_has_its_own_before_and_after() -> None:
     found = hours(("09:00", 1, 9), ("10:00", 9, 1), ("11:00", 10, 0))
     turns = report.turns(found, [("a", moment("10:00")), ("b", moment("11:00"))])
-    assert [(turn.change, turn.before, turn.after) for turn in turns] == [
+    assert [(turn.change, turn.before, turn.after) for turn in turns if turn.family] == [
         ("a", (9, 10), (1, 10)),
         ("b", (1, 10), (0, 10)),
+    ]
+
+
+def test_a_family_that_has_no_mail_any_more_is_told_beside_the_whole() -> None:
+    """What ipv4-for-receiver brings: nothing goes over IPv6 afterwards."""
+    found = hours(("09:00", 5, 5))
+    after = (HourPlace(moment("10:00"), "google", "ipv4", "sent"), 10)
+    turns = report.turns(replace(found, hours=(*found.hours, after)), [("a", moment("10:00"))])
+    assert [(turn.family, turn.before, turn.after) for turn in turns] == [
+        (None, (5, 10), (0, 10)),
+        ("ipv6", (5, 10), (0, 0)),
     ]

@@ -241,12 +241,12 @@ def _delays(who: str | None, sketches: tuple[Sketch, ...]) -> Delays:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What did not go through before a change and after it: counts of (failed, all)."""
+    """What did not go through before a change and after it: counts of (failed, all). *family* None: over all."""
 
     change: str
     at: datetime
     receiver: str
-    family: Family
+    family: Family | None
     before: tuple[int, int]
     after: tuple[int, int]
 
@@ -254,7 +254,8 @@ class Turn:
 def turns(
     found: Report, changes: Sequence[tuple[str, datetime]], uncut: timedelta | None = None
 ) -> tuple[Turn, ...]:
-    """Of each change, (id, when) in their order, each receiver and family that had failures before it or after it.
+    """Of each change, (id, when) in their order, each receiver that had failures before it or after it, and mail on
+    both sides: in all first (a cure may leave a family without mail), then over each family that had failures.
 
     Before is what came since the change before that one, after what came until the next. Where the hours are
     not cut at the changes but *uncut* long, that of the change counts in neither.
@@ -264,22 +265,19 @@ def turns(
     for number, (change, when) in enumerate(changes):
         start = began[number - 1] if number else _LONG_AGO
         end = began[number + 1] if number + 1 < len(began) else None
-        sides: dict[tuple[str, Family], list[list[int]]] = {}
+        sides: dict[tuple[str, Family | None], list[list[int]]] = {}
         for at, count in found.hours:
-            if (
-                at.hour is None
-                or not at.receiver
-                or not at.family
-                or at.hour < start
-                or (end and at.hour >= end)
-            ):
+            if at.hour is None or not at.receiver or at.hour < start or (end and at.hour >= end):
                 continue
             if uncut and at.hour <= when < at.hour + uncut:
                 continue
-            side = sides.setdefault((at.receiver, at.family), [[0, 0], [0, 0]])[at.hour >= when]
-            side[0] += count if at.status != "sent" else 0
-            side[1] += count
-        for (who, over), ((bad, every), (bad_after, every_after)) in sorted(sides.items()):
-            if every and every_after and (bad or bad_after):
+            for over in {None, at.family}:
+                side = sides.setdefault((at.receiver, over), [[0, 0], [0, 0]])[at.hour >= when]
+                side[0] += count if at.status != "sent" else 0
+                side[1] += count
+        for who, over in sorted(sides, key=lambda each: (each[0], each[1] or "")):
+            (bad, every), (bad_after, every_after) = sides[who, over]
+            told = all(total for _, total in sides[who, None])
+            if told and (bad or bad_after):
                 out.append(Turn(change, when, who, over, (bad, every), (bad_after, every_after)))
     return tuple(out)

@@ -268,12 +268,16 @@ def _turns(told: Told) -> str:
             turn.change,
             figures.moment(turn.at),
             _whose(turn.receiver, turn.family),
-            f"{_share(*turn.before)} ({number(turn.before[0])} of {number(turn.before[1])})",
-            f"{_share(*turn.after)} ({number(turn.after[0])} of {number(turn.after[1])})",
+            _side(*turn.before),
+            _side(*turn.after),
         )
         for turn in told.turns
     )
     return _table(("change", "at", "receiver", "-before", "-after"), rows)
+
+
+def _side(failed: int, every: int) -> str:
+    return f"{_share(failed, every)} ({number(failed)} of {number(every)})" if every else "no mail"
 
 
 def _rejected(found: Report) -> str:

@@ -301,7 +301,7 @@ def _turns(target: Console, turns: Sequence[Turn]) -> None:
 
 
 def _percent(of: tuple[int, int]) -> str:
-    return _share(*of)
+    return _share(*of) if of[1] else "no mail"
 
 
 def _of(pair: tuple[int, int]) -> str:
