@@ -25,7 +25,7 @@ from mailmend.system.store.write import Batch, Position, Writer, position
 
 COMMIT = 16 << 20  # bytes of the log that are kept at a time
 WARM = 8 << 20  # bytes before the place where it was left, that tell the senders of mail under way
-POLL = 0.5  # seconds
+POLL = 1.0  # seconds: what is waited for when told to stop, at most
 JOURNAL_POLL = 5.0  # each asks journalctl(1), which looks through its files
 _SETTLED = 60.0  # seconds after which a packed file that cannot be read is broken, and not being written
 _WAIT = 30.0  # seconds until a full disk is tried again, at most

@@ -57,10 +57,17 @@ def rotated(path: Path, since: datetime | None) -> list[Path]:
     start = since.timestamp() if since else 0.0
     try:
         found = [each for each in path.parent.iterdir() if pattern.fullmatch(each.name)]
-        found = [each for each in found if each.stat().st_mtime >= start]
     except OSError as error:
         raise CannotLook(f"{path.parent} cannot be listed: {error.strerror}") from None
-    return [*found, path]
+    return [*(each for each in found if start == 0.0 or _changed(each) >= start), path]
+
+
+def _changed(path: Path) -> float:
+    """When *path* was changed; never where it is gone: renamed or packed a moment ago."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def parts(paths: Sequence[Path]) -> tuple[Part, ...]:
@@ -148,6 +155,8 @@ def regular(path: Path) -> None:
         raise ParseError(f"{path} is a directory", "name the log in it")
     if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
         raise ParseError(f"{path} is a pipe, and a log is read more than once", "write it to a file first")
+    if not stat.S_ISREG(mode):
+        raise ParseError(f"{path} is no file", "name Postfix's log")
 
 
 def _sniffed(path: Path) -> tuple[str | None, list[bytes], float, int]:
