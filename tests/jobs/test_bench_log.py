@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,14 @@ def test_every_way_counts_the_same(tmp_path: Path) -> None:
     assert told == [run.name for run in runs]
     assert {run.outcomes for run in runs if run.outcomes is not None} == {500}
     assert len([run for run in runs if run.name.startswith("mailmend") and run.error is None]) == 4
+
+
+def test_each_run_has_its_own_memory_and_is_compared_with_the_peers_that_are_there(tmp_path: Path) -> None:
+    path = tmp_path / "mail.log"
+    path.write_text(LOG)
+    _, runs = bench_log.log(path, lambda _: None)
+    assert all(run.memory for run in runs if run.error is None)
+    compared = [run.name for run in bench_log.peers(runs)]
+    assert bench_log.LOOP in compared
+    missing = [replace(run, error="not installed") if run.name == "pflogsumm" else run for run in runs]
+    assert "pflogsumm" not in [run.name for run in bench_log.peers(missing)]

@@ -1,6 +1,7 @@
 """bench log: one log, read by mailmend and by its peers in one run -> how fast each is, as ratios.
 
-A machine is never quiet: the time of the processor is what compares, the time on the wall what is waited for.
+A machine is never quiet: the time of the processor is what compares, the time on the wall what is waited for. Each
+run is a process of its own, so that its memory is its own too; its start is counted.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from mailmend.jobs import report
@@ -23,13 +25,15 @@ from mailmend.parse.logscan import BareKey, Scanner
 from mailmend.system import logfiles
 from mailmend.system.logfiles import Part
 
+PFLOGSUMM = "pflogsumm"
+LOOP = "a plain Python loop"
 _LINE = re.compile(r": to=<.*relay=([^,\[]*).*dsn=([^,]*), status=(\w+) ")
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """*cpu* and *wall* in seconds; *outcomes* counted, None where it counts others. *memory*: MB of the largest
-    process so far. *error*: why there is no figure.
+    """*cpu* and *wall* in seconds; *outcomes* counted, None where it counts others. *memory*: MB at most, of all its
+    processes. *error*: why there is no figure.
     """
 
     name: str
@@ -45,42 +49,63 @@ def log(path: Path, step: Callable[[str], None]) -> tuple[int, tuple[Run, ...]]:
     parts = logfiles.parts([path])
     if any(part.packed for part in parts):
         raise CannotLook(f"{path} is packed", "unpack it: what is measured is the reading")
-    every: list[tuple[str, Callable[[], int | None]]] = [
-        ("mailmend, counts, 1 process", partial(_counts, parts, 1)),
-        ("mailmend, counts, 2 processes", partial(_counts, parts, 2)),
-        ("mailmend report, 1 process", partial(_report, path, 1)),
-        ("mailmend report, 2 processes", partial(_report, path, 2)),
-        ("a plain Python loop", partial(_plain, path)),
-        ("pflogsumm", partial(_program, ["pflogsumm", str(path)])),
-        ("rg -c", partial(_program, ["rg", "-c", "status=", str(path)])),
-        ("grep -c", partial(_program, ["grep", "-c", "status=", str(path)])),
+    # A name, what is done, and in how many processes beside the first (None: in another program alone).
+    every: list[tuple[str, Callable[[], int | None], int | None]] = [
+        ("mailmend, counts, 1 process", partial(_counts, parts, 1), 0),
+        ("mailmend, counts, 2 processes", partial(_counts, parts, 2), 2),
+        ("mailmend report, 1 process", partial(_report, path, 1), 0),
+        ("mailmend report, 2 processes", partial(_report, path, 2), 2),
+        (LOOP, partial(_plain, path), 0),
+        (PFLOGSUMM, partial(_program, [PFLOGSUMM, str(path)]), None),
+        ("rg -c", partial(_program, ["rg", "-c", "status=", str(path)]), None),
+        ("grep -c", partial(_program, ["grep", "-c", "status=", str(path)]), None),
     ]
     runs = []
-    for name, work in every:
+    for name, work, beside in every:
         step(name)
-        runs.append(_timed(name, work))
+        runs.append(_apart(name, work, beside))
     return sum(part.size for part in parts), tuple(runs)
 
 
-def _timed(name: str, work: Callable[[], int | None]) -> Run:
-    def used() -> float:
-        return sum(
-            seen.ru_utime + seen.ru_stime
-            for seen in (
-                resource.getrusage(resource.RUSAGE_SELF),
-                resource.getrusage(resource.RUSAGE_CHILDREN),
-            )
-        )
+def peers(runs: Sequence[Run]) -> tuple[Run, ...]:
+    """Those of *runs* that the others are compared with: pflogsumm, the plain loop, and one count of lines."""
+    done = {run.name: run for run in runs if run.error is None}
+    count = done.get("rg -c") or done.get("grep -c")
+    return tuple(run for run in (done.get(PFLOGSUMM), done.get(LOOP), count) if run)
 
-    cpu, wall = used(), time.perf_counter()
+
+def _apart(name: str, work: Callable[[], int | None], beside: int | None) -> Run:
+    """*work* in a process of its own."""
+    import multiprocessing
+
+    spawned = multiprocessing.get_context("spawn")
+    ours, theirs = spawned.Pipe(duplex=False)
+    process = spawned.Process(target=_measured, args=(theirs, name, work, beside))
+    begun = time.perf_counter()
+    process.start()
+    theirs.close()
+    try:
+        run: Run = ours.recv()
+    except EOFError:
+        run = Run(name, error="it was ended")
+    process.join()
+    whole = run.error is None and beside is not None
+    return replace(run, wall=time.perf_counter() - begun) if whole else run
+
+
+def _measured(pipe: Connection, name: str, work: Callable[[], int | None], beside: int | None) -> None:
+    begun = time.perf_counter()
     try:
         outcomes = work()
     except CannotLook as missing:
-        return Run(name, error=missing.reason)
-    largest = max(
-        resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
-    return Run(name, used() - cpu, time.perf_counter() - wall, outcomes, largest >> 10)
+        pipe.send(Run(name, error=missing.reason))
+        return
+    wall = time.perf_counter() - begun
+    own, others = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu, memory = others.ru_utime + others.ru_stime, others.ru_maxrss
+    if beside is not None:
+        cpu, memory = cpu + own.ru_utime + own.ru_stime, own.ru_maxrss + beside * memory
+    pipe.send(Run(name, cpu, wall, outcomes, memory >> 10))
 
 
 def _counts(parts: Sequence[Part], processes: int) -> int:

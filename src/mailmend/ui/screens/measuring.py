@@ -50,19 +50,27 @@ def explained(target: Console, measure: Measure) -> None:
 
 
 def read(target: Console, size: int, runs: Sequence[Run]) -> None:
-    """Seconds, MB a second of processor time, and how many times as fast as pflogsumm, or else the plain loop."""
-    done = {run.name: run for run in runs if run.error is None}
-    peer = done.get("pflogsumm") or done["a plain Python loop"]
-    say(target, f"{size / 1e6:.0f} MB; how many times as fast as {peer.name}, all in one run.")
+    """Seconds, memory, and by which factor each is faster than the peers, by processor time and on the wall."""
+    from mailmend.jobs import bench_log
+
+    peers = bench_log.peers(runs)
+    say(target, f"{size / 1e6:.0f} MB, all in one run. Factors are by processor time / by the clock.")
     target.print()
     rows: list[tuple[str, ...]] = []
     for run in runs:
         if run.error:
-            rows.append((run.name, "", "", "", "", run.error))
+            rows.append((run.name, *("" for _ in range(3)), *("" for _ in peers), run.error))
             continue
-        times = f"{peer.cpu / max(run.cpu, 0.001):.1f} x", f"{peer.wall / max(run.wall, 0.001):.1f} x"
-        counted = f"{run.outcomes} outcomes" if run.outcomes is not None else ""
-        rows.append(
-            (run.name, f"{run.cpu:7.2f}", f"{run.wall:7.2f}", *(each.rjust(8) for each in times), counted)
+        factors = (
+            f"{peer.cpu / max(run.cpu, 0.001):.3g} / {peer.wall / max(run.wall, 0.001):.3g}" for peer in peers
         )
-    columns(target, rows, head=("", "cpu s", "wall s", "by cpu", "by wall", "counted"))
+        figures = f"{run.cpu:7.2f}", f"{run.wall:7.2f}", f"{run.memory:5}"
+        rows.append((run.name, *figures, *(factor.rjust(11) for factor in factors), ""))
+    columns(target, rows, head=("", "cpu s", "wall s", "MB", *(f"x {_short(peer)}" for peer in peers), ""))
+    counted = {run.outcomes for run in runs if run.outcomes is not None}
+    target.print()
+    say(target, f"Outcomes counted: {', '.join(map(str, sorted(counted)))}.")
+
+
+def _short(peer: Run) -> str:
+    return peer.name.removeprefix("a plain Python ")
