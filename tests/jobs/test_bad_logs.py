@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,13 @@ LINE = (
     "delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok {})\n"
 )
 LOG = "".join(LINE.format(n % 60, n, n * 7919) for n in range(2000)).encode()
+STATE = tempfile.TemporaryDirectory(prefix="mailmend-bad-logs-")
 COMMANDS = {
     "report": ["report", "{}"],
     "trace": ["trace", "4ABCDEF00007", "{}"],
     "trace an address": ["trace", "b@example.net", "{}"],
     "bench log": ["bench", "log", "{}"],
+    "ingest": ["ingest", "--state", "{state}", "{}"],
 }
 EXIM = (
     "2026-11-22 10:00:00 1abcde-000000-AB <= a@b.org H=x [192.0.2.1] P=esmtp S=900\n"
@@ -55,7 +58,7 @@ def run(capfd: pytest.CaptureFixture[str]) -> Any:
 
 
 def command(name: str, path: Path) -> list[str]:
-    return [word.format(path) for word in COMMANDS[name]]
+    return [word.format(path, state=STATE.name) for word in COMMANDS[name]]
 
 
 def is_one_line(text: str) -> str:
@@ -100,6 +103,9 @@ def test_what_has_no_line_of_postfix(run: Any, tmp_path: Path, name: str, what: 
     path = tmp_path / "mail.log"
     path.write_bytes(NO_LOG[what])
     status, out, err = run(*command(name, path))
+    if name == "ingest" and what in ("empty", "packed nothing"):  # as a log is that was rotated a moment ago
+        assert status == 0
+        return
     assert status == (CANNOT_LOOK if name == "bench log" and what.startswith("packed") else USAGE)
     assert out == ""
     assert str(path) in is_one_line(err)
@@ -107,12 +113,14 @@ def test_what_has_no_line_of_postfix(run: Any, tmp_path: Path, name: str, what: 
 
 @pytest.mark.parametrize("name", COMMANDS)
 @pytest.mark.parametrize(
-    "what", ["a directory", "a pipe", "a socket", "a link to itself", "not there", "below a file"]
+    "what", ["a directory", "a pipe", "a socket", "a device", "a link to itself", "not there", "below a file"]
 )
 def test_what_is_no_file(run: Any, tmp_path: Path, name: str, what: str) -> None:
     path = tmp_path / "mail.log"
     if what == "a directory":
         path.mkdir()
+    elif what == "a device":
+        path = Path("/dev/null")
     elif what == "a pipe":
         os.mkfifo(path)
     elif what == "a link to itself":
@@ -124,7 +132,7 @@ def test_what_is_no_file(run: Any, tmp_path: Path, name: str, what: str) -> None
         if what == "a socket":
             bound.bind(str(path))
         status, out, err = run(*command(name, path))
-    assert status == (USAGE if what in ("a directory", "a pipe", "a socket") else CANNOT_LOOK)
+    assert status == (USAGE if what in ("a directory", "a pipe", "a socket", "a device") else CANNOT_LOOK)
     assert out == ""
     assert str(path) in is_one_line(err)
 
@@ -150,7 +158,7 @@ def _zstd(text: bytes) -> bytes:
 PACKERS = {"gz": gzip.compress, "xz": lzma.compress, "bz2": bz2.compress, "zst": _zstd}
 
 
-@pytest.mark.parametrize("name", ["report", "trace"])
+@pytest.mark.parametrize("name", ["report", "trace", "ingest"])
 @pytest.mark.parametrize(
     "broken", ["its end is missing", "half of it is missing", "twelve bytes", "other bytes within"]
 )
@@ -176,7 +184,7 @@ def test_what_cannot_be_unpacked_to_its_end(
     assert str(path) in is_one_line(err)
 
 
-@pytest.mark.parametrize("name", ["report", "trace"])
+@pytest.mark.parametrize("name", ["report", "trace", "ingest"])
 def test_with_json_it_is_one_document(run: Any, tmp_path: Path, name: str) -> None:
     for what, kind in (("not there", "cannot-look"), ("exim", "parse")):
         path = tmp_path / what
@@ -268,7 +276,7 @@ def _child(argv: Sequence[str]) -> tuple[int, str, str, int]:
 @pytest.mark.parametrize(
     "size", [16 << 20, pytest.param(1 << 30, marks=pytest.mark.full)], ids=["16 MB", "1 GB"]
 )
-@pytest.mark.parametrize("name", ["report", "trace"])
+@pytest.mark.parametrize("name", ["report", "trace", "ingest"])
 def test_garbage_is_said_to_be_that_in_little_memory(tmp_path: Path, name: str, size: int) -> None:
     path = tmp_path / "mail.log"
     _lots(path, size)

@@ -20,9 +20,9 @@ from pathlib import Path
 
 from mailmend.jobs import report
 from mailmend.jobs.here import Here
-from mailmend.model import CannotLook
+from mailmend.model import CannotLook, ParseError
 from mailmend.parse.logscan import BareKey, Scanner
-from mailmend.system import logfiles
+from mailmend.system import logfiles, logsearch
 from mailmend.system.logfiles import Part
 
 PFLOGSUMM = "pflogsumm"
@@ -49,6 +49,8 @@ def log(path: Path, step: Callable[[str], None]) -> tuple[int, tuple[Run, ...]]:
     parts = logfiles.parts([path])
     if any(part.packed for part in parts):
         raise CannotLook(f"{path} is packed", "unpack it: what is measured is the reading")
+    if not logsearch.has_postfix(logsearch.Searched((path,))):
+        raise ParseError(f"{path}: no line of Postfix is in it", "name Postfix's log: /var/log/mail.log, for one")
     # A name, what is done, and in how many processes beside the first (None: in another program alone).
     every: list[tuple[str, Callable[[], int | None], int | None]] = [
         ("mailmend, counts, 1 process", partial(_counts, parts, 1), 0),

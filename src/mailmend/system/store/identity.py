@@ -160,9 +160,7 @@ class Packed(Reading):
 def kind(path: Path) -> str | None:
     """How *path* is packed, None for not at all. CannotLook, ParseError: it is nothing to read."""
     try:
-        if not path.is_file():
-            what = "is a directory" if path.is_dir() else "is no file" if path.exists() else "does not exist"
-            raise CannotLook(f"{path} {what}", "name Postfix's log")
+        logfiles.regular(path)
         with path.open("rb") as file:
             begins = file.read(HEAD)
     except PermissionError:
