@@ -25,6 +25,11 @@ NOBODY_THERE = (
     "Nov 20 23:59:00 mx1 postfix/smtp[1]: 4ABCDEF012: to=<a@gmail.com>, relay=none, delay=30, delays=0/0/30/0, "
     "dsn=4.4.1, status=deferred (connect to gmail-smtp-in.l.google.com[142.250.1.26]:25: Connection timed out)\n"
 )
+MANY = "".join(
+    f"Nov 20 23:59:{n:02} mx1 postfix/smtp[1]: 4ABCDEF0{n:02}: to=<a@d{n}.example>, relay=mx.d{n}.example[192.0.2.{n}]:25, "
+    f"delay=1, delays=0/0/0/1, dsn=5.1.1, status=bounced (host mx.d{n}.example said: 550 5.1.1 no such user)\n"
+    for n in range(40)
+)
 
 
 def here_of(folder: Path) -> Here:
@@ -51,12 +56,11 @@ def shape(told: job.Told) -> dict[str, Any]:
 @pytest.mark.parametrize(("seed", "rfc3339"), [(4, False), (5, True)])
 def test_both_ways_give_the_same_report(tmp_path: Path, seed: int, rfc3339: bool) -> None:
     path, here = written(tmp_path, seed, rfc3339=rfc3339), here_of(tmp_path)
+    more = NOBODY_THERE + MANY
+    if rfc3339:
+        more = more.replace("Nov 20 ", "2026-11-20T").replace(" mx1", "+00:00 mx1")
     with path.open("a") as log:
-        log.write(
-            NOBODY_THERE.replace("Nov 20 ", "2026-11-20T").replace(" mx1", "+00:00 mx1")
-            if rfc3339
-            else NOBODY_THERE
-        )
+        log.write(more)
     take.ingest([path], here)
     read = job.report(lambda: here, [path])
     asked = job.report(lambda: here, [], stored=True)

@@ -55,7 +55,6 @@ def report(store: Deliveries, since: datetime | None, until: datetime | None) ->
 def told(summary: Summary) -> road.Report:
     """The report that *summary* makes; of what still waits a store knows nothing."""
     hours = [(HourPlace(at.hour, at.receiver, at.family, at.status), n) for at, n in summary.hours]
-    failed = [count for count in summary.counts if count.place.status != "sent"]
     return road.assembled(
         road.Counts(summary.lines, summary.unparsed, summary.messages, summary.span),
         map(_row, summary.counts),
@@ -63,8 +62,8 @@ def told(summary: Summary) -> road.Report:
         rejected=summary.rejected,
         delays=_delays(summary),
         fell=Counter({Fell(*key): count for key, count in summary.fell.items()}),
-        domains=road.hits((Place(*count.place), dict(count.domains)) for count in failed),
-        senders=road.hits((Place(*count.place), dict(count.senders)) for count in failed),
+        domains=tuple(road.Hit(*each) for each in summary.domains),
+        senders=tuple(road.Hit(*each) for each in summary.senders),
         waits=None,
         step=_step(summary),
     )

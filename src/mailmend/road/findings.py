@@ -140,7 +140,7 @@ def _through(rows: Sequence[Row], fell: Counter[Fell]) -> Iterable[Note]:
         if row is None or row.who[:1] != ("recipient",):
             groups.setdefault((who, over), Counter())[cause] += count
     for (who, over), causes in sorted(groups.items(), key=lambda each: -each[1].total()):
-        cause = causes.most_common(1)[0][0]
+        cause = min(causes, key=lambda each: (-causes[each], each))
         before = word("ipv4" if over == "ipv6" else "ipv6")
         cures = cause in IDENTITY
         yield Note(

@@ -84,7 +84,8 @@ class Summary:
     """What a report needs. *span* is the time of the first and the last line in those hours.
 
     *rejected*: own refusals by reason. *delays*: (receiver, part 0..3, class of `road.tally.Sketch`) -> how many.
-    *fell*: (receiver, family, cause) -> bounces of what the other family had only put off.
+    *fell*: (receiver, family, cause) -> bounces of what the other family had only put off. *domains*, *senders*: the
+    names hit most over all places, with how often they bounced and were deferred.
     """
 
     lines: int
@@ -96,6 +97,8 @@ class Summary:
     rejected: tuple[tuple[str, int], ...]
     delays: dict[tuple[str | None, int, int], int]
     fell: dict[tuple[str | None, Family, str], int]
+    domains: tuple[tuple[str, int, int], ...] = ()
+    senders: tuple[tuple[str, int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from mailmend.system.store.queries import (
 GAP = "\0"  # in a template, where the text had something of its own
 DOMAINS, SENDERS = 0, 1  # kinds of hits
 BY_HOUR = timedelta(days=31)  # of longer spans only days are told
+_MOST_OVER_ALL = 20  # and of all places together
 _MOST = 10  # domains and senders of a place that are told
 _FAMILIES: dict[int | None, Family | None] = {4: "ipv4", 6: "ipv6", None: None}
 _LAST = 1 << 60
@@ -88,6 +90,7 @@ class Store:
         with self._open() as db:
             start, end = _bounds(since, until)
             at = (start, end)
+            hits, over_all = _hits(db, start, end)
             lines, unparsed, messages, first, last = db.execute(
                 "select total(lines), total(unparsed), total(messages), min(first), max(last) from seen"
                 " where hour>=? and hour<?",
@@ -98,7 +101,7 @@ class Store:
                 unparsed=int(unparsed),
                 messages=int(messages),
                 span=(_moment(first), _moment(last)),
-                counts=_counts(db, start, end, _hits(db, start, end)),
+                counts=_counts(db, start, end, hits),
                 hours=_hours(db, start, end, last - first if last is not None else 0),
                 rejected=tuple(
                     db.execute(
@@ -122,6 +125,8 @@ class Store:
                         at,
                     )
                 },
+                domains=over_all[DOMAINS],
+                senders=over_all[SENDERS],
             )
 
     def deliveries_of(self, word: str) -> Iterator[Kept]:
@@ -271,8 +276,15 @@ def _counts(
     return tuple(sorted(found, key=lambda c: (-c.count, tuple(part or "" for part in c.place))))
 
 
-def _hits(db: sqlite3.Connection, start: int, end: int) -> dict[tuple[int, int], list[tuple[str, int]]]:
-    """Of each place and kind the names that were hit most."""
+_Names = tuple[tuple[str, int, int], ...]
+
+
+def _hits(
+    db: sqlite3.Connection, start: int, end: int
+) -> tuple[dict[tuple[int, int], list[tuple[str, int]]], dict[int, _Names]]:
+    """Of each place and kind the names that were hit most; and of each kind over all places."""
+    bounced = {number for number, place in _places(db).items() if place.status == "bounced"}
+    sums: dict[int, dict[str, list[int]]] = {DOMAINS: {}, SENDERS: {}}
     best: dict[tuple[int, int], list[tuple[str, int]]] = defaultdict(list)
     for place, kind, name, count in db.execute(
         "select place, kind, name, sum(count) from hits where day>=? and day<? group by 1, 2, 3 order by 4 desc, 3",
@@ -281,7 +293,13 @@ def _hits(db: sqlite3.Connection, start: int, end: int) -> dict[tuple[int, int],
         told = best[place, kind]
         if len(told) < _MOST:
             told.append((name, count))
-    return best
+        sums[kind].setdefault(name, [0, 0])[place not in bounced] += count
+    return best, {kind: _most(names) for kind, names in sums.items()}
+
+
+def _most(names: dict[str, list[int]]) -> _Names:
+    first = heapq.nsmallest(_MOST_OVER_ALL, names.items(), key=lambda each: (-sum(each[1]), each[0]))
+    return tuple((name, bounced, deferred) for name, (bounced, deferred) in first)
 
 
 def _hours(db: sqlite3.Connection, start: int, end: int, length: int) -> tuple[tuple[HourPlace, int], ...]:
