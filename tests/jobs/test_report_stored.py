@@ -26,8 +26,9 @@ NOBODY_THERE = (
     "dsn=4.4.1, status=deferred (connect to gmail-smtp-in.l.google.com[142.250.1.26]:25: Connection timed out)\n"
 )
 MANY = "".join(
-    f"Nov 20 23:59:{n:02} mx1 postfix/smtp[1]: 4ABCDEF0{n:02}: to=<a@d{n}.example>, relay=mx.d{n}.example[192.0.2.{n}]:25, "
-    f"delay=1, delays=0/0/0/1, dsn=5.1.1, status=bounced (host mx.d{n}.example said: 550 5.1.1 no such user)\n"
+    f"Nov 20 23:59:{n:02} mx1 postfix/smtp[1]: 4ABCDEF0{n:02}: to=<a@d{n}.example>, "
+    f"relay=mx.d{n}.example[192.0.2.{n}]:25, delay=1, delays=0/0/0/1, dsn=5.1.1, "
+    f"status=bounced (host mx.d{n}.example said: 550 5.1.1 no such user)\n"
     for n in range(40)
 )
 
