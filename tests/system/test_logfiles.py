@@ -6,6 +6,9 @@ import bz2
 import gzip
 import lzma
 import os
+import shutil
+import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -86,3 +89,32 @@ def test_since_and_until_cut_within_a_block() -> None:
     assert kept == "".join(LINE.format(10, minute) for minute in range(60))
     assert logfiles.within(LOG, now, until.replace(day=23), None) == b""
     assert logfiles.within(LOG, now, None, None) is LOG
+
+
+@pytest.mark.parametrize("packing", ["plain", "gz", "bz2", "xz", "zst"])
+def test_how_far_is_told_by_what_lies_on_disk(tmp_path: Path, packing: str) -> None:
+    path = tmp_path / "mail.log"
+    noise = b"".join(
+        b"%s x\n" % os.urandom(30).hex().encode() for _ in range(200_000 if packing == "zst" else 30_000)
+    )
+    if packing == "zst":
+        if shutil.which("zstd") is None:
+            pytest.skip("there is no zstd")
+        path.write_bytes(noise)
+        subprocess.run(["zstd", "-q", "--rm", str(path)], check=True)
+        path = tmp_path / "mail.log.zst"
+    else:
+        packers: dict[str, Callable[[bytes], bytes]] = {
+            "plain": bytes,
+            "gz": gzip.compress,
+            "bz2": bz2.compress,
+            "xz": lzma.compress,
+        }
+        path.write_bytes(packers[packing](noise))
+    told: list[int] = []
+    (part,) = logfiles.parts([path])
+    assert b"".join(logfiles.blocks(part, at=told.append)) == noise
+    assert told == sorted(told)
+    assert len({*told}) > 2
+    assert told[-1] <= part.size
+    assert told[-1] > part.size // 2

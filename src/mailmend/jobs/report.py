@@ -115,63 +115,92 @@ def _read(
     progress: Step | None,
 ) -> tuple[tally.Tally, Span]:
     """The tallies of *parts* joined in their order, and the first and last time in them."""
+    total = sum(part.size for part in parts)
+    before = 0
+
+    def done(at: int) -> None:
+        if progress and total:
+            progress(min(before + at, total), total)
+
+    if processes < 2 or len(parts) < 2:
+        read = _Reader(window)
+        for part in parts:
+            read.part(part, done)
+            before += part.size
+            done(0)
+        counted, _, span = read.ended()
+        return counted, span
     whole, senders = tally.Tally(), Senders()
     first = last = None
-    done, total = 0, sum(part.size for part in parts)
-    work = partial(_tallied, window=window)
-    for part, (counted, learned, (began, ended)) in zip(parts, _mapped(work, parts, processes), strict=True):
+    for part, (counted, learned, (began, ended)) in zip(
+        parts, _mapped(parts, window, processes), strict=True
+    ):
         whole.update(counted, senders)
         senders.update(learned)
         first = min((at for at in (first, began) if at), default=None)
         last = max((at for at in (last, ended) if at), default=None)
-        done += part.size
-        if progress and total:
-            progress(done, total)
+        before += part.size
+        done(0)
     return whole, (first, last)
 
 
 _Counted = tuple[tally.Tally, Senders, Span]
 
 
-def _mapped(work: Callable[[Part], _Counted], parts: Sequence[Part], processes: int) -> Iterator[_Counted]:
-    if processes < 2 or len(parts) < 2:
-        yield from map(work, parts)
-        return
+def _mapped(parts: Sequence[Part], window: _Window, processes: int) -> Iterator[_Counted]:
     import multiprocessing
 
     # Spawned, not forked: the progress line has a thread.
     with multiprocessing.get_context("spawn").Pool(min(processes, len(parts))) as pool:
-        yield from pool.imap(work, parts)
+        yield from pool.imap(partial(_tallied, window=window), parts)
 
 
 _causes: list[Causes] = []  # one of each process: what is learned of one part serves the next
 
 
 def _tallied(part: Part, window: _Window) -> _Counted:
-    import gc
+    read = _Reader(window)
+    read.part(part)
+    return read.ended()
 
-    if not _causes:
-        _causes.append(Causes(catalogue.load()))
-    scanner = Scanner(by=tally.BY, sampled=tally.SAMPLED)
-    counted = tally.Tally()
-    first = last = None
-    collecting = gc.isenabled()
-    gc.disable()  # many small objects and no cycles: collecting costs a fifth of the time
-    try:
-        for read in logfiles.blocks(part, window.since):
-            block = logfiles.within(read, part.dated, window.since, window.until)
-            if not block:
-                continue
-            began, ended = logfiles.edges(block, part.dated)
-            first, last = first or began, ended or last
-            for clock, piece in _pieces(block, part.dated, (began, ended), window.moments):
-                counted.turn(clock, scanner, _causes[0])
-                counted.add(scanner.scan(piece), scanner, _causes[0])
-    finally:
-        if collecting:
-            gc.enable()
-    counted.fold(scanner, _causes[0])
-    return counted, scanner.senders, (first, last)
+
+class _Reader:
+    """Reads parts that follow each other."""
+
+    def __init__(self, window: _Window) -> None:
+        if not _causes:
+            _causes.append(Causes(catalogue.load()))
+        self._window = window
+        self._scanner = Scanner(by=tally.BY, sampled=tally.SAMPLED)
+        self._counted = tally.Tally()
+        self._first: datetime | None = None
+        self._last: datetime | None = None
+
+    def part(self, part: Part, at: Callable[[int], None] | None = None) -> None:
+        """*at* is told how many of its bytes have been read."""
+        import gc
+
+        window, counted, scanner, causes = self._window, self._counted, self._scanner, _causes[0]
+        collecting = gc.isenabled()
+        gc.disable()  # many small objects and no cycles: collecting costs a fifth of the time
+        try:
+            for read in logfiles.blocks(part, window.since, at):
+                block = logfiles.within(read, part.dated, window.since, window.until)
+                if not block:
+                    continue
+                began, ended = logfiles.edges(block, part.dated)
+                self._first = min((each for each in (self._first, began) if each), default=None)
+                self._last = max((each for each in (self._last, ended) if each), default=None)
+                for clock, piece in _pieces(block, part.dated, (began, ended), window.moments):
+                    counted.turn(clock, scanner, causes)
+                    counted.add(scanner.scan(piece), scanner, causes)
+        finally:
+            if collecting:
+                gc.enable()
+        counted.fold(scanner, causes)
+
+    def ended(self) -> _Counted:
+        return self._counted, self._scanner.senders, (self._first, self._last)
 
 
 def _pieces(

@@ -82,8 +82,8 @@ _PLACES = dict(zip(Key._fields, (_HOUR, _HOST, _DOMAIN, _RELAY, _FAMILY, _DSN, _
 
 class Scanner:
     """Reads a log block by block, in its order. *counts* has the fields of `Key` that *by* names, as plain tuples,
-    two at least; with *bare* those of `BareKey`, and then failures are counted only, and neither refusals nor
-    senders are kept. Of every *sampled*-th delivery (0: of none) the relay and its delays are handed out.
+    two at least; with *bare* those of `BareKey`, and then failures are counted only, lines are not, and neither
+    refusals nor senders are kept. Of every *sampled*-th delivery (0: of none) the relay and its delays are handed out.
     """
 
     def __init__(self, *, by: tuple[str, ...] = Key._fields, bare: bool = False, sampled: int = 0) -> None:
@@ -102,7 +102,7 @@ class Scanner:
         end = block.find(b"\n")
         if block[end - 1 : end] == b"\r":  # a log that came over Windows
             block = block.replace(b"\r\n", b"\n")
-        seen = Scanned(lines=block.count(b"\n"))
+        seen = Scanned(lines=0 if self._bare else block.count(b"\n"))
         if not self._bare:
             self._learn(block, seen)
         outcomes = _with(b": to=<", block)

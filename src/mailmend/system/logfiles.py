@@ -16,7 +16,7 @@ import stat
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -94,14 +94,21 @@ def journal() -> Part:
     return Part(None, 0, 0, 0, None, datetime.now(UTC).astimezone())
 
 
-def blocks(part: Part, since: datetime | None = None) -> Iterator[bytes]:
+def blocks(
+    part: Part, since: datetime | None = None, at: Callable[[int], None] | None = None
+) -> Iterator[bytes]:
     """Whole lines, each with its line feed, some 256 KiB at a time.
 
-    Of a line longer than a block its beginning is given, as one. CannotLook: it cannot be read to its end.
+    Of a line longer than a block its beginning is given, as one. *at* is told before each block how many bytes of
+    the part, as it lies on disk, have been read. CannotLook: it cannot be read to its end.
     """
     try:
-        with _opened(part, since) as stream:
-            yield from _whole_lines(stream, part.end - part.start if not part.packed and part.path else None)
+        with _opened(part, since) as (stream, position):
+            left = part.end - part.start if not part.packed and part.path else None
+            for block in _whole_lines(stream, left):
+                if at:
+                    at(max(position() - part.start, 0))
+                yield block
     except PermissionError:
         raise follow.unreadable(part.path or Path("/var/log/journal")) from None
     except (OSError, EOFError, lzma.LZMAError, zlib.error) as broken:
@@ -191,37 +198,57 @@ def _cuts(path: Path, size: int) -> list[int]:
     return out
 
 
+_Opened = tuple[IO[bytes], Callable[[], int]]
+
+
 @contextmanager
-def _opened(part: Part, since: datetime | None) -> Iterator[IO[bytes]]:
-    if part.path is None or part.packed == "zst":
-        with _piped(part, since) as stream:
+def _opened(part: Part, since: datetime | None) -> Iterator[_Opened]:
+    """What is in *part*, and what tells how far it was read as it lies on disk (0 of the journal)."""
+    if part.path is None:
+        with _piped("the journal", _journalctl(since), None) as stream:
+            yield stream, lambda: 0
+        return
+    with part.path.open("rb", buffering=0) as raw:
+        if part.packed == "zst":
+            with _unzstd(part.path, raw) as stream:
+                yield stream, raw.tell
+            return
+        openers: dict[str | None, Any] = {"gz": gzip.open, "xz": lzma.open, "bz2": bz2.open}
+        if part.start:
+            raw.seek(part.start)
+        if part.packed is None:
+            yield raw, raw.tell
+            return
+        with openers[part.packed](raw, "rb") as stream:
+            yield stream, raw.tell
+
+
+def _journalctl(since: datetime | None) -> list[str]:
+    return [*follow.JOURNALCTL, *([f"--since=@{int(since.timestamp())}"] if since else [])]
+
+
+@contextmanager
+def _unzstd(path: Path, raw: IO[bytes]) -> Iterator[IO[bytes]]:
+    """What zstd(1) unpacks of *raw*, whose position both share; Python does that itself from 3.14 on."""
+    if sys.version_info >= (3, 14):
+        with importlib.import_module("compression.zstd").open(raw, "rb") as stream:
             yield stream
         return
-    openers: dict[str | None, Any] = {"gz": gzip.open, "xz": lzma.open, "bz2": bz2.open}
-    with (
-        openers[part.packed](part.path, "rb") if part.packed else part.path.open("rb", buffering=0) as stream
-    ):
-        if part.start:
-            stream.seek(part.start)
+    with _piped(str(path), ["zstd", "-dcq"], raw) as stream:
         yield stream
 
 
 @contextmanager
-def _piped(part: Part, since: datetime | None) -> Iterator[IO[bytes]]:
-    """The journal, or what zstd(1) unpacks; Python does that itself from 3.14 on."""
-    if part.path and sys.version_info >= (3, 14):
-        with importlib.import_module("compression.zstd").open(part.path, "rb") as stream:
-            yield stream
-        return
-    program = "zstd" if part.path else "journalctl"
-    if not host.has_command(program):
-        raise CannotLook(
-            f"there is no {program} to read {part.path or 'the journal'} with", f"install {program}"
-        )
-    wanted = [f"--since=@{int(since.timestamp())}"] if since else []
-    argv = ["zstd", "-dcq", "--", str(part.path)] if part.path else [*follow.JOURNALCTL, *wanted]
+def _piped(what: str, argv: list[str], given: IO[bytes] | None) -> Iterator[IO[bytes]]:
+    """What a program writes that is *given* a file, or nothing."""
+    if not host.has_command(argv[0]):
+        raise CannotLook(f"there is no {argv[0]} to read {what} with", f"install {argv[0]}")
     with subprocess.Popen(
-        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=host.environment()
+        argv,
+        stdin=given or subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=host.environment(),
     ) as reader:
         assert reader.stdout and reader.stderr  # noqa: S101 (both are pipes)
         try:
@@ -234,9 +261,7 @@ def _piped(part: Part, since: datetime | None) -> Iterator[IO[bytes]]:
             return
         said = reader.stderr.read().decode("utf-8", "replace").strip()
         if reader.wait() > 0:
-            raise CannotLook(
-                f"{part.path or 'the journal'}: {said.splitlines()[0] if said else program + ' failed'}"
-            )
+            raise CannotLook(f"{what}: {said.splitlines()[0] if said else argv[0] + ' failed'}")
 
 
 def _whole_lines(stream: IO[bytes], left: int | None) -> Iterator[bytes]:
