@@ -44,6 +44,7 @@ class Gather:
         self.scanner = Scanner(by=BY, sampled=tally.SAMPLED)
         self._through = Through()
         self._batch = Batch()
+        self._bad: Counter[tuple[Place, int, str, bool]] = Counter()
         self._sketches: dict[tuple[int, str | None], tuple[Sketch, ...]] = {}
         self.any_time = False  # whether any line was one of Postfix's
         self._clock: _Clock | None = None
@@ -113,7 +114,7 @@ class Gather:
         return known
 
     def _fold(self) -> None:
-        """Add up what was sent; failures are counted one by one, as they are explained."""
+        """Add up what was counted since the last time."""
         batch, relays = self._batch, self.causes.relays
         for (hour, domain, relay, family, status, moved), count in self.scanner.counts.items():
             if status != _SENT:
@@ -125,6 +126,12 @@ class Gather:
             sums[1] += count if moved else 0
             batch.days[times.day(began), domain.decode("utf-8", "backslashreplace").lower(), place] += count
         self.scanner.counts.clear()
+        for (place, began, to, forwarded), count in self._bad.items():
+            sums = batch.sums.setdefault((place, began), [0, 0])
+            sums[0] += count
+            sums[1] += count if forwarded else 0
+            batch.days[times.day(began), to.lower(), place] += count
+        self._bad.clear()
 
     def _failed(self, failed: Failed) -> None:
         word = _STATUSES.get(failed.status)
@@ -139,11 +146,7 @@ class Gather:
             batch.about[place] = (" ".join(known.who), maillog.said(failed.text))
         written, _, rest = failed.stamp.partition(":")
         hour = self._hour(written) if rest else self._now
-        sums = batch.sums.setdefault((place, hour), [0, 0])
-        sums[0] += 1
-        sums[1] += failed.original is not None
-        domain = failed.recipient.rpartition("@")[2].lower()
-        batch.days[times.day(hour), domain, place] += 1
+        self._bad[place, hour, failed.recipient.rpartition("@")[2], failed.original is not None] += 1
         batch.failed.append((place, hour + _into(rest), failed))
         self._through.failed(failed, over, word, receiver, known.cause)
 

@@ -17,12 +17,13 @@ from mailmend.system.store.identity import Known, Reading
 from mailmend.system.store.queries import Place
 from mailmend.system.store.sqlite import DOMAINS, GAP, SENDERS
 
-# What differs from one reply to the next: long words with a digit or an @. Links and codes (AUP#1260) do not.
-_OWN = re.compile(r"((?<!\S)(?!\S*(?:://|#))(?=[^\s\d@]*[\d@])\S{10,})")
 _NUMBERS: dict[Family | None, int | None] = {"ipv4": 4, "ipv6": 6, None: None}
 _NAMES = 200_000  # that are remembered
 _REASONS = 20_000  # distinct ones of own refusals that are kept apart
 _OTHERS = "(others)"
+_QUARTER = 900  # midnight is at a quarter of an hour everywhere
+_DIGIT = re.compile(r"\d")
+_LONG = 10  # characters of a word that may be an id
 
 PlaceHour = tuple[Place, int]
 
@@ -263,6 +264,7 @@ class Writer:
             ((h, who or "", _NUMBERS[over], why, n) for (h, who, over, why), n in batch.fell.items()),
         )
         self._failures(batch.failed, number)
+        self._hit_domains(batch, number)
 
     def _add(self, table: str, width: int, rows: Iterable[tuple[int | str | None, ...]]) -> None:
         marks = ", ".join("?" * width)
@@ -273,44 +275,54 @@ class Writer:
 
     def _failures(self, failed: Sequence[tuple[Place, int, Failed]], number: dict[Place, int]) -> None:
         rows = []
-        hits: Counter[tuple[int, int, int, str]] = Counter()
+        name, day = self._name, times.day
+        senders: Counter[tuple[int, int, str]] = Counter()
         for place, at, one in failed:
-            local, _, domain = one.recipient.rpartition("@")
-            sender, sender_domain = _parted(one.sender)
-            relay = one.relay
-            text, given = self._taken_apart(one.text, f"{relay}[{one.ip or ''}]")
-            at_place, day = number[place], times.day(at)
-            if "@" not in one.recipient:
+            at_place, relay, ip, recipient = number[place], one.relay, one.ip or "", one.recipient
+            local, has_domain, domain = recipient.rpartition("@")
+            if not has_domain:
                 local, domain = domain, ""
-            hits[day, at_place, DOMAINS, domain.lower()] += 1
+            sender, sender_domain = _parted(one.sender)
             if one.sender is not None:
-                hits[day, at_place, SENDERS, one.sender] += 1
+                senders[at - at % _QUARTER, at_place, one.sender] += 1
+            text, given = self._taken_apart(one.text, f"{relay}[{ip}]")
             rows.append(
                 (
                     at,
                     at_place,
-                    self._agent(one.host, one.tag),
+                    self._agents.get((one.host, one.tag)) or self._agent(one.host, one.tag),
                     _small(one.pid),
                     one.queue_id,
                     sender,
-                    None if sender_domain is None else self._name(sender_domain),
+                    None if sender_domain is None else name(sender_domain),
                     local,
-                    self._name(domain),
+                    name(domain),
                     one.original,
-                    None if relay is None else self._relay(relay, one.ip or ""),
+                    None if relay is None else self._relays.get((relay, ip)) or self._relay(relay, ip),
                     one.delays,
-                    self._name(one.dsn),
-                    None if one.status == place.status else self._name(one.status),
+                    name(one.dsn),
+                    None if one.status == place.status else name(one.status),
                     text,
                     given,
                 )
             )
+        hits: Counter[tuple[int, int, int, str]] = Counter()
+        for (hour, at_place, address), count in senders.items():
+            hits[day(hour), at_place, SENDERS, address] += count
         self._db.executemany(
             "insert into failed(at, place, agent, pid, queue_id, sender, sender_domain, local, domain, original,"
             " relay, delays, dsn, word, text, given) values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             rows,
         )
         self._add("hits", 5, ((*key, count) for key, count in hits.items()))
+
+    def _hit_domains(self, batch: Batch, number: dict[Place, int]) -> None:
+        rows = (
+            (day, number[place], DOMAINS, domain, count)
+            for (day, domain, place), count in batch.days.items()
+            if place.status != "sent"
+        )
+        self._add("hits", 5, rows)
 
     # ---- ids ---------------------------------------------------------------------------------
 
@@ -332,8 +344,7 @@ class Writer:
     def _name(self, name: str) -> int:
         known = self._names.get(name)
         if known is None:
-            self._db.execute("insert or ignore into names(name) values(?)", (name,))
-            known = self._names[name] = self._found("select id from names where name=?", (name,))
+            known = self._names[name] = self._made("names", {"name": name})
         return known
 
     def _reason(self, reason: str) -> int:
@@ -348,17 +359,13 @@ class Writer:
     def _relay(self, host: str, ip: str) -> int:
         known = self._relays.get((host, ip))
         if known is None:
-            self._db.execute("insert or ignore into relays(host, ip) values(?, ?)", (host, ip))
-            known = self._found("select id from relays where host=? and ip=?", (host, ip))
-            self._relays[host, ip] = known
+            known = self._relays[host, ip] = self._made("relays", {"host": host, "ip": ip})
         return known
 
     def _agent(self, host: str, tag: str) -> int:
         known = self._agents.get((host, tag))
         if known is None:
-            self._db.execute("insert or ignore into agents(host, tag) values(?, ?)", (host, tag))
-            known = self._found("select id from agents where host=? and tag=?", (host, tag))
-            self._agents[host, tag] = known
+            known = self._agents[host, tag] = self._made("agents", {"host": host, "tag": tag})
         return known
 
     def _taken_apart(self, text: str, relay: str) -> tuple[int, str]:
@@ -377,17 +384,46 @@ class Writer:
             self._texts[template] = known
         return known, given
 
+    def _made(self, table: str, columns: dict[str, str]) -> int:
+        """The id of a row, which is made where there is none."""
+        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+        made = self._db.execute(
+            f"insert or ignore into {table}({names}) values({marks})",
+            tuple(columns.values()),
+        )
+        if made.rowcount and made.lastrowid:
+            return made.lastrowid
+        where = " and ".join(f"{name}=?" for name in columns)
+        return self._found(f"select id from {table} where {where}", tuple(columns.values()))  # noqa: S608
+
     def _found(self, query: str, given: tuple[str | int | None, ...]) -> int:
         return int(self._db.execute(query, given).fetchone()[0])
 
 
+class _Words(dict[str, str]):
+    """A word -> itself, or a gap where it is one of many: an id, an address. Links and codes (AUP#1260) are not."""
+
+    def __missing__(self, word: str) -> str:
+        own = len(word) >= _LONG and "://" not in word and "#" not in word
+        kept = GAP if own and ("@" in word or _DIGIT.search(word)) else word
+        if len(self) > _NAMES:
+            self.clear()
+        self[word] = kept
+        return kept
+
+
+_words = _Words()
+
+
 def taken_apart(text: str, relay: str) -> tuple[str, str]:
     """*text* -> what it has in common with others, with gaps, and what stood in them; *relay* is said shorter."""
-    parts = _OWN.split(text)
-    if len(parts) == 1 or GAP in text:
+    words = text.split(" ")
+    common = [_words[word] for word in words]
+    template = " ".join(common)
+    if GAP in text or GAP not in template:
         return text, ""
-    given = " ".join(GAP if gap == relay else gap for gap in parts[1::2])
-    return GAP.join(parts[::2]), given
+    own = [word for word, kept in zip(words, common, strict=True) if kept is GAP]
+    return template, " ".join([GAP if word == relay else word for word in own])
 
 
 def _parted(address: str | None) -> tuple[str | None, str | None]:
