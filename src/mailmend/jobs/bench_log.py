@@ -50,13 +50,16 @@ def log(path: Path, step: Callable[[str], None]) -> tuple[int, tuple[Run, ...]]:
     if any(part.packed for part in parts):
         raise CannotLook(f"{path} is packed", "unpack it: what is measured is the reading")
     if not logsearch.has_postfix(logsearch.Searched((path,))):
-        raise ParseError(f"{path}: no line of Postfix is in it", "name Postfix's log: /var/log/mail.log, for one")
+        raise ParseError(
+            f"{path}: no line of Postfix is in it", "name Postfix's log: /var/log/mail.log, for one"
+        )
     # A name, what is done, and in how many processes beside the first (None: in another program alone).
     every: list[tuple[str, Callable[[], int | None], int | None]] = [
         ("mailmend, counts, 1 process", partial(_counts, parts, 1), 0),
         ("mailmend, counts, 2 processes", partial(_counts, parts, 2), 2),
-        ("mailmend report, 1 process", partial(_report, path, 1), 0),
-        ("mailmend report, 2 processes", partial(_report, path, 2), 2),
+        ("mailmend report, 1 process", partial(reported, path, 1), 0),
+        ("mailmend report, 2 processes", partial(reported, path, 2), 2),
+        ("mailmend ingest, 1 process", partial(_ingest, path), 0),
         (LOOP, partial(_plain, path), 0),
         (PFLOGSUMM, partial(_program, [PFLOGSUMM, str(path)]), None),
         ("rg -c", partial(_program, ["rg", "-c", "status=", str(path)]), None),
@@ -65,7 +68,7 @@ def log(path: Path, step: Callable[[str], None]) -> tuple[int, tuple[Run, ...]]:
     runs = []
     for name, work, beside in every:
         step(name)
-        runs.append(_apart(name, work, beside))
+        runs.append(apart(name, work, beside))
     return sum(part.size for part in parts), tuple(runs)
 
 
@@ -76,7 +79,7 @@ def peers(runs: Sequence[Run]) -> tuple[Run, ...]:
     return tuple(run for run in (done.get(PFLOGSUMM), done.get(LOOP), count) if run)
 
 
-def _apart(name: str, work: Callable[[], int | None], beside: int | None) -> Run:
+def apart(name: str, work: Callable[[], int | None], beside: int | None) -> Run:
     """*work* in a process of its own."""
     import multiprocessing
 
@@ -130,8 +133,20 @@ def _counted(part: Part) -> Counter[tuple[bytes, ...]]:
     return scanner.counts
 
 
-def _report(path: Path, processes: int) -> int:
+def reported(path: Path, processes: int) -> int:
+    """How many outcomes a report on *path* tells."""
     return report.report(_nowhere, [path], processes=processes).report.total()
+
+
+def _ingest(path: Path) -> int:
+    """Into a store of its own, which then goes."""
+    from tempfile import TemporaryDirectory
+
+    from mailmend.jobs.ingest import ingest
+    from mailmend.system.probe import Recorded
+
+    with TemporaryDirectory(prefix="mailmend-bench-") as folder:
+        return ingest([path], Here(Recorded({}), state=Path(folder))).deliveries
 
 
 def _nowhere() -> Here:
