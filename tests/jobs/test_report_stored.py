@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,26 @@ def test_both_ways_give_the_same_report(tmp_path: Path, seed: int, rfc3339: bool
     assert asked.report.waits is None
     assert shape(asked) == shape(read)
     assert "From the delivery store" in page(asked)
+
+
+def test_summer_time_ends_within_a_log_that_has_no_offsets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+    time.tzset()
+    try:
+        path, here = tmp_path / "mail.log", here_of(tmp_path)
+        path.write_text(NOBODY_THERE.replace("Nov 20", "Oct 24") + NOBODY_THERE.replace("Nov 20", "Oct 26"))
+        read = job.report(lambda: here, [path]).report
+        assert [at.hour for at, _ in read.hours] == [
+            datetime(2026, 10, 24, 21, tzinfo=UTC),
+            datetime(2026, 10, 26, 22, tzinfo=UTC),
+        ]
+        take.ingest([path], here)
+        assert job.report(lambda: here, [], stored=True).report.hours == read.hours
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_hours_that_were_not_asked_for_are_left_out(tmp_path: Path) -> None:

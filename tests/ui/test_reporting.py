@@ -38,7 +38,7 @@ def nowhere() -> Here:
 def told(tmp_path_factory: pytest.TempPathFactory) -> job.Told:
     """A log of a day with strangers in it, half of it after a change."""
     path = tmp_path_factory.mktemp("log") / "mail.log"
-    path.write_bytes(logs.write(4, 1500)[0])
+    path.write_bytes(logs.write(4, 1500, rfc3339=True)[0])
     found = job.report(nowhere, [path])
     at = datetime(2026, 11, 20, 6, 30, tzinfo=UTC)
     return replace(found, turns=(Turn("20261120-063000-x", at, "google", "ipv6", (40, 80), (0, 75)),))

@@ -18,7 +18,7 @@ from mailmend.road import report as road
 from mailmend.road import tally
 from mailmend.road.causes import Causes
 from mailmend.road.tally import Clock
-from mailmend.system import logfiles
+from mailmend.system import logfiles, zone
 from mailmend.system.logfiles import Part
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _read(
             progress(min(before + at, total), total)
 
     if processes < 2 or len(parts) < 2:
-        read = _Reader(window)
+        read = _Reader(window, alone=True)
         for part in parts:
             read.part(part, done)
             before += part.size
@@ -165,14 +165,14 @@ def _tallied(part: Part, window: _Window) -> _Counted:
 
 
 class _Reader:
-    """Reads parts that follow each other."""
+    """Reads parts that follow each other; *alone*: all that there are."""
 
-    def __init__(self, window: _Window) -> None:
+    def __init__(self, window: _Window, *, alone: bool = False) -> None:
         if not _causes:
             _causes.append(Causes(catalogue.load()))
         self._window = window
         self._scanner = Scanner(by=tally.BY, sampled=tally.SAMPLED)
-        self._counted = tally.Tally()
+        self._counted = tally.Tally(alone=alone)
         self._first: datetime | None = None
         self._last: datetime | None = None
 
@@ -181,17 +181,20 @@ class _Reader:
         import gc
 
         window, counted, scanner, causes = self._window, self._counted, self._scanner, _causes[0]
+        dated = part.dated.astimezone(
+            zone.HERE
+        )  # a log without offsets may reach over the end of summer time
         collecting = gc.isenabled()
         gc.disable()  # many small objects and no cycles: collecting costs a fifth of the time
         try:
             for read in logfiles.blocks(part, window.since, at):
-                block = logfiles.within(read, part.dated, window.since, window.until)
+                block = logfiles.within(read, dated, window.since, window.until)
                 if not block:
                     continue
-                began, ended = logfiles.edges(block, part.dated)
+                began, ended = logfiles.edges(block, dated)
                 self._first = min((each for each in (self._first, began) if each), default=None)
                 self._last = max((each for each in (self._last, ended) if each), default=None)
-                for clock, piece in _pieces(block, part.dated, (began, ended), window.moments):
+                for clock, piece in _pieces(block, dated, (began, ended), window.moments):
                     counted.turn(clock, scanner, causes)
                     counted.add(scanner.scan(piece), scanner, causes)
         finally:

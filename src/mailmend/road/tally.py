@@ -120,9 +120,12 @@ def _step(delay: bytes) -> int:
 
 
 class Tally:
-    """Everything counted so far; it can be sent from one process to another. Without a *clock* no hour is known."""
+    """Everything counted so far; it can be sent from one process to another. Without a *clock* no hour is known.
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    *alone*: it is not to be joined to that of an earlier part.
+    """
+
+    def __init__(self, clock: Clock | None = None, *, alone: bool = False) -> None:
         self.clock = clock
         self.lines = self.unparsed = self.messages = 0
         self.hours: Counter[HourPlace] = Counter()
@@ -134,7 +137,7 @@ class Tally:
         self._failures: Counter[tuple[str, Place]] = Counter()  # by hour as written, not added up yet
         self._sampled: list[tuple[bytes, bytes]] = []  # relays and delays that are not added up yet
         self.through = Through()
-        self.waiting = Waiting()
+        self.waiting = Waiting(alone=alone)
         self.pending: list[
             tuple[bytes, Place]
         ] = []  # failures whose sender an earlier part of the log may tell

@@ -46,10 +46,12 @@ class _Recipient:
 class Waiting:
     """What waits. Of each part of a log there may be one, to be joined to the beginning in the order of the parts.
 
+    *alone*: there is but this one, so what left the queue before it came to wait here need not be kept.
     Queue ids are taken as one relay's: those of several in one log hardly ever meet.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, alone: bool = False) -> None:
+        self._alone = alone
         self.more = False  # whether there was more than could be followed
         # queue id -> recipient -> since when; None: settled, which an earlier part of the log does not know
         self._messages: dict[str, dict[str, _Recipient | None]] = {}
@@ -81,7 +83,7 @@ class Waiting:
         """Messages that left the queue."""
         for queue_id in queue_ids:
             self._messages.pop(queue_id, None)
-        if queue_ids:
+        if queue_ids and not self._alone:
             self._gone.append("\n".join(queue_ids))
 
     def update(self, later: Waiting) -> None:
