@@ -66,7 +66,7 @@ def main() -> None:
                 _follow(state, path)
             finally:
                 os._exit(1)
-        time.sleep(0.01 + 0.15 * dice.random())
+        time.sleep(0.01 + 0.25 * dice.random())
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)

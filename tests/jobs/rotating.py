@@ -22,7 +22,7 @@ _REFUSED = (
     "bounced",
     "host mx.example.org[192.0.2.1] said: 550 5.7.1 no such id {id} (in reply to RCPT TO)",
 )
-_OLDEST = 40
+_OLDEST = 500  # none is dropped: whoever is killed all the time is slow
 
 
 class Rotating(threading.Thread):
@@ -58,7 +58,7 @@ class Rotating(threading.Thread):
             for _ in range(self.dice.randint(1, 100)):
                 self._line(file)
             time.sleep(self.dice.random() * self.pause)
-            if self.dice.random() < 0.03:
+            if self.dice.random() < 0.02:
                 file = self._rotate(file)
             if self.dice.random() < 0.05:
                 self._pack()

@@ -171,8 +171,8 @@ class _Intake:
         self.progress: Step | None = None
         self.done = self.total = 0
         self._gather: Gather | None = None
-        self._looks = self.writer.finished()  # path -> how it looked when all of it was taken in
-        self._was_packed = dict(self._looks)
+        self._looks = self.writer.finished()  # how files looked of which all was taken in
+        self._unpacked = set(self._looks)
 
     @property
     def gather(self) -> Gather:
@@ -183,7 +183,7 @@ class _Intake:
     def forget(self) -> None:
         """Begin anew with what was read and not kept."""
         self._gather = None
-        self._looks = {}
+        self._looks = set()
 
     def tidy(self) -> None:
         retention.apply(self.writer, self.stopped)
@@ -192,13 +192,13 @@ class _Intake:
         """Take in what is new in *path*; what cannot be read is told in *taken*."""
         try:
             look = _look(path)
-            if look and self._looks.get(str(path)) != look:
+            if look and look not in self._looks:
                 packed = identity.kind(path)
                 if self._whole(path, packed):
-                    self._looks[str(path)] = look
-                    if packed and self._was_packed.get(str(path)) != look:
-                        self.writer.finish(path, look)
-                        self._was_packed[str(path)] = look
+                    self._looks.add(look)
+                    if packed and look not in self._unpacked:
+                        self.writer.finish(look)
+                        self._unpacked.add(look)
         except FileNotFoundError:  # it was renamed, and will be found under its new name
             pass
         except OSError as error:

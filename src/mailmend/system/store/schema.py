@@ -26,7 +26,7 @@ create table meta(name text primary key, value) without rowid;
 -- A log is known by its beginning and by what stood before the place that was read to: see identity.py.
 create table sources(id integer primary key, head blob not null, tail blob not null, read int not null,
     cursor text not null, path text not null, lines int not null, at int not null, error text);
-create table finished(path text primary key, stat text not null) without rowid;
+create table finished(look text primary key) without rowid;
 
 create table places(id integer primary key, receiver text, family int, status text not null, cause text,
     who text not null, text text not null);

@@ -115,15 +115,15 @@ class Writer:
             row = self._db.execute("select id, cursor from sources where cursor<>''").fetchone()
         return (int(row[0]), str(row[1])) if row else None
 
-    def finished(self) -> dict[str, str]:
-        """Packed files that were read to their end, and how each looked (`stat` of `finish`)."""
+    def finished(self) -> set[str]:
+        """How the packed files looked that were read to their end (`finish`)."""
         with schema.telling(self.path):
-            return dict(self._db.execute("select path, stat from finished"))
+            return {look for (look,) in self._db.execute("select look from finished")}
 
-    def finish(self, path: Path, stat: str) -> None:
-        """*path* need not be unpacked again for as long as it looks like *stat*."""
+    def finish(self, look: str) -> None:
+        """The packed file that looks so, whatever it is called, need not be unpacked again."""
         with schema.telling(self.path):
-            self._db.execute("insert or replace into finished values(?, ?)", (str(path), stat))
+            self._db.execute("insert or ignore into finished values(?)", (look,))
 
     def trouble(self, says: str | None) -> None:
         """What went wrong last, for `standing`; None: nothing any more."""
