@@ -136,7 +136,7 @@ class Tally:
         self.delays: dict[str | None, tuple[Sketch, ...]] = {}
         self._failures: Counter[tuple[str, Place]] = Counter()  # by hour as written, not added up yet
         self._sampled: list[tuple[bytes, bytes]] = []  # relays and delays that are not added up yet
-        self.through = Through()
+        self.through = Through(alone=alone)
         self.waiting = Waiting(alone=alone)
         self.pending: list[
             tuple[bytes, Place]

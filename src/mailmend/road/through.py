@@ -48,9 +48,13 @@ class _Bounce(NamedTuple):
 
 
 class Through:
-    """What fell through, counted. Of each part of a log there may be one, to be joined in the order of the parts."""
+    """What fell through, counted. Of each part of a log there may be one, to be joined in the order of the parts.
 
-    def __init__(self) -> None:
+    *alone*: there is but this one, so no part before it can tell more of a bounce.
+    """
+
+    def __init__(self, *, alone: bool = False) -> None:
+        self._alone = alone
         self.fell: Counter[Fell] = Counter()
         # (host, queue id, recipient) -> the families that put it off.
         self._put_off: dict[tuple[str, str, str], _PutOff] = {}
@@ -99,7 +103,7 @@ class Through:
             before |= self._before(tried)
         if before & ~_BITS[bounce.fell.family]:
             self.fell[bounce.fell] += 1
-        elif len(self._unanswered) < _KEPT:
+        elif not self._alone and len(self._unanswered) < _KEPT:
             first = (known.first,) if known else ()
             self._unanswered.append(bounce._replace(tried=(*first, *bounce.tried)))
 
