@@ -151,12 +151,14 @@ def test_a_program_that_was_stopped_half_way_is_ended_and_cleaned_up_after(host:
         """
         import sys
         from mailmend.jobs.recover import guard
-        print(guard(sys.argv[1], patience=1.0)[0].outcome)
+        guard(sys.argv[1], patience=1.0)
         """
     )
     (record,) = shell(host, f"ls {STATE}/history").split()
     done = host.relay.run([sys.executable, "-P", "-c", impatient, record.removesuffix(".json")])
-    assert done.stdout == "taken-back\n", done.stderr
+    assert done.returncode == 0, done.stderr
+    # Whichever of them is given the lock.
+    assert waited(lambda: state(host) == "rolled-back", 10) is not None
     assert host.relay.read(MAIN) == before
     assert ipv6_listens(host)
     assert waited(lambda: not leftovers(host), 5) is not None

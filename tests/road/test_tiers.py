@@ -135,6 +135,19 @@ def test_a_variable_that_it_is_made_of_reaches_it(name: str, way: str) -> None:
     require(files, frozenset({"here", name}))
 
 
+@pytest.mark.parametrize("name", ["myorigin", "myhostname", "mydomain"])
+def test_the_first_line_of_a_file_of_roots_does_not_go_out_as_a_name(name: str) -> None:
+    """Debian's and Ubuntu's Postfix reads myorigin from the file that it names."""
+    assert tier(main(f"{MAIN}{name} = /etc/shadow\n"), name) == "R"
+    assert tier(main(f"{MAIN}{name} = /etc/mailname\n"), name) == "P"
+
+
+def test_copies_of_bounces_go_to_others_only_with_a_word_more() -> None:
+    assert (
+        tier(main(f"{MAIN}bounce_notice_recipient = x@elsewhere.example\n"), "bounce_notice_recipient") == "M"
+    )
+
+
 def test_a_second_assignment_and_one_that_is_hidden_both_count() -> None:
     for after in (
         f"daemon_directory = /tmp\n{MAIN}daemon_directory = /usr/lib/postfix/sbin\n",

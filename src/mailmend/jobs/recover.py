@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from mailmend.system.guard import Guard
     from mailmend.system.history import History
     from mailmend.system.recovery import Means, Recovered
 
@@ -53,7 +54,8 @@ def guard(record_id: str, state: Path = STATE, *, patience: float = PATIENCE) ->
         # The program that makes the change holds the lock; when it is given, that is over, or it is dead.
         if done := _insisting(
             lambda: take_back(history, means, only=record_id, wait=patience),
-            lambda: _end_what_hangs(history, record_id),
+            lambda: _end_what_hangs(history, means.guard, record_id),
+            patience,
         ):
             return done
         try:
@@ -65,29 +67,35 @@ def guard(record_id: str, state: Path = STATE, *, patience: float = PATIENCE) ->
         time.sleep(min(_LOOK, boot.left(record.confirm_by)))
 
 
-def _end_what_hangs(history: History, record_id: str) -> None:
-    """Only this very change ends it: whoever holds the lock for another one has a guard of his own."""
+def _end_what_hangs(history: History, guard: Guard, record_id: str) -> None:
+    """Only the program that began this very change is ended; whoever else is at work has a guard, or is one."""
     from mailmend.system.holder import end_holder
     from mailmend.system.transaction import lock_of
 
-    with suppress(MailmendError):
-        if history.get(record_id).state == "intent":
-            end_holder(lock_of(history))
+    with suppress(MailmendError, OSError):
+        maker = guard.maker()
+        if maker and guard.guarded() == record_id and history.get(record_id).state == "intent":
+            end_holder(lock_of(history), maker)
 
 
 def _insisting(
-    take_back: Callable[[], tuple[Recovered, ...]], end_what_hangs: Callable[[], None]
+    take_back: Callable[[], tuple[Recovered, ...]], end_what_hangs: Callable[[], None], patience: float
 ) -> tuple[Recovered, ...]:
     from mailmend.system.swap import Busy
 
-    for _ in range(_TRIES):
+    tries, until = 0, time.monotonic() + patience
+    while tries < _TRIES:
         try:
             return take_back()
+        except Busy as error:
+            last: Exception = error
+            if time.monotonic() >= until:
+                tries += 1
+                end_what_hangs()
         except (MailmendError, OSError) as error:
             last = error
-            if isinstance(error, Busy):
-                end_what_hangs()
-            time.sleep(_LOOK)
+            tries += 1
+        time.sleep(_LOOK)
     raise CannotLook(f"it could not be taken back: {last}", "")
 
 

@@ -28,6 +28,9 @@ _PROGRAMS = re.compile(
 # They run a command of their arguments, as a user who may not be root (pipe(8), spawn(8)).
 _RUN_COMMANDS = ("pipe", "spawn")
 _CLASSES = "smtpd_restriction_classes"
+# Debian and Ubuntu read myorigin from the file that its value names, and it goes into mail: what it may be made of.
+_NAMES = ("myorigin", "myhostname", "mydomain")
+_NAMED = "/etc/mailname"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +193,9 @@ def _brought_in(name: str, before: str, after: str, place: _Place) -> Iterator[t
             yield "R", f"{inner}:{path} lies outside the folders that only root writes"
         if inner in known.network_tables:
             yield "M", f"{inner}: tables are asked elsewhere"
+    for value in after.split("\n") if name in _NAMES else ():
+        if value.strip().startswith("/") and value.strip() != _NAMED:
+            yield "R", f"the first line of {value.strip()} would stand in mail"
     if known.reads_files(name):
         for word in set(re.split(r"[\s,]+", after)) - set(re.split(r"[\s,]+", before)):
             path = word.removeprefix("!")

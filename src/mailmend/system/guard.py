@@ -20,6 +20,7 @@ from mailmend.model import FileEdit, Record
 from mailmend.places import trial
 from mailmend.system import detached
 from mailmend.system.durable import sync, write
+from mailmend.system.holder import Process
 
 UNIT = "mailmend-undo.service"
 UNITS = Path("/etc/systemd/system")
@@ -52,17 +53,26 @@ class Guard:
 
     def guarded(self) -> str | None:
         """The id of the change that is not settled yet, None where there is none. OSError where it is unreadable."""
+        words = self._named()
+        return words[0] if words else None
+
+    def maker(self) -> Process | None:
+        """The program that began the change that is not settled, or put it on trial; None where nobody knows."""
+        words = self._named()
+        return Process.read(words[1]) if len(words) > 1 else None
+
+    def _named(self) -> list[str]:
         try:
-            return (self.folder / "id").read_text("ascii").strip() or None
+            return (self.folder / "id").read_text("ascii").split()
         except FileNotFoundError:
-            return None
+            return []
 
     def arm(self, record: Record) -> None:
         """Make ready to take *record* back. It is on the disk when this returns; OSError where it cannot be."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         sync(self.state)
         # First the name: where one takes the place of another, its script works until the new one is there.
-        write(self.folder / "id", record.id + "\n", 0o600)
+        write(self.folder / "id", f"{record.id} {Process.here()}\n", 0o600)
         write(self.script, undo_script(record, self), 0o700)
         if detached.SYSTEMD.is_dir():
             self._install()

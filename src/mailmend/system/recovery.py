@@ -59,7 +59,7 @@ def recover(
     """
     with alone(history, wait):
         if means.guard.sh_is_at_it():
-            return ()
+            raise swap.Busy(f"{means.guard.script} is going back right now", "wait for it to end")
         found = tuple(
             _take_back(record, history, means)
             for record in history.records()
