@@ -36,6 +36,7 @@ _STARTING = 1.5  # seconds until a daemon that was started has to be there
 _QUIET = 0.25  # seconds after which a daemon that has not complained is taken to run
 _TALKING = 3.0  # seconds for all conversations
 LONGER = 5.0  # the same where that was too short
+_SETTLING = 1.0  # seconds more where it is looked at again: whatever dies has said so by then
 _DYING = 0.3  # seconds that they go on once a daemon has died of its configuration
 _LIFE = 40  # seconds after which master ends itself (master(8) -e), whatever became of us
 _ENDING = 2.0  # seconds that the kernel may take to bury them
@@ -105,6 +106,8 @@ def observe(shadow: Shadow, script: Script, seconds: float = _TALKING) -> Observ
                         patience.cut(_DYING)
                 talks = {key: job.result() for key, job in jobs.items()}
                 waking.result()
+            if seconds >= LONGER:
+                time.sleep(_SETTLING)
             resolved = {r: _resolve(shadow, r) for r in (*script.ours[:1], *script.foreign[:1])}
             if process.poll() is not None:
                 ended = "master ended while it was talked to"
