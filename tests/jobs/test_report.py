@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -125,7 +125,7 @@ def test_before_and_after_a_change(tmp_path: Path) -> None:
 
 def test_since_leaves_out_what_was_before(tmp_path: Path) -> None:
     path, _ = written(tmp_path, 6, 500)
-    noon = datetime(2026, 11, 20, 2, tzinfo=UTC)
+    noon = datetime(2026, 11, 20, 2).astimezone()
     early = job.report(nowhere, [path], until=noon).report
     late = job.report(nowhere, [path], since=noon).report
     assert early.total() and late.total()

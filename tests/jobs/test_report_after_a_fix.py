@@ -17,6 +17,7 @@ def world(lab: Any) -> Iterator[Any]:
     lab.relay.start()
     yield lab
     lab.receiver.mode("ok")
+    lab.relay.run(["rm", "-rf", "/var/lib/mailmend/deliveries"])
 
 
 def report(lab: Any, *arguments: str) -> dict[str, Any]:
@@ -63,3 +64,28 @@ def test_what_waits_is_what_the_queue_holds(world: Any) -> None:
     left = report(world)["waiting"]
     assert gone not in {each["oldest"] for each in left}
     assert sum(each["messages"] for each in left) == len(queue(world)) == 5
+
+
+def test_once_the_log_is_taken_in_the_store_is_asked(world: Any) -> None:
+    world.outcomes(world.send(count=16))
+    read = json.loads(world.relay.mailmend("--json", "report").stdout)
+    assert read["store"] is None
+    assert world.relay.mailmend("ingest").returncode == 0
+    done = world.relay.mailmend("--json", "report")
+    asked = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert asked["store"]
+    assert asked["waiting"] is None
+    for key in (
+        "lines",
+        "messages",
+        "span",
+        "deliveries",
+        "findings",
+        "domains",
+        "senders",
+        "hours",
+        "rejected",
+    ):
+        assert asked[key] == read[key], key
+    assert "From the delivery store" in world.relay.mailmend("report").stdout

@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mailmend.ui.encode import printable
-from mailmend.ui.show.common import Shape, document, moment
+from mailmend.ui.show import common
+from mailmend.ui.show.common import Shape, document
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mailmend.jobs.report import Told
     from mailmend.road.findings import Note
     from mailmend.road.report import Delays, Hit, Row, Waits
@@ -18,6 +21,11 @@ if TYPE_CHECKING:
 COLUMNS = ("receiver", "family", "status", "cause", "count", "forwarded", "first", "last", "text")
 PARTS = ("before_queue", "in_queue", "connecting", "sending")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begins so
+
+
+def moment(at: datetime | None) -> str | None:
+    """RFC 3339 with the offset of this host: one zone, whatever zones the log is written in."""
+    return common.moment(at.astimezone()) if at else None
 
 
 def report(told: Told) -> Shape:
