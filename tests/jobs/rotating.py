@@ -58,7 +58,7 @@ class Rotating(threading.Thread):
             for _ in range(self.dice.randint(1, 100)):
                 self._line(file)
             time.sleep(self.dice.random() * self.pause)
-            if self.dice.random() < 0.02:
+            if self.dice.random() < 0.04:
                 file = self._rotate(file)
             if self.dice.random() < 0.05:
                 self._pack()
@@ -97,7 +97,7 @@ class Rotating(threading.Thread):
                 old = self._part(number, ending)
                 if old.exists():
                     old.rename(self._part(number + 1, ending))
-        way = self.dice.choice(("rename", "copytruncate"))
+        way = ("rename", "copytruncate")[(self.ways["rename"] + self.ways["copytruncate"]) % 2]
         self.ways[way] += 1
         if way == "copytruncate":
             shutil.copyfile(self.path, self._part(1))
