@@ -98,6 +98,14 @@ def test_a_block_list_is_told_once_for_all_who_use_it() -> None:
     assert (found.command, found.cures) == ("mailmend explain --cause dnsbl-listed", False)
 
 
+def test_what_mailmend_cannot_cure_is_explained_instead() -> None:
+    """Another domain's DMARC policy is no setting of this host."""
+    policy = "550 5.7.26 Unauthenticated email from example.com is not accepted due to domain's DMARC policy. - gsmtp"
+    (found,) = told([line(n, V4, "bounced", policy) for n in range(9)]).findings
+    assert found.cause == "dmarc-reject"
+    assert (found.command, found.cures) == ("mailmend explain --cause dmarc-reject", False)
+
+
 def test_what_waits_for_long_is_told_with_the_message_that_waits_longest() -> None:
     (found,) = told([line(n, V4, "deferred", FULL) for n in range(9)]).findings
     assert found.command == "mailmend trace 4AB000000"

@@ -123,12 +123,24 @@ def _families(rows: Iterable[Row]) -> Iterable[Note]:
         if counts.get((who, other), 0) >= FEW:
             found = [*found, *refused[who, other]]
         domain = worst.domains[0][0] if worst.domains else ""
+        cures = any(_curable(row.place.cause) for row in found)
         yield _note(
             found,
             f"{says}: {sum(row.count for row in found)} deliveries",
-            f"mailmend fix {domain}".strip() if _plain(domain) else "mailmend fix",
-            cures=True,
+            _fix(domain) if cures else f"mailmend explain --cause {worst.place.cause}",
+            cures=cures,
         )
+
+
+def _curable(cause: str | None) -> bool:
+    """Whether `mailmend fix` has more for it than holding the mail back."""
+    page = catalogue.load().causes.get(cause or "")
+    every = {*page.remedies, *(page.forwarded_remedies or ())} if page else set()
+    return bool(every - {"hold"})
+
+
+def _fix(domain: str) -> str:
+    return f"mailmend fix {domain}".strip() if _plain(domain) else "mailmend fix"
 
 
 def _through(rows: Sequence[Row], fell: Counter[Fell]) -> Iterable[Note]:
@@ -142,7 +154,7 @@ def _through(rows: Sequence[Row], fell: Counter[Fell]) -> Iterable[Note]:
     for (who, over), causes in sorted(groups.items(), key=lambda each: -each[1].total()):
         cause = min(causes, key=lambda each: (-causes[each], each))
         before = word("ipv4" if over == "ipv6" else "ipv6")
-        cures = cause in IDENTITY
+        cures = cause in IDENTITY and _curable(cause)
         yield Note(
             cause,
             who,
