@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, cast
 
 from mailmend.model import MailmendError
 from mailmend.road import report as road
-from mailmend.road.tally import HourPlace, Place, Sketch
+from mailmend.road.tally import Place, Sketch
 from mailmend.road.through import Fell
 from mailmend.system import follow
 from mailmend.system.store.queries import Count, Deliveries, Summary
+
+if TYPE_CHECKING:
+    from mailmend.road.tally import HourPlace
 
 _BEHIND = timedelta(minutes=1)  # that the store may be behind the log
 _DAY = timedelta(days=1)
@@ -54,11 +59,10 @@ def report(store: Deliveries, since: datetime | None, until: datetime | None) ->
 
 def told(summary: Summary) -> road.Report:
     """The report that *summary* makes; of what still waits a store knows nothing."""
-    hours = [(HourPlace(at.hour, at.receiver, at.family, at.status), n) for at, n in summary.hours]
     return road.assembled(
         road.Counts(summary.lines, summary.unparsed, summary.messages, summary.span),
         map(_row, summary.counts),
-        hours=hours,
+        hours=cast("Iterable[tuple[HourPlace, int]]", summary.hours),  # the same fields; there may be many
         rejected=summary.rejected,
         delays=_delays(summary),
         fell=Counter({Fell(*key): count for key, count in summary.fell.items()}),

@@ -27,13 +27,11 @@ class Axis:
     start: datetime | None
     step: timedelta
     count: int
+    places: dict[datetime, int] = field(default_factory=dict)
 
     def place(self, hour: datetime | None) -> int | None:
-        """In which step *hour* falls."""
-        if hour is None or self.start is None:
-            return None
-        at = (hour - self.start) // self.step
-        return at if 0 <= at < self.count else None
+        """In which step *hour*, one of the report's, falls."""
+        return self.places.get(hour) if hour else None
 
     def begins(self, number: int) -> datetime | None:
         """When that step begins, on this host's clocks."""
@@ -48,7 +46,7 @@ class Axis:
 
 def axis(found: Report, most: int) -> Axis:
     """The time of the report in at most so many steps, whole hours each; there is a step for hours without mail too."""
-    hours = [at.hour for at, _ in found.hours if at.hour]
+    hours = {at.hour for at, _ in found.hours if at.hour}
     if not hours:
         return Axis(None, _HOUR, 0)
     start = min(hours).astimezone()
@@ -57,7 +55,8 @@ def axis(found: Report, most: int) -> Axis:
     least = found.step // _HOUR
     step = next((each for each in _STEPS if -(-long // each) <= most and each >= least), 0)
     step = step or -(-long // (most * least)) * least
-    return Axis(start, step * _HOUR, -(-long // step))
+    places = {hour: (hour - start) // (step * _HOUR) for hour in hours}
+    return Axis(start, step * _HOUR, -(-long // step), places)
 
 
 @dataclass(slots=True)
