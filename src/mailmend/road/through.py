@@ -72,7 +72,10 @@ class Through:
     def failed(self, one: Failed, over: Family | None, word: str, receiver: str | None, cause: str) -> None:
         """An outcome: *word* is `deferred` or `bounced`, *over* the family of the last address tried."""
         message = (one.host, one.queue_id, one.recipient)
-        tried = _Tried((one.host, one.queue_id, one.pid), one.stamp)
+        process = (one.host, one.queue_id, one.pid)
+        if self._alone and word == "bounced" and message not in self._put_off and process not in self._passed_on:
+            return  # as nearly all are
+        tried = _Tried(process, one.stamp)
         if word == "deferred":
             self._deferred(message, _PutOff(_BITS[over] if over else 0, tried))
             _trim(self._put_off)
