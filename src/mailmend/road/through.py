@@ -73,7 +73,12 @@ class Through:
         """An outcome: *word* is `deferred` or `bounced`, *over* the family of the last address tried."""
         message = (one.host, one.queue_id, one.recipient)
         process = (one.host, one.queue_id, one.pid)
-        if self._alone and word == "bounced" and message not in self._put_off and process not in self._passed_on:
+        if (
+            self._alone
+            and word == "bounced"
+            and message not in self._put_off
+            and process not in self._passed_on
+        ):
             return  # as nearly all are
         tried = _Tried(process, one.stamp)
         if word == "deferred":
