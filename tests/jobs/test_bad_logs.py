@@ -9,6 +9,7 @@ import lzma
 import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from typing import Any
 
 import pytest
 
+from mailmend.jobs.here import Here
+from mailmend.model import CannotLook
 from mailmend.ui.cli import main
 
 USAGE, CANNOT_LOOK = 2, 3
@@ -209,7 +212,6 @@ def test_a_time_that_is_none(run: Any, tmp_path: Path, name: str, since: str) ->
 def test_a_file_that_gets_shorter_while_it_is_read_is_not_told_as_if_it_were_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mailmend.model import CannotLook
     from mailmend.system import logfiles
 
     path = tmp_path / "mail.log"
@@ -221,6 +223,27 @@ def test_a_file_that_gets_shorter_while_it_is_read_is_not_told_as_if_it_were_who
     os.truncate(path, 0)
     with pytest.raises(CannotLook, match="shorter while it was read"):
         list(blocks)
+
+
+def _killed(*_of: object, **_named: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_is_killed_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it happens where memory runs out; the others may have read the rest."""
+    from mailmend.jobs import report
+    from mailmend.system import logfiles
+
+    path = tmp_path / "mail.log"
+    path.write_bytes(LOG)
+    monkeypatch.setattr(logfiles, "PART", 50_000)
+    monkeypatch.setattr(report, "_tallied", _killed)
+    with pytest.raises(CannotLook, match="was killed"):
+        report.report(_nowhere, [path], processes=2)
+
+
+def _nowhere() -> Here:
+    raise CannotLook("the file alone is looked at")
 
 
 # ---- logs that are read all the same --------------------------------------------------------

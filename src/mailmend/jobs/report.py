@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mailmend import catalogue
 from mailmend.jobs.here import Here
-from mailmend.model import MailmendError, ParseError
+from mailmend.model import CannotLook, MailmendError, ParseError
 from mailmend.parse.logscan import Scanner, Senders
 from mailmend.road import report as road
 from mailmend.road import tally
@@ -149,10 +149,19 @@ _Counted = tuple[tally.Tally, Senders, Span]
 
 def _mapped(parts: Sequence[Part], window: _Window, processes: int) -> Iterator[_Counted]:
     import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
 
-    # Spawned, not forked: the progress line has a thread.
-    with multiprocessing.get_context("spawn").Pool(min(processes, len(parts))) as pool:
-        yield from pool.imap(partial(_tallied, window=window), parts)
+    # Spawned, not forked: the progress line has a thread. A Pool would wait for ever for a process that was killed.
+    spawned = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(processes, len(parts)), mp_context=spawned) as pool:
+        try:
+            yield from pool.map(partial(_tallied, window=window), parts)
+        except BrokenProcessPool:
+            raise CannotLook(
+                "a process that read the log was killed",
+                "try it with --processes 1, and see whether memory is short",
+            ) from None
 
 
 _causes: list[Causes] = []  # one of each process: what is learned of one part serves the next
