@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from mailmend.system.store import schema, times
-from mailmend.system.store.sqlite import DOMAINS, GAP, SENDERS, Store
+from mailmend.system.store.sqlite import DOMAINS, SENDERS, Store
+from mailmend.system.store.texts import GAP
 
 FAILED = 0.13
 DOMAINS_KNOWN = 20_000
@@ -30,7 +31,7 @@ TEMPLATES = 3_000
 RECEIVERS = ("google", "outlook-consumer", "yahoo", "apple", *(f"receiver-{n}" for n in range(20)), None)
 WEIGHTS = (36, 18, 10, 4, *([0.6] * 20), 20)
 CAUSES = ("ptr-missing", "auth-required", "user-unknown", "mailbox-full", "rate-limited", "reputation-ip")
-KEPT_NAMES = 20
+KEPT_NAMES = 10
 TIMES = 9
 
 
@@ -76,8 +77,27 @@ def build(folder: Path, deliveries: int, days: int) -> None:
         db.execute("commit")
         if number % 20 == 0:
             print(f"day {number} of {days}", file=sys.stderr)
+    rolled_up(db)
     db.execute("pragma wal_checkpoint(truncate)")
     db.close()
+
+
+def rolled_up(db: Any) -> None:
+    """By day and month, of what there is by hour and day."""
+    months = {day: times.month(day) for (day,) in db.execute("select distinct day from hits")}
+    db.create_function("month", 1, months.get, deterministic=True)
+    db.create_function("midnight", 1, times.day, deterministic=True)
+    db.execute(
+        "insert into place_days select place, midnight(hour), sum(count), sum(forwarded) from hours group by 1, 2"
+    )
+    db.execute(
+        "insert into month_hits select month, place, kind, name, count from (select *, row_number() over"
+        " (partition by month, place, kind order by count desc) as rank from (select month(day) as month, place, kind,"
+        f" name, sum(count) as count from hits group by 1, 2, 3, 4)) where rank<={KEPT_NAMES}"
+    )
+    db.execute(
+        "insert into month_delays select month(day), receiver, part, class, sum(count) from delays group by 1, 2, 3, 4"
+    )
 
 
 def _places() -> list[tuple[Any, ...]]:

@@ -25,9 +25,9 @@ from mailmend.jobs import ingest as job
 from mailmend.jobs import report
 from mailmend.jobs.here import Here
 from mailmend.model import CannotLook, MailmendError, ParseError, Refused
-from mailmend.system.store import schema
+from mailmend.system.store import schema, texts
 from mailmend.system.store.sqlite import Store
-from mailmend.system.store.write import Writer, taken_apart
+from mailmend.system.store.write import Writer
 from mailmend.ui import cli
 
 MONTH = timedelta(days=30)
@@ -176,8 +176,6 @@ def test_a_failure_comes_back_whole(here: There) -> None:
 
 
 def test_texts_come_back_as_they_were() -> None:
-    from mailmend.system.store import sqlite
-
     for text in (
         "",
         "x",
@@ -188,7 +186,7 @@ def test_texts_come_back_as_they_were() -> None:
         "a\0b 1234567890",
         "é 1@2345678 é",
     ):
-        assert sqlite.filled(*taken_apart(text, "m[192.0.2.1]"), "m[192.0.2.1]") == text
+        assert texts.filled(*texts.taken_apart(text, "m[192.0.2.1]"), "m[192.0.2.1]") == text
 
 
 def test_the_sender_is_known_of_mail_that_was_under_way(here: There) -> None:

@@ -41,7 +41,8 @@ class Count:
     """Deliveries of one `Place`. *text* is one of their replies, *who* must act (failures only).
 
     *first* and *last*: of failures to the second, of what was sent to the hour. *domains* and *senders* are the most
-    frequent, most frequent first; of days past the 20 most frequent of each day are known. They are empty where
+    frequent, most frequent first; of days past the 10 most frequent of each day are known, and of
+    more than two months whole months are told. They are empty where
     they were not asked for.
     """
 

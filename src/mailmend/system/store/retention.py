@@ -10,7 +10,7 @@ from mailmend.system.store.write import Writer
 _AT_ONCE = 5000  # rows of a transaction: nobody waits for long
 _DAY = 86400
 RECENT = 3 * _DAY  # for so long all domains and senders are known that failures hit
-_NAMES = 20  # of each place and day afterwards
+_NAMES = 10  # of each place and day (and month) afterwards
 
 
 def apply(writer: Writer, stopped: Callable[[], bool]) -> None:
@@ -19,6 +19,9 @@ def apply(writer: Writer, stopped: Callable[[], bool]) -> None:
     days = writer.kept_days()
     while days and not stopped() and writer.drop_failed(now - days * _DAY, _AT_ONCE):
         pass
-    while not stopped() and writer.thin_hits(now - RECENT, _NAMES):
+    while not stopped() and writer.thin_hits("hits", now - RECENT, _NAMES):
+        pass
+    # A month that began 35 days ago is over for three days at least.
+    while not stopped() and writer.thin_hits("month_hits", now - RECENT - 32 * _DAY, _NAMES):
         pass
     writer.shrink()

@@ -49,14 +49,20 @@ create index failed_original on failed(original) where original is not null;
 -- Roll-ups. An hour is the Unix time of its beginning, a day that of its midnight in this host's zone.
 create table hours(place int, hour int, count int not null, forwarded int not null,
     primary key(place, hour)) without rowid;
+create table place_days(place int, day int, count int not null, forwarded int not null,
+    primary key(place, day)) without rowid;
 create table days(day int, domain int, place int, count int not null, primary key(day, domain, place)) without rowid;
 create table hits(day int, place int, kind int, name text, count int not null,
     primary key(day, place, kind, name)) without rowid;
+create table month_hits(month int, place int, kind int, name text, count int not null,
+    primary key(month, place, kind, name)) without rowid;
 create table seen(hour integer primary key, lines int not null, unparsed int not null, messages int not null,
     first int not null, last int not null);
 create table rejected(hour int, reason int, count int not null, primary key(hour, reason)) without rowid;
 create table delays(day int, receiver text, part int, class int, count int not null,
     primary key(day, receiver, part, class)) without rowid;
+create table month_delays(month int, receiver text, part int, class int, count int not null,
+    primary key(month, receiver, part, class)) without rowid;
 create table fell(hour int, receiver text, family int, cause text, count int not null,
     primary key(hour, receiver, family, cause)) without rowid;
 """

@@ -12,7 +12,7 @@ from typing import Any
 
 from mailmend.model import Family
 from mailmend.parse.logscan import Failed
-from mailmend.system.store import schema, times
+from mailmend.system.store import schema, sums, texts, times
 from mailmend.system.store.queries import (
     Count,
     HourPlace,
@@ -24,13 +24,11 @@ from mailmend.system.store.queries import (
     Summary,
 )
 
-GAP = "\0"  # in a template, where the text had something of its own
 DOMAINS, SENDERS = 0, 1  # kinds of hits
-BY_HOUR = timedelta(days=31)  # of longer spans only days are told
+BY_HOUR = timedelta(days=8)  # of longer spans only days are told
 _MOST_OVER_ALL = 20  # and of all places together
 _MOST = 10  # domains and senders of a place that are told
 _FAMILIES: dict[int | None, Family | None] = {4: "ipv4", 6: "ipv6", None: None}
-_LAST = 1 << 60
 _WHOLE = """select f.at, f.place, a.host, a.tag, f.pid, f.queue_id, f.sender, s.name, f.local, d.name, f.original,
     r.host, r.ip, f.delays, n.name, w.name, t.template, f.given
     from failed f join agents a on a.id = f.agent join names d on d.id = f.domain join names n on n.id = f.dsn
@@ -60,14 +58,14 @@ class Store:
             days: dict[tuple[int, str], int] = defaultdict(int)
             total = 0
             rows: list[tuple[Any, ...]] = []
-            for number, place in these.items():
-                for hour, count in db.execute(
-                    "select hour, count from hours where place=? and hour>=?", (number, start - start % 3600)
-                ):
+            for number, day, count, _ in sums.by_day(db, start - start % 3600, sums.LAST):
+                if number in these:
                     total += count
-                    if place.status != "sent":
-                        causes[place.cause or "unknown"] += count
-                        days[times.day(hour), place.cause or "unknown"] += count
+                    if these[number].status != "sent":
+                        cause = these[number].cause or "unknown"
+                        causes[cause] += count
+                        days[day, cause] += count
+            for number, place in these.items():
                 if place.status != "sent":
                     rows += db.execute(
                         f"{_WHOLE}where f.place=? and f.at>=? order by f.at desc limit ?",
@@ -90,7 +88,8 @@ class Store:
         with self._open() as db:
             start, end = _bounds(since, until)
             at = (start, end)
-            hits, over_all = _hits(db, start, end)
+            table, when, begins = sums.spell(db, start, end)
+            hits, over_all = _hits(db, f"{table}hits", when, (begins, end))
             lines, unparsed, messages, first, last = db.execute(
                 "select total(lines), total(unparsed), total(messages), min(first), max(last) from seen"
                 " where hour>=? and hour<?",
@@ -113,8 +112,9 @@ class Store:
                 delays={
                     (receiver or None, part, step): count
                     for receiver, part, step, count in db.execute(
-                        "select receiver, part, class, sum(count) from delays where day>=? and day<? group by 1, 2, 3",
-                        (times.day(start), end),
+                        f"select receiver, part, class, sum(count) from {table}delays"  # noqa: S608
+                        f" where {when}>=? and {when}<? group by 1, 2, 3",
+                        (begins, end),
                     )
                 },
                 fell={
@@ -156,7 +156,7 @@ class Store:
         until: datetime | None = None,
     ) -> Iterator[Kept]:
         start = int(since.timestamp()) if since else 0
-        end = int(until.timestamp()) if until else _LAST
+        end = int(until.timestamp()) if until else sums.LAST
         with self._open() as db:
             places = _places(db)
             these = [
@@ -237,7 +237,7 @@ def _span(db: sqlite3.Connection) -> tuple[datetime | None, datetime | None]:
 
 def _bounds(since: datetime | None, until: datetime | None) -> tuple[int, int]:
     start = int(since.timestamp()) if since else 0
-    return start - start % 3600, int(until.timestamp()) if until else _LAST
+    return start - start % 3600, int(until.timestamp()) if until else sums.LAST
 
 
 def _counts(
@@ -247,14 +247,16 @@ def _counts(
     hits: dict[tuple[int, int], list[tuple[str, int]]] | None = None,
 ) -> tuple[Count, ...]:
     found = []
+    counted = sums.of_places(db, start, end)
     for number, receiver, family, status, cause, who, text in db.execute("select * from places").fetchall():
-        count, forwarded, first, last = db.execute(
-            "select sum(count), sum(forwarded), min(hour), max(hour) from hours"
-            " where place=? and hour>=? and hour<?",
+        if number not in counted:
+            continue
+        count, forwarded = counted[number]
+        first, last = db.execute(
+            "select (select min(hour) from hours where place=?1 and hour>=?2 and hour<?3),"
+            " (select max(hour) from hours where place=?1 and hour>=?2 and hour<?3)",
             (number, start, end),
         ).fetchone()
-        if not count:
-            continue
         began, ended = db.execute(
             "select (select min(at) from failed where place=?1 and at>=?2 and at<?3),"
             " (select max(at) from failed where place=?1 and at>=?2 and at<?3)",
@@ -280,21 +282,22 @@ _Names = tuple[tuple[str, int, int], ...]
 
 
 def _hits(
-    db: sqlite3.Connection, start: int, end: int
+    db: sqlite3.Connection, table: str, when: str, between: tuple[int, int]
 ) -> tuple[dict[tuple[int, int], list[tuple[str, int]]], dict[int, _Names]]:
     """Of each place and kind the names that were hit most; and of each kind over all places."""
     bounced = {number for number, place in _places(db).items() if place.status == "bounced"}
-    sums: dict[int, dict[str, list[int]]] = {DOMAINS: {}, SENDERS: {}}
+    names: dict[int, dict[str, list[int]]] = {DOMAINS: {}, SENDERS: {}}
     best: dict[tuple[int, int], list[tuple[str, int]]] = defaultdict(list)
     for place, kind, name, count in db.execute(
-        "select place, kind, name, sum(count) from hits where day>=? and day<? group by 1, 2, 3 order by 4 desc, 3",
-        (times.day(start), end),
+        f"select place, kind, name, sum(count) from {table} where {when}>=? and {when}<?"  # noqa: S608
+        " group by 1, 2, 3 order by 4 desc, 3",
+        between,
     ):
         told = best[place, kind]
         if len(told) < _MOST:
             told.append((name, count))
-        sums[kind].setdefault(name, [0, 0])[place not in bounced] += count
-    return best, {kind: _most(names) for kind, names in sums.items()}
+        names[kind].setdefault(name, [0, 0])[place not in bounced] += count
+    return best, {kind: _most(of_kind) for kind, of_kind in names.items()}
 
 
 def _most(names: dict[str, list[int]]) -> _Names:
@@ -303,19 +306,14 @@ def _most(names: dict[str, list[int]]) -> _Names:
 
 
 def _hours(db: sqlite3.Connection, start: int, end: int, length: int) -> tuple[tuple[HourPlace, int], ...]:
-    by_day = length > BY_HOUR.total_seconds()
-    sums: dict[tuple[int, str | None, Family | None, str], int] = defaultdict(int)
+    rows = (sums.by_day if length > BY_HOUR.total_seconds() else sums.by_hour)(db, start, end)
+    found: dict[tuple[int, str | None, Family | None, str], int] = defaultdict(int)
     places = _places(db)
-    midnights: dict[int, int] = {}
-    for hour, number, count in db.execute(
-        "select hour, place, count from hours where hour>=? and hour<?", (start, end)
-    ):
-        place, at = places[number], hour
-        if by_day:
-            at = midnights.get(hour) or midnights.setdefault(hour, int(times.midnight(hour).timestamp()))
-        sums[at, place.receiver, place.family, place.status] += count
-    shown = {at: times.local(at) for at in {each[0] for each in sums}}
-    told = [(HourPlace(shown[at], *rest), count) for (at, *rest), count in sums.items()]  # type: ignore[arg-type]
+    for number, at, count, _ in rows:
+        place = places[number]
+        found[at, place.receiver, place.family, place.status] += count
+    shown = {at: times.local(at) for at in {each[0] for each in found}}
+    told = [(HourPlace(shown[at], *rest), count) for (at, *rest), count in found.items()]  # type: ignore[arg-type]
     return tuple(sorted(told, key=lambda each: (each[0].hour, *(part or "" for part in each[0][1:]))))
 
 
@@ -336,21 +334,10 @@ def _kept(row: tuple[Any, ...], places: dict[int, Place]) -> Kept:
         delays,
         dsn,
         word or place.status,
-        filled(template, given, f"{relay}[{ip}]"),
+        texts.filled(template, given, f"{relay}[{ip}]"),
         pid or "",
     )
     return Kept(when, place, line)
-
-
-def filled(template: str, given: str, relay: str) -> str:
-    """The text that `write.taken_apart` took apart."""
-    if not given:
-        return template
-    gaps = iter(given.split(" "))
-    first, *others = template.split(GAP)
-    return first + "".join(
-        (relay if gap == GAP else gap) + other for gap, other in zip(gaps, others, strict=True)
-    )
 
 
 def _address(local: str, domain: str | None) -> str:

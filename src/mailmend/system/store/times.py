@@ -36,3 +36,15 @@ def midnight(at: int) -> datetime:
 def day(at: int) -> int:
     """The same as a Unix time; 0 stays the beginning of all."""
     return int(midnight(at).timestamp()) if at else 0
+
+
+@lru_cache(maxsize=4096)
+def month(at: int) -> int:
+    """When the month of *at* began in this host's zone; 0 stays the beginning of all."""
+    when = datetime.fromtimestamp(at)
+    return int(datetime(when.year, when.month, 1).timestamp()) if at else 0
+
+
+def next_day(at: int) -> int:
+    """When the day after that of *at* begins: it may have 23 or 25 hours."""
+    return day(day(at) + 30 * 3600)

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mailmend.model import Family
 from mailmend.parse.logscan import Failed
-from mailmend.system.store import identity, schema, times
+from mailmend.system.store import identity, schema, texts, times
 from mailmend.system.store.identity import Known, Reading
+from mailmend.system.store.ids import NUMBERS, Ids
 from mailmend.system.store.queries import Place
-from mailmend.system.store.sqlite import DOMAINS, GAP, SENDERS
+from mailmend.system.store.sqlite import DOMAINS, SENDERS
 
-_NUMBERS: dict[Family | None, int | None] = {"ipv4": 4, "ipv6": 6, None: None}
-_NAMES = 200_000  # that are remembered
-_REASONS = 20_000  # distinct ones of own refusals that are kept apart
-_OTHERS = "(others)"
 _QUARTER = 900  # midnight is at a quarter of an hour everywhere
-_DIGIT = re.compile(r"\d")
-_LONG = 10  # characters of a word that may be an id
 
 PlaceHour = tuple[Place, int]
 
@@ -90,11 +83,7 @@ class Writer:
         self._db.close()
 
     def _forget(self) -> None:
-        self._places: dict[Place, int] = {}
-        self._names: dict[str, int] = {}
-        self._relays: dict[tuple[str, str], int] = {}
-        self._agents: dict[tuple[str, str], int] = {}
-        self._texts: dict[str, int] = {}
+        self._ids = Ids(self._db)
 
     # ---- where the logs were read to ---------------------------------------------------------
 
@@ -157,30 +146,38 @@ class Writer:
                 (before, most),
             ).rowcount
 
-    def thin_hits(self, before: int, most: int) -> bool:
-        """Of the oldest day before that time which has more keep the *most* frequent names of each place and kind.
+    def thin_hits(self, table: str, before: int, most: int) -> bool:
+        """Of the oldest day (month) before that time which has more keep the *most* frequent names of each place.
 
-        False where there is no such day.
+        *table* is `hits` or `month_hits`. False where there is no such day.
         """
+        when = "day" if table == "hits" else "month"
         with schema.telling(self.path):
-            thinned = self._found("select ifnull((select value from meta where name='thinned'), 0)", ())
-            day = self._found("select ifnull(min(day), 0) from hits where day>? and day<?", (thinned, before))
-            if not day:
+            done = f"thinned_{when}s"
+            since = self._number("select ifnull((select value from meta where name=?), 0)", (done,))
+            first = self._number(
+                f"select ifnull(min({when}), 0) from {table} where {when}>? and {when}<?",  # noqa: S608
+                (since, before),
+            )
+            if not first:
                 return False
             self._db.execute("begin immediate")
             try:
                 self._db.execute(
-                    "delete from hits where day=?1 and (place, kind, name) in (select place, kind, name from ("
+                    f"delete from {table} where {when}=?1 and (place, kind, name) in (select place, kind, name from ("  # noqa: S608
                     "select place, kind, name, row_number() over (partition by place, kind order by count desc, name)"
-                    " as rank from hits where day=?1) where rank>?2)",
-                    (day, most),
+                    f" as rank from {table} where {when}=?1) where rank>?2)",
+                    (first, most),
                 )
-                self._meta("thinned", day)
+                self._meta(done, first)
                 self._db.execute("commit")
             finally:
                 if self._db.in_transaction:
                     self._db.execute("rollback")
             return True
+
+    def _number(self, query: str, given: tuple[str | int, ...]) -> int:
+        return int(self._db.execute(query, given).fetchone()[0])
 
     def shrink(self) -> None:
         """Give back the space of what was dropped."""
@@ -229,19 +226,31 @@ class Writer:
 
     def _keep(self, batch: Batch) -> None:
         db = self._db
-        if len(self._names) > _NAMES:
+        if self._ids.many:
             self._forget()
-        number = {place: self._place(place, batch) for place in {key[0] for key in batch.sums}}
+        ids = self._ids
+        places = {key[0] for key in batch.sums}
+        number = {place: ids.place(place, *batch.about.get(place, ("", ""))) for place in places}
         db.executemany(
             "insert into hours values(?, ?, ?, ?) on conflict do update set count=count+excluded.count,"
             " forwarded=forwarded+excluded.forwarded",
             sorted((number[place], hour, *sums) for (place, hour), sums in batch.sums.items()),
         )
+        days: dict[tuple[int, int], list[int]] = {}
+        for (place, hour), (count, forwarded) in batch.sums.items():
+            sums = days.setdefault((number[place], times.day(hour)), [0, 0])
+            sums[0] += count
+            sums[1] += forwarded
+        db.executemany(
+            "insert into place_days values(?, ?, ?, ?) on conflict do update set count=count+excluded.count,"
+            " forwarded=forwarded+excluded.forwarded",
+            sorted((*key, *sums) for key, sums in days.items()),
+        )
         self._add(
             "days",
             4,
             (
-                (day, self._name(domain), number[place], count)
+                (day, ids.name(domain), number[place], count)
                 for (day, domain, place), count in batch.days.items()
             ),
         )
@@ -254,14 +263,18 @@ class Writer:
         self._add(
             "rejected",
             3,
-            ((hour, self._reason(reason), count) for (hour, reason), count in batch.rejected.items()),
+            ((hour, ids.reason(reason), count) for (hour, reason), count in batch.rejected.items()),
         )
         # A key has no nulls: "" is the receiver that is not known.
         self._add("delays", 5, ((d, who or "", *rest, n) for (d, who, *rest), n in batch.delays.items()))
+        months: Counter[tuple[int, str, int, int]] = Counter()
+        for (day, who, part, step), count in batch.delays.items():
+            months[times.month(day), who or "", part, step] += count
+        self._add("month_delays", 5, ((*key, count) for key, count in months.items()))
         self._add(
             "fell",
             5,
-            ((h, who or "", _NUMBERS[over], why, n) for (h, who, over, why), n in batch.fell.items()),
+            ((h, who or "", NUMBERS[over], why, n) for (h, who, over, why), n in batch.fell.items()),
         )
         self._failures(batch.failed, number)
         self._hit_domains(batch, number)
@@ -275,7 +288,8 @@ class Writer:
 
     def _failures(self, failed: Sequence[tuple[Place, int, Failed]], number: dict[Place, int]) -> None:
         rows = []
-        name, day = self._name, times.day
+        ids, day = self._ids, times.day
+        name, agents, relays = ids.name, ids.agents, ids.relays
         senders: Counter[tuple[int, int, str]] = Counter()
         for place, at, one in failed:
             at_place, relay, ip, recipient = number[place], one.relay, one.ip or "", one.recipient
@@ -285,12 +299,12 @@ class Writer:
             sender, sender_domain = _parted(one.sender)
             if one.sender is not None:
                 senders[at - at % _QUARTER, at_place, one.sender] += 1
-            text, given = self._taken_apart(one.text, f"{relay}[{ip}]")
+            template, given = texts.taken_apart(one.text, f"{relay}[{ip}]")
             rows.append(
                 (
                     at,
                     at_place,
-                    self._agents.get((one.host, one.tag)) or self._agent(one.host, one.tag),
+                    agents.get((one.host, one.tag)) or ids.agent(one.host, one.tag),
                     _small(one.pid),
                     one.queue_id,
                     sender,
@@ -298,11 +312,11 @@ class Writer:
                     local,
                     name(domain),
                     one.original,
-                    None if relay is None else self._relays.get((relay, ip)) or self._relay(relay, ip),
+                    None if relay is None else relays.get((relay, ip)) or ids.relay(relay, ip),
                     one.delays,
                     name(one.dsn),
                     None if one.status == place.status else name(one.status),
-                    text,
+                    ids.text(template),
                     given,
                 )
             )
@@ -314,116 +328,23 @@ class Writer:
             " relay, delays, dsn, word, text, given) values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             rows,
         )
-        self._add("hits", 5, ((*key, count) for key, count in hits.items()))
+        self._add_hits(hits)
 
     def _hit_domains(self, batch: Batch, number: dict[Place, int]) -> None:
-        rows = (
-            (day, number[place], DOMAINS, domain, count)
-            for (day, domain, place), count in batch.days.items()
-            if place.status != "sent"
+        self._add_hits(
+            {
+                (day, number[place], DOMAINS, domain): count
+                for (day, domain, place), count in batch.days.items()
+                if place.status != "sent"
+            }
         )
-        self._add("hits", 5, rows)
 
-    # ---- ids ---------------------------------------------------------------------------------
-
-    def _place(self, place: Place, batch: Batch) -> int:
-        known = self._places.get(place)
-        if known is None:
-            who, text = batch.about.get(place, ("", ""))
-            family = _NUMBERS[place.family]
-            self._db.execute(
-                "insert or ignore into places(receiver, family, status, cause, who, text) values(?, ?, ?, ?, ?, ?)",
-                (place.receiver, family, place.status, place.cause, who, text),
-            )
-            known = self._places[place] = self._found(
-                "select id from places where receiver is ? and family is ? and status=? and cause is ?",
-                (place.receiver, family, place.status, place.cause),
-            )
-        return known
-
-    def _name(self, name: str) -> int:
-        known = self._names.get(name)
-        if known is None:
-            known = self._names[name] = self._made("names", {"name": name})
-        return known
-
-    def _reason(self, reason: str) -> int:
-        """A stranger chooses some of the words: of more than can be read, the rest is one."""
-        if reason not in self._names:
-            count = self._found("select count(distinct reason) from rejected", ())
-            known = self._db.execute("select 1 from names where name=?", (reason,)).fetchone()
-            if count >= _REASONS and not known:
-                return self._name(_OTHERS)
-        return self._name(reason)
-
-    def _relay(self, host: str, ip: str) -> int:
-        known = self._relays.get((host, ip))
-        if known is None:
-            known = self._relays[host, ip] = self._made("relays", {"host": host, "ip": ip})
-        return known
-
-    def _agent(self, host: str, tag: str) -> int:
-        known = self._agents.get((host, tag))
-        if known is None:
-            known = self._agents[host, tag] = self._made("agents", {"host": host, "tag": tag})
-        return known
-
-    def _taken_apart(self, text: str, relay: str) -> tuple[int, str]:
-        """The id of the template of *text*, and what fills its gaps: `sqlite.filled` makes it whole again."""
-        template, given = taken_apart(text, relay)
-        known = self._texts.get(template)
-        if known is None:
-            if len(self._texts) > _NAMES:
-                self._texts.clear()
-            # Of the words alone, so that it is the same in every store.
-            known = int.from_bytes(
-                hashlib.blake2b(template.encode("utf-8", "surrogateescape"), digest_size=8).digest()
-            )
-            known >>= 1
-            self._db.execute("insert or ignore into texts values(?, ?)", (known, template))
-            self._texts[template] = known
-        return known, given
-
-    def _made(self, table: str, columns: dict[str, str]) -> int:
-        """The id of a row, which is made where there is none."""
-        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
-        made = self._db.execute(
-            f"insert or ignore into {table}({names}) values({marks})",
-            tuple(columns.values()),
-        )
-        if made.rowcount and made.lastrowid:
-            return made.lastrowid
-        where = " and ".join(f"{name}=?" for name in columns)
-        return self._found(f"select id from {table} where {where}", tuple(columns.values()))  # noqa: S608
-
-    def _found(self, query: str, given: tuple[str | int | None, ...]) -> int:
-        return int(self._db.execute(query, given).fetchone()[0])
-
-
-class _Words(dict[str, str]):
-    """A word -> itself, or a gap where it is one of many: an id, an address. Links and codes (AUP#1260) are not."""
-
-    def __missing__(self, word: str) -> str:
-        own = len(word) >= _LONG and "://" not in word and "#" not in word
-        kept = GAP if own and ("@" in word or _DIGIT.search(word)) else word
-        if len(self) > _NAMES:
-            self.clear()
-        self[word] = kept
-        return kept
-
-
-_words = _Words()
-
-
-def taken_apart(text: str, relay: str) -> tuple[str, str]:
-    """*text* -> what it has in common with others, with gaps, and what stood in them; *relay* is said shorter."""
-    words = text.split(" ")
-    common = [_words[word] for word in words]
-    template = " ".join(common)
-    if GAP in text or GAP not in template:
-        return text, ""
-    own = [word for word, kept in zip(words, common, strict=True) if kept is GAP]
-    return template, " ".join([GAP if word == relay else word for word in own])
+    def _add_hits(self, hits: Mapping[tuple[int, int, int, str], int]) -> None:
+        months: Counter[tuple[int, int, int, str]] = Counter()
+        for (day, place, kind, name), count in hits.items():
+            months[times.month(day), place, kind, name] += count
+        self._add("hits", 5, ((*key, count) for key, count in hits.items()))
+        self._add("month_hits", 5, ((*key, count) for key, count in months.items()))
 
 
 def _parted(address: str | None) -> tuple[str | None, str | None]:
