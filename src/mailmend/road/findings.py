@@ -60,7 +60,7 @@ def findings(
 ) -> tuple[Note, ...]:
     """What can be cured first, then what has to be looked at; *ended* is the log's end."""
     return (
-        *_families(rows),
+        *sorted(_families(rows), key=lambda note: -note.count),
         *sorted((*_through(rows, fell), *_others(rows)), key=lambda note: -note.count),
         *_waiting(waits, ended),
         *_unread(unparsed),
@@ -126,7 +126,7 @@ def _families(rows: Iterable[Row]) -> Iterable[Note]:
         cures = any(_curable(row.place.cause) for row in found)
         yield _note(
             found,
-            f"{says}: {sum(row.count for row in found)} deliveries",
+            f"{says}: {sum(row.count for row in found):,} deliveries",
             _fix(domain) if cures else f"mailmend explain --cause {worst.place.cause}",
             cures=cures,
         )
@@ -159,7 +159,7 @@ def _through(rows: Sequence[Row], fell: Counter[Fell]) -> Iterable[Note]:
             cause,
             who,
             over,
-            f"{known_as(who) if who else 'Others'}: {causes.total()} put off over {before} came back for good over "
+            f"{known_as(who) if who else 'Others'}: {causes.total():,} put off over {before} came back for good over "
             f"{word(over)}; over {before} alone they would have been tried again",
             "mailmend fix" if cures else "mailmend check",
             cures,
@@ -185,8 +185,8 @@ def _others(rows: Iterable[Row]) -> Iterable[Note]:
             by[row.place.receiver] += row.count
         most, often = by.most_common(1)[0]
         whose = known_as(most) if most else "various hosts"
-        most_of = "all" if often == count else f"most ({often})"
-        says = f"{count} bounced for {cause}, {most_of} at {whose}"
+        most_of = "all" if often == count else f"most ({often:,})"
+        says = f"{count:,} bounced for {cause}, {most_of} at {whose}"
         yield _note(found, says, f"mailmend explain --cause {cause}")
 
 
@@ -201,7 +201,7 @@ def _waiting(waits: Sequence[Waits], ended: datetime | None) -> Iterable[Note]:
         oldest.cause,
         oldest.receiver,
         oldest.family,
-        f"{count} deferred are still in the queue when the log ends, longest that for {whose}",
+        f"{count:,} deferred are still in the queue when the log ends, longest that for {whose}",
         f"mailmend trace {oldest.queue_id}",
         why=title(oldest.cause),
         count=count,
@@ -216,7 +216,7 @@ def _unread(unparsed: int) -> Iterable[Note]:
             None,
             None,
             None,
-            f"{unparsed} lines begin like an outcome and cannot be read: they are in none of the counts",
+            f"{unparsed:,} lines begin like an outcome and cannot be read: they are in none of the counts",
             None,
             count=unparsed,
         )

@@ -26,6 +26,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-
 _WIDTH, _HEIGHT, _MOST_STEPS = 960, 120, 160
 _KINDS = ("bounced", "deferred", "sent")
 _STORED = "<p><small>From the delivery store, by the hour; what still waits is not in it.</small></p>"
+_WHOLE = 8  # findings that are told whole
 _TEXT = 300  # characters of a reply
 
 
@@ -87,7 +88,12 @@ def _share(count: int, total: int) -> str:
 def _findings(found: Report) -> str:
     if not found.findings:
         return '<p class="fine">Nothing here that this host could cure.</p>'
-    return f"<section><h2>What is wrong</h2>{''.join(map(_finding, found.findings))}</section>"
+    rest = "".join(
+        f"<li>{_e(note.says)}" + (f": <code>{_e(note.command)}</code>" if note.command else "") + "</li>"
+        for note in found.findings[_WHOLE:]
+    )
+    whole = "".join(map(_finding, found.findings[:_WHOLE]))
+    return f"<section><h2>What is wrong</h2>{whole}{f'<ul>{rest}</ul>' if rest else ''}</section>"
 
 
 def _finding(note: Note) -> str:

@@ -21,7 +21,7 @@ dd, .text { overflow-wrap: anywhere; } .whole { white-space: nowrap; }
 td .text { min-width: 12rem; } table + table { margin-top: 1rem; }
 small, .text, figcaption, .ends, .key, th { color: var(--faint); }
 small, .text { font-size: .85em; }
-dl, dd, figure { margin: 0; }
+dl, dd, figure { margin: 0; } ul { padding-left: 1.2rem; } li { margin: .35rem 0; overflow-wrap: anywhere; }
 code { font: .95em ui-monospace, monospace; padding: .1em .4em; border: 1px solid var(--line); border-radius: 4px; }
 .counts { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1rem 0; }
 .counts div { flex: 1 1 8rem; padding: .5rem .75rem; background: var(--card); border-top: 3px solid var(--line); }
