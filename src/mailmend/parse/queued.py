@@ -14,7 +14,7 @@ from operator import itemgetter
 _HEADS = 8  # hosts and instances in one log whose lines are known; those of others are read one by one
 # How a line begins: its stamp, host and program.
 _BEGINNING = re.compile(
-    rb"\n([A-Z][a-z]{2} [ \d]\d [\d:.]++|\d{4}-\d\d-\d\dT[^ \[\n]++)( [^ \[\n/]++ (?:[^ \[\n/]++/)++qmgr)\["
+    rb"\n([A-Z][a-z]{2} [ \d]\d [\d:.]++|\d{4}-\d\d-\d\dT[^ \[\n]++)( [^ \[\n/]++ (?:[^ \[\n/]++/)+qmgr)\["
 )
 _QUOTED = rb'(?:"(?:[^"\\\n]++|\\[^\n])*")?'  # as in parse.logscan
 _TOLD = (
