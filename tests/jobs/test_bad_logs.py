@@ -225,6 +225,24 @@ def test_a_file_that_gets_shorter_while_it_is_read_is_not_told_as_if_it_were_who
         list(blocks)
 
 
+@pytest.mark.lab
+def test_a_log_that_may_not_be_read(lab: Any) -> None:
+    lab.reset()
+    lab.relay.start()
+    lab.relay.run(["chmod", "600", "/var/log/mail.log"])
+    for words in (
+        ["report"],
+        ["report", "/var/log/mail.log"],
+        ["trace", "4ABCDEF00007", "/var/log/mail.log"],
+        ["bench", "log", "/var/log/mail.log"],
+        ["ingest", "--state", "/var/lib/nobody", "/var/log/mail.log"],
+    ):
+        done = lab.relay.mailmend(*words, user=65534)
+        assert (done.returncode, done.stdout) == (CANNOT_LOOK, ""), (words, done.stdout, done.stderr)
+        assert "may not be read" in is_one_line(done.stderr), words
+    lab.relay.run(["chmod", "644", "/var/log/mail.log"])
+
+
 def _killed(*_of: object, **_named: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 

@@ -118,6 +118,14 @@ def test_what_cannot_be_read_is_no_answer(tmp_path: Path, host: Here) -> None:
         job.trace("4F1A001", host, [str(tmp_path / "not")])
 
 
+def test_a_local_part_in_quotes_may_have_blanks_and_forged_fields_in_it(tmp_path: Path, host: Here) -> None:
+    log = tmp_path / "mail.log"
+    odd = '"b c>, relay=none, status=sent (250 ok)"@example.net'
+    log.write_text(mail(1, to=odd) + mail(2))
+    assert [life.queue_id for life in job.trace(odd, host, [str(log)]).lives] == ["4F1A001"]
+    assert not job.trace('"b c"@example.net', host, [str(log)]).lives
+
+
 def test_garbage_has_nothing_and_takes_no_time(tmp_path: Path, host: Here) -> None:
     log = tmp_path / "mail.log"
     log.write_bytes(bytes(range(256)) * 4096 + b"x" * (9 << 20) + b"\n" + mail(1).encode())

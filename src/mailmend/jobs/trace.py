@@ -78,7 +78,12 @@ def asked_for(text: str) -> Asked:
         return Asked("queue-id", word)
     if re.fullmatch(r"(?=.*\d)[0-9a-f]{8,20}", word):  # typed from a screen
         return Asked("queue-id", word.upper())
-    if not word or any(c.isspace() for c in word) or ("@" not in word and text.strip()[:1] != "<"):
+    quoted = re.fullmatch(r'"[^\n]+"@\S+', word)  # RFC 5321 4.1.2: such a local part may have blanks in it
+    if (
+        not word
+        or (any(c.isspace() for c in word) and not quoted)
+        or ("@" not in word and text.strip()[:1] != "<")
+    ):
         raise ParseError(
             f"'{text}' is neither a queue id nor a Message-ID nor an address",
             "give one as the log has it, such as 4F1A2B3C4D or someone@example.org",
