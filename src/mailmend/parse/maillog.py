@@ -3,7 +3,9 @@
 Everything after `[pid]: ` may hold text that a stranger chose: addresses, host names, replies. So a line is
 read from the left, quotes are honoured (RFC 5321 4.1.2), fields are taken by their name and in any number
 (Postfix 3.11 puts `tls=` where 3.10 has nothing), and the reply is opaque to the end of the line. Every
-pattern is possessive and linear in the line, of which the first 8 KB are read.
+pattern is possessive and linear in the line, of which the first 8 KB are read. All this holds for addresses with
+their quotes, as Postfix logs them since 3.5; where postconf(5) info_log_addr_form is `internal`, it leaves them away,
+and nobody can tell a forged line from a true one.
 """
 
 from __future__ import annotations
