@@ -144,6 +144,12 @@ def zone(found: Report) -> str:
     return f"UTC{end.isoformat()[-6:]}" if end.utcoffset() else "UTC"
 
 
+def stored(found: Report) -> str:
+    """What is different in a report that the delivery store gives."""
+    by = "day" if found.step > _HOUR else "hour"
+    return f"From the delivery store, by the {by}; what still waits is not in it: --no-stored reads the log."
+
+
 def number(count: int) -> str:
     """`1,204`."""
     return f"{count:,}"

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _WIDTH, _HEIGHT, _MOST_STEPS = 960, 120, 160
 _KINDS = ("bounced", "deferred", "sent")
-_STORED = "<p><small>From the delivery store, by the hour; what still waits is not in it.</small></p>"
 _WHOLE = 8  # findings that are told whole
 _TEXT = 300  # characters of a reply
 
@@ -43,7 +42,8 @@ def page(told: Told) -> str:
         ("Refused by this server", _rejected(found)),
         ("Delays in seconds: half take less / 95 % take less", _delays(found)),
     )
-    body = [_head(found), _STORED if told.store else "", _findings(found)]
+    stored = f"<p><small>{_e(figures.stored(found))}</small></p>" if told.store else ""
+    body = [_head(found), stored, _findings(found)]
     body += [f"<section><h2>{_e(title)}</h2>{inner}</section>" for title, inner in sections if inner]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'

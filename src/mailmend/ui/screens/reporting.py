@@ -46,14 +46,7 @@ def reported(target: Console, told: Told) -> None:
     found = told.report
     _head(target, found)
     if told.store:
-        say(
-            target,
-            words(
-                "From the delivery store, by the hour; what still waits is not in it: --no-stored reads the log.",
-                FAINT,
-            ),
-            indent=2,
-        )
+        say(target, words(figures.stored(found), FAINT), indent=2)
     _findings(target, found.findings)
     _over_time(target, found)
     _receivers(target, found)
