@@ -10,6 +10,7 @@ Each question is asked several times, of a store that is opened anew; the first 
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import resource
 import statistics
@@ -32,7 +33,7 @@ RECEIVERS = ("google", "outlook-consumer", "yahoo", "apple", *(f"receiver-{n}" f
 WEIGHTS = (36, 18, 10, 4, *([0.6] * 20), 20)
 CAUSES = ("ptr-missing", "auth-required", "user-unknown", "mailbox-full", "rate-limited", "reputation-ip")
 KEPT_NAMES = 10
-TIMES = 9
+TIMES = 5
 
 
 def build(folder: Path, deliveries: int, days: int) -> None:
@@ -93,7 +94,8 @@ def rolled_up(db: Any) -> None:
     db.execute(
         "insert into month_hits select month, place, kind, name, count from (select *, row_number() over"
         " (partition by month, place, kind order by count desc) as rank from (select month(day) as month, place, kind,"
-        f" name, sum(count) as count from hits group by 1, 2, 3, 4)) where rank<={KEPT_NAMES}"
+        " name, sum(count) as count from hits group by 1, 2, 3, 4)) where rank<=?",
+        (KEPT_NAMES,),
     )
     db.execute(
         "insert into month_delays select month(day), receiver, part, class, sum(count) from delays group by 1, 2, 3, 4"
@@ -205,14 +207,15 @@ def _one_day(  # noqa: PLR0917
     )
 
 
-def asked(name: str, question: Callable[[], Any]) -> tuple[str, float, float]:
-    """How many ms it took the first time, and in the median."""
-    took = []
+def asked(name: str, question: Callable[[], Any]) -> tuple[str, float, float, float]:
+    """How many ms it took the first time, and in the median; how many of the processor in the median."""
+    took, used = [], []
     for _ in range(TIMES):
-        begun = time.perf_counter()
+        begun, cpu = time.perf_counter(), time.process_time()
         question()
         took.append((time.perf_counter() - begun) * 1e3)
-    return name, took[0], statistics.median(took)
+        used.append((time.process_time() - cpu) * 1e3)
+    return name, took[0], statistics.median(took), statistics.median(used)
 
 
 def main() -> None:
@@ -250,11 +253,12 @@ def main() -> None:
             "",
             f"Written by bench/store.py, {now:%Y-%m-%d}. {standing.deliveries / 1e6:.1f} M deliveries, "
             f"{standing.failed / 1e6:.1f} M failures whole, {standing.size / 1e6:.0f} MB: "
-            f"{standing.size / standing.deliveries:.1f} bytes a delivery. At most {memory} MB of memory.",
+            f"{standing.size / standing.deliveries:.1f} bytes a delivery. At most {memory} MB of memory. "
+            f"{os.cpu_count()} processors under a load of {os.getloadavg()[0]:.0f}.",
             "",
-            "| question | first, ms | median, ms |",
-            "|---|---|---|",
-            *(f"| {name} | {first:.1f} | {median:.1f} |" for name, first, median in rows),
+            "| question | first, ms | median, ms | of the processor, ms |",
+            "|---|---:|---:|---:|",
+            *(f"| {name} | {first:.1f} | {median:.1f} | {cpu:.1f} |" for name, first, median, cpu in rows),
             "",
         ]
     )

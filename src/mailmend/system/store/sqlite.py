@@ -58,13 +58,12 @@ class Store:
             days: dict[tuple[int, str], int] = defaultdict(int)
             total = 0
             rows: list[tuple[Any, ...]] = []
-            for number, day, count, _ in sums.by_day(db, start - start % 3600, sums.LAST):
-                if number in these:
-                    total += count
-                    if these[number].status != "sent":
-                        cause = these[number].cause or "unknown"
-                        causes[cause] += count
-                        days[day, cause] += count
+            for number, day, count, _ in sums.by_day(db, start - start % 3600, sums.LAST, these):
+                total += count
+                if these[number].status != "sent":
+                    cause = these[number].cause or "unknown"
+                    causes[cause] += count
+                    days[day, cause] += count
             for number, place in these.items():
                 if place.status != "sent":
                     rows += db.execute(
@@ -313,8 +312,8 @@ def _hours(db: sqlite3.Connection, start: int, end: int, length: int) -> tuple[t
         place = places[number]
         found[at, place.receiver, place.family, place.status] += count
     shown = {at: times.local(at) for at in {each[0] for each in found}}
-    told = [(HourPlace(shown[at], *rest), count) for (at, *rest), count in found.items()]  # type: ignore[arg-type]
-    return tuple(sorted(told, key=lambda each: (each[0].hour, *(part or "" for part in each[0][1:]))))
+    in_order = sorted(found.items(), key=lambda each: (each[0][0], *(part or "" for part in each[0][1:])))
+    return tuple((HourPlace(shown[at], who, over, word), n) for (at, who, over, word), n in in_order)
 
 
 def _kept(row: tuple[Any, ...], places: dict[int, Place]) -> Kept:

@@ -141,7 +141,7 @@ class Writer:
         """Drop *most* failures of before that time; how many there were."""
         with schema.telling(self.path):
             return self._db.execute(
-                "delete from failed where id in (select f.id from places p join failed f on f.place=p.id"
+                "delete from failed where id in (select f.id from places p cross join failed f on f.place=p.id"
                 " and f.at<? limit ?)",
                 (before, most),
             ).rowcount
