@@ -134,3 +134,12 @@ def test_however_the_log_is_cut_the_same_wait(seed: int) -> None:
         cuts = sorted(dice.sample(range(1, len(lines)), 4))
         parts = [lines[a:b] for a, b in zip([0, *cuts], [*cuts, len(lines)], strict=True)]
         assert waiting(*parts, blocks=dice.randrange(1, 9)) == whole
+
+
+def test_more_than_can_be_followed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailmend.road.waiting._KEPT", 3)
+    scanner, counted = Scanner(by=tally.BY), tally.Tally()
+    lines = [outcome(n, "deferred", f"4AB{n:06X}") for n in range(5)]
+    counted.add(scanner.scan("".join(f"{line}\n" for line in lines).encode()), scanner, KNOWN)
+    assert counted.waiting.more
+    assert sum(one.count for one in counted.waiting.queued()) == 3
