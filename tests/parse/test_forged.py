@@ -23,8 +23,8 @@ def check(log: Log) -> None:
             every.append(scanner.scan(text[start:end]))
             start = end
         assert outcomes(scanner, bare=bare) == truth.outcomes
-        assert sum(seen.lines for seen in every) == truth.lines
         assert sum(seen.unparsed for seen in every) == truth.unparsed
+    assert sum(seen.lines for seen in every) == truth.lines
     failed = [one for seen in every for one in seen.failed]
     assert Counter(one.sender for one in failed) == truth.senders
     assert Counter(one.status for one in failed) == statuses(truth)
