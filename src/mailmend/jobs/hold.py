@@ -243,6 +243,8 @@ def _causes(named: Sequence[str]) -> tuple[str, ...]:
 
     pages = catalogue.load().causes
     for name in named:
+        if name not in pages:
+            raise Refused(f"{name} is no cause that is known", "mailmend list causes")
         if not holding.holdable(pages[name]):
             raise Refused(
                 f"mail refused for {name} is never held: no cure of the sending side changes that answer",

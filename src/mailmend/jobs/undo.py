@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from mailmend.jobs.here import Here, Progress, operator, require_root, silent
 from mailmend.jobs.here import here as another
 from mailmend.jobs.validate import require_bindable
-from mailmend.model import Activation, Expectation, Proof, Record, Refused
+from mailmend.model import Activation, Expectation, FileEdit, Proof, Record, Refused
 from mailmend.questions import Listeners
 from mailmend.road import verify
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mailmend.system import transaction
     from mailmend.system.history import History
 
@@ -32,11 +34,16 @@ class Undone:
 
 
 def undo(
-    here: Here, record_id: str | None = None, *, reason: str = "", progress: Progress = silent
+    here: Here,
+    record_id: str | None = None,
+    *,
+    reason: str = "",
+    approve: Callable[[tuple[FileEdit, ...]], None] | None = None,
+    progress: Progress = silent,
 ) -> Undone:
     """Take back *record_id*; without one, what was interrupted, else the newest change in force.
 
-    *reason* stands in the history.
+    *reason* stands in the history. *approve* is shown what would be written, and raises where it must not be.
 
     Raises Refused where there is nothing to undo, where somebody else changed the same lines since
     (CONFLICT), or where not even the old state could be proven (DEGRADED).
@@ -65,6 +72,7 @@ def undo(
         by=operator(),
         reason=reason,
         old=verify.listeners_as_they_are(here.probe),
+        validate=approve,
         guard=here.guard(),
     )
     return _told(undone)

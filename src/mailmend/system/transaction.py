@@ -177,6 +177,7 @@ def undo(
     reason: str = "",
     merge: Merge = merging.postfix,
     old: tuple[Expectation, ...] = (),
+    validate: Validate | None = None,
     guard: Guard,
     wait: float = WAIT,
 ) -> Undone:
@@ -184,6 +185,7 @@ def undo(
 
     An undo that was interrupted is finished: it is never taken for a change of its own.
     Where others changed the file since, *merge* takes back only our part of it. Already taken back: says so.
+    *validate* raises where what would be written must not be: nothing is touched then.
     Raises Conflict, with nothing touched, where our part itself was changed; Refused where the undoing could
     not be proven and the change is in force again, or for an entry that is an undo; Degraded as `apply` does.
     """
@@ -202,6 +204,8 @@ def undo(
         if record.undoes is not None:
             raise Refused(f"{record.id} took back {record.undoes}", _AGAIN)
         edits, says = backwards(record, merge)
+        if validate is not None:
+            validate(edits)
         at = now()
         intent = Record(
             id=history.new_id(at, f"undo-{record.id.split('-', 2)[-1]}"),

@@ -15,7 +15,7 @@ from mailmend.parse import assignment
 from mailmend.places import STATE
 from mailmend.ui import show
 from mailmend.ui.helper import verbs
-from mailmend.ui.helper.allowed import needs_step_up
+from mailmend.ui.helper.allowed import needs_step_up, require_ours, require_plain_names
 from mailmend.ui.helper.sessions import Sessions
 from mailmend.ui.show import Shape, document, holds, traces
 
@@ -85,7 +85,8 @@ class Acting:
         def approve(plan: Plan) -> bool:
             if plan.digest != verb.digest:
                 raise Refused("this is not what was shown: the host has changed since", "look at it again")
-            if needs_step_up(plan.files):
+            self.sessions.require(verb.grant)  # planning took its time
+            if needs_step_up(plan.files, self._here().probe):
                 self.sessions.step_up(verb.code, verb.grant)
             return True
 
@@ -104,7 +105,13 @@ class Acting:
     @_do.register
     def _(self, verb: verbs.Confirm, _progress: Progress) -> Shape:
         from mailmend.jobs.confirm import confirm
+        from mailmend.system.history import History
 
+        record = History(self.state).get(verb.change)
+        require_ours(record, BY)
+        if record.state == "intent":
+            # Others edited it meanwhile: somebody has to look at the files.
+            raise Refused(f"{record.id} was interrupted", f"mailmend confirm {record.id}")
         return document("confirm", {"record": show.record(confirm(self._here(), verb.change))})
 
     @_do.register
@@ -112,17 +119,22 @@ class Acting:
         from mailmend.jobs.undo import undo
         from mailmend.system.history import History
 
-        record = History(self.state).get(verb.change)
-        if needs_step_up(tuple(FileEdit(f.path, f.after, f.before) for f in record.files)):
-            self.sessions.step_up(verb.code, verb.grant)
-        return show.undone(undo(self._here(), verb.change, progress=progress))
+        require_ours(History(self.state).get(verb.change), BY)
+        here = self._here()
+
+        def approve(files: tuple[FileEdit, ...]) -> None:
+            # What would really be written, which others' edits since are part of.
+            if needs_step_up(files, here.probe):
+                self.sessions.step_up(verb.code, verb.grant)
+
+        return show.undone(undo(here, verb.change, approve=approve, progress=progress))
 
     @_do.register
     def _(self, verb: verbs.HoldOn, progress: Progress) -> Shape:
         from mailmend.jobs.hold import on
 
         def approve(plan: Plan) -> bool:
-            if needs_step_up(plan.files):
+            if needs_step_up(plan.files, self._here().probe):
                 raise Refused("this host's hold is not begun from a page", "mailmend hold on")
             return True
 
@@ -140,9 +152,13 @@ class Acting:
 
     @_do.register
     def _(self, _verb: verbs.HoldOff, progress: Progress) -> Shape:
-        from mailmend.jobs.hold import off
+        from mailmend.jobs.hold import look, off
 
-        return holds.switched(off(self._here(), progress=progress))
+        here = self._here()
+        begun = look(here, queue=False).record
+        if begun is not None:
+            require_ours(begun, BY)
+        return holds.switched(off(here, progress=progress))
 
     @_do.register
     def _(self, verb: verbs.Trace, _progress: Progress) -> Shape:
@@ -174,6 +190,7 @@ class Acting:
             assignment.removal(a.name) if a.value is None else assignment.parse(f"{a.name}={a.value}")
             for a in verb.assignments
         )
+        require_plain_names(wanted)
 
         def agreed(done: Done) -> bool:
             return approve is not None and approve(done.plan)
@@ -186,7 +203,7 @@ class Acting:
         refused = None
         step_up = False
         try:
-            step_up = needs_step_up(done.plan.files)
+            step_up = needs_step_up(done.plan.files, self._here().probe)
         except Refused as error:
             refused = {"reason": error.reason, "next_step": error.next_step}
         return {**told, "step_up": step_up, "not_from_a_page": refused}

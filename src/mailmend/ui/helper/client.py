@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,10 @@ def ask(
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(seconds)
             connection.connect(str(path))
-            connection.sendall(verbs.encode(verb))
+            with suppress(BrokenPipeError, ConnectionResetError):
+                connection.sendall(
+                    verbs.encode(verb)
+                )  # refused before it was read, the answer is there all the same
             with connection.makefile("rb") as lines:
                 while line := lines.readline(_LONGEST):
                     told = json.loads(line)

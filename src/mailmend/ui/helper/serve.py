@@ -15,6 +15,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -25,8 +26,9 @@ from mailmend.ui.encode import printable
 from mailmend.ui.helper import verbs
 from mailmend.ui.helper.acting import Acting
 
-AT_ONCE = 16  # requests; the jobs that change Postfix wait for each other by their own lock
-_SECONDS = 5.0  # a request comes whole in that time
+AT_ONCE = 16  # requests of the page; the jobs that change Postfix wait for each other by their own lock
+_ROOTS = 4  # and of root, whom the page cannot keep out
+_SECONDS = 5.0  # a request comes whole in that time, and who asks takes the answer as fast as that
 _KINDS: tuple[tuple[type[MailmendError], str], ...] = (
     (ParseError, "parse"),
     (CannotLook, "cannot-look"),
@@ -40,32 +42,31 @@ class Helper:
     def __init__(self, path: Path, uid: int, gid: int, acting: Acting) -> None:
         self._uid = uid
         self._acting = acting
-        self._free = threading.BoundedSemaphore(AT_ONCE)
+        self._free = {uid: threading.BoundedSemaphore(AT_ONCE), 0: threading.BoundedSemaphore(_ROOTS)}
         self._socket = _listening(path, gid)
 
     def serve(self) -> None:
         """Until the process ends."""
         while True:
             connection, _ = self._socket.accept()
-            if not self._free.acquire(blocking=False):
-                _close(connection, _error("refused", "the helper has too much to do", "try again"))
-                continue
-            threading.Thread(target=self._one, args=(connection,), daemon=True).start()
+            connection.settimeout(_SECONDS)
+            uid = _peer(connection)
+            free = self._free.get(uid)
+            if free is None:
+                _refuse(connection, "this socket is the console's", "")
+            elif not free.acquire(blocking=False):
+                _refuse(connection, "the helper has too much to do", "try again")
+            else:
+                threading.Thread(target=self._one, args=(connection, uid, free), daemon=True).start()
 
-    def _one(self, connection: socket.socket) -> None:
+    def _one(self, connection: socket.socket, uid: int, free: threading.BoundedSemaphore) -> None:
         try:
             with connection:
-                self._answer(connection)
+                self._answer(connection, uid)
         finally:
-            self._free.release()
+            free.release()
 
-    def _answer(self, connection: socket.socket) -> None:
-        uid = _peer(connection)
-        if uid not in (0, self._uid):
-            _send(connection, _error("refused", "this socket is the console's", ""))
-            _drain(connection)
-            return
-
+    def _answer(self, connection: socket.socket, uid: int) -> None:
         def progress(text: str) -> None:
             _send(connection, {"progress": text})
 
@@ -75,6 +76,7 @@ class Helper:
         except MailmendError as error:
             kind = next((kind for cls, kind in _KINDS if isinstance(error, cls)), "bug")
             told = _error(kind, error.reason, error.next_step)
+            sys.stderr.write(f"mailmend helper: {kind}: {printable(error.reason)}\n")
         except Exception as error:
             # A bug ends one request, and is told where root looks: the journal.
             sys.stderr.write(f"mailmend helper: {printable(repr(error))}\n")
@@ -118,17 +120,17 @@ def _peer(connection: socket.socket) -> int:
 
 def _line(connection: socket.socket) -> bytes:
     """ParseError where no whole line comes in time, or a longer one than any verb is."""
-    connection.settimeout(_SECONDS)
-    read = bytearray()
+    read, end = bytearray(), time.monotonic() + _SECONDS
     try:
         while not read.endswith(b"\n"):
+            connection.settimeout(max(0.01, end - time.monotonic()))
             part = connection.recv(verbs.LONGEST)
             read += part
             if not part or len(read) > verbs.LONGEST + 1 or b"\n" in part[:-1]:
                 raise ParseError("a request is one line of JSON")
     except OSError:
         raise ParseError("no request came in time") from None
-    connection.settimeout(None)
+    connection.settimeout(_SECONDS)
     return bytes(read[:-1])
 
 
@@ -144,14 +146,16 @@ def _send(connection: socket.socket, told: Mapping[str, Any]) -> None:
 
 def _drain(connection: socket.socket) -> None:
     """What was not read when a socket is closed takes the answer with it: a refused request is read, to a bound."""
+    end = time.monotonic() + 1.0
     with suppress(OSError):
         connection.shutdown(socket.SHUT_WR)
-        connection.settimeout(1.0)
-        for _ in range(64):
+        while (left := end - time.monotonic()) > 0:
+            connection.settimeout(left)
             if not connection.recv(verbs.LONGEST):
                 return
 
 
-def _close(connection: socket.socket, told: Mapping[str, Any]) -> None:
+def _refuse(connection: socket.socket, reason: str, next_step: str) -> None:
+    """At once: nobody waits for who is not served."""
     with connection:
-        _send(connection, told)
+        _send(connection, _error("refused", reason, next_step))

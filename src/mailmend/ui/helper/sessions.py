@@ -24,6 +24,7 @@ _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
 _FREE = 5  # wrong codes of one source before it has to wait
 _MOST = 60.0  # seconds to wait
+_Guesser = tuple[str, str]  # what for, and who
 
 
 @dataclass(slots=True)
@@ -39,7 +40,7 @@ class Sessions:
     clock: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME)
     _codes: OrderedDict[bytes, float] = field(default_factory=OrderedDict)
     _open: OrderedDict[bytes, _Session] = field(default_factory=OrderedDict)
-    _wrong: OrderedDict[str, tuple[int, float]] = field(default_factory=OrderedDict)
+    _wrong: OrderedDict[_Guesser, tuple[int, float]] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def new_code(self) -> str:
@@ -53,7 +54,7 @@ class Sessions:
     def login(self, code: str, source: str) -> str:
         """A new session's grant for *code*. Refused where it is none, or *source* has guessed too often."""
         with self._lock:
-            self._use(code, source)
+            self._use(code, ("login", source))
             grant = secrets.token_urlsafe(32)
             now = self.clock()
             self._open[_kept(grant)] = _Session(now, now)
@@ -65,7 +66,7 @@ class Sessions:
         if code is None:
             raise Refused("this asks for a fresh code", "mailmend web --code shows one to root")
         with self._lock:
-            self._use(code, f"grant {grant}")
+            self._use(code, ("step up", grant))
 
     def require(self, grant: str) -> None:
         """Refused where *grant* is no session, or one that is over."""
@@ -87,7 +88,7 @@ class Sessions:
         with self._lock:
             self._open.pop(_kept(grant), None)
 
-    def _use(self, code: str, source: str) -> None:
+    def _use(self, code: str, source: _Guesser) -> None:
         now = self.clock()
         count, until = self._wrong.get(source, (0, 0.0))
         # Only who guesses waits: nobody can lock another one out.
@@ -110,7 +111,7 @@ def _kept(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
-def _shorten(table: OrderedDict[str, tuple[int, float]] | OrderedDict[bytes, float] | OrderedDict[bytes, _Session],
+def _shorten(table: OrderedDict[_Guesser, tuple[int, float]] | OrderedDict[bytes, float] | OrderedDict[bytes, _Session],
              most: int) -> None:  # fmt: skip
     while len(table) > most:
         table.popitem(last=False)
