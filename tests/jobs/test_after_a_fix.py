@@ -227,13 +227,13 @@ def test_what_another_editor_saved_is_brought_to_the_running_server(fixed: Any) 
 def test_what_would_not_run_is_not_activated(lab: Any, name: str, line: str, says: str) -> None:
     lab.reset()
     lab.relay.start()
-    before = lab.relay.listeners_ss()
+    before = lab.relay.sockets()
     path = f"/etc/postfix/{name}"
     lab.relay.write(path, lab.relay.read(path) + line)
     refused = answer(lab.relay, "apply", code=4)["error"]
     assert says in refused["reason"]
     assert "nothing was activated" in refused["next_step"]
-    assert lab.relay.listeners_ss() == before
+    assert lab.relay.sockets() == before
 
 
 def test_a_listener_that_can_be_bound_and_one_that_only_moves_are_activated(lab: Any) -> None:
@@ -251,12 +251,12 @@ def test_a_listener_that_can_be_bound_and_one_that_only_moves_are_activated(lab:
 def test_an_undo_does_not_bring_an_edit_to_life_that_would_end_postfix(fixed: Any) -> None:
     relay, master = fixed.relay, "/etc/postfix/master.cf"
     text = relay.read(master)
-    main, sockets = relay.read("/etc/postfix/main.cf"), relay.listeners_ss()
+    main, sockets = relay.read("/etc/postfix/main.cf"), relay.sockets()
     relay.write(master, text + "192.0.2.99:2525 inet n - n - - smtpd\n")
     refused = answer(relay, "undo", code=4)["error"]
     assert "192.0.2.99:2525: Cannot assign" in refused["reason"]
     assert "DEGRADED" not in refused["reason"]
-    assert (relay.read("/etc/postfix/main.cf"), relay.listeners_ss()) == (main, sockets)
+    assert (relay.read("/etc/postfix/main.cf"), relay.sockets()) == (main, sockets)
     assert answer(relay, "status", code=1)["interrupted"] is None
     relay.write(master, text)
     assert answer(relay, "undo")["identical"]

@@ -95,11 +95,11 @@ def test_the_host_is_left_as_it_is_no_secret_is_read_and_nothing_leaves(own: Lab
     # Whoever opens a FIFO that nobody writes to waits for ever: the private key is not even opened.
     own.relay.run(["sh", "-c", f"rm {whole_host.KEY} && mkfifo -m 600 {whole_host.KEY}"])
     before, log = whole_host.state(own), own.relay.log()
-    sockets = own.relay.listeners_ss()
+    sockets = own.relay.sockets()
     told = answer(own, "--record", RECORDING, "rehearse", "inet_protocols=ipv4")
     assert told["holds"], told["failures"]
     assert whole_host.state(own) == before
-    assert own.relay.listeners_ss() == sockets
+    assert own.relay.sockets() == sockets
     assert own.relay.log() == log
     # The receivers of this host's own network have the same addresses as the stand-ins inside.
     for mailbox in (own.receiver, own.sender, own.elsewhere):
@@ -170,24 +170,24 @@ def test_what_cannot_be_rehearsed_is_said_at_once(
 @pytest.mark.slow
 def test_a_change_that_would_end_postfix_fails_here_and_not_there(own: Lab) -> None:
     whole_host.settle(own, "forwarder")
-    sockets = own.relay.listeners_ss()
+    sockets = own.relay.sockets()
     service = "192.0.2.99:2525/inet=192.0.2.99:2525 inet n - n - - smtpd"
     told = answer(own, "rehearse", service, code=1)
     assert not told["holds"]
     assert "192.0.2.99 port 2525: Cannot assign" in told["failures"][0]
     assert all(passage["verdict"] == "worse" for passage in told["passages"])
-    assert own.relay.listeners_ss() == sockets
+    assert own.relay.sockets() == sockets
 
 
 @pytest.mark.slow
 def test_a_rehearsal_that_fails_stops_a_fix_that_was_approved_beforehand(own: Lab) -> None:
     """The kludge: every receiver with IPv6 alone is lost by it."""
     whole_host.settle(own, "forwarder")
-    before, sockets = whole_host.state(own), own.relay.listeners_ss()
+    before, sockets = whole_host.state(own), own.relay.sockets()
     refused = answer(own, "fix", "--yes", "--rehearse", "--remedy", "ipv4-only", code=4)["error"]
     assert "IPv6 alone" in refused["reason"]
     assert "nothing was changed" in refused["next_step"]
-    assert (whole_host.state(own), own.relay.listeners_ss()) == (before, sockets)
+    assert (whole_host.state(own), own.relay.sockets()) == (before, sockets)
 
 
 @pytest.mark.slow

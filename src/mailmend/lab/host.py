@@ -100,6 +100,13 @@ class RelayHost:
         """What `ss -lntp` prints in the relay."""
         return self.run(["ss", "-lntp"]).stdout
 
+    def sockets(self) -> frozenset[tuple[str, int]]:
+        """Each listening address with the process that opened it; one that was just forked shares it for a moment."""
+        rows = (line.split() for line in self.listeners_ss().splitlines()[1:])
+        return frozenset(
+            (row[3], min(map(int, re.findall(r"pid=(\d+)", row[-1])), default=0)) for row in rows
+        )
+
     def read(self, path: str) -> str:
         fd = self._open(path, os.O_RDONLY)
         try:

@@ -24,13 +24,13 @@ ASK = dedent(
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(60)
         connection.connect(path)
-        connection.sendall(line)
         read = []
         try:
+            connection.sendall(line)
             with connection.makefile("rb") as lines:
                 for each in lines:
                     read.append(json.loads(each))
-        except ConnectionResetError:
+        except ConnectionError:
             pass
         print(json.dumps(read))
     """
