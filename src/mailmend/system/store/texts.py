@@ -8,7 +8,7 @@ import re
 GAP = "\0"  # in a template, where the text had something of its own
 _DIGIT = re.compile(r"\d")
 _LONG = 10  # characters of a word that may be an id
-_WORDS = 200_000  # that are remembered
+_WORDS = 50_000  # that are remembered
 
 
 class _Words(dict[str, str]):
