@@ -1,15 +1,13 @@
-"""However long a log is, each delivery in it is counted once, by one process or two, in little memory."""
+"""However long a log is, each delivery in it is counted once, by one process or two."""
 
 from __future__ import annotations
 
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from jobs import logs
-from mailmend.jobs import bench_log
 from mailmend.jobs import report as job
 from mailmend.jobs.here import Here
 from mailmend.model import CannotLook
@@ -70,15 +68,3 @@ def test_every_delivery_of_a_long_log_is_counted_once(
             bare.scan(block)
             whole.scan(block)
     assert bare.counts.total() == whole.counts.total() == truth.outcomes.total()
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("processes", [1, 2])
-def test_a_gigabyte_takes_little_memory(tmp_path: Path, processes: int) -> None:
-    path = tmp_path / "mail.log"
-    written(path, 3, 1 << 30, rfc3339=False)
-    run = bench_log.apart(
-        "report", partial(bench_log.reported, path, processes), processes if processes > 1 else 0
-    )
-    assert run.error is None
-    assert run.memory <= 150 * processes

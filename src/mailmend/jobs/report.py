@@ -182,8 +182,6 @@ class _Reader:
         self._window = window
         self._scanner = Scanner(by=tally.BY, sampled=tally.SAMPLED)
         self._counted = tally.Tally(alone=alone)
-        self._alone = alone
-        self._gone: list[str] = []
         self._first: datetime | None = None
         self._last: datetime | None = None
 
@@ -207,18 +205,13 @@ class _Reader:
                 self._last = max((each for each in (self._last, ended) if each), default=None)
                 for clock, piece in _pieces(block, dated, (began, ended), window.moments):
                     counted.turn(clock, scanner, causes)
-                    seen = scanner.scan(piece)
-                    counted.add(seen, scanner, causes)
-                    if not self._alone:
-                        self._gone += seen.gone
+                    counted.add(scanner.scan(piece), scanner, causes)
         finally:
             if collecting:
                 gc.enable()
         counted.fold(scanner, causes)
 
     def ended(self) -> _Counted:
-        # The parts that follow ask for the senders of what is still there.
-        self._scanner.senders.forget(self._gone)
         return self._counted, self._scanner.senders, (self._first, self._last)
 
 

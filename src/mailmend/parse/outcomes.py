@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
@@ -143,12 +142,6 @@ class Senders:
         """Forget the older generation once the newer one is full."""
         if len(self.recent) >= QUEUE_IDS_KEPT:
             self.recent, self.older = {}, self.recent
-
-    def forget(self, queue_ids: Iterable[str]) -> None:
-        """Leave out messages that have left the queue."""
-        for queue_id in map(str.encode, queue_ids):
-            self.recent.pop(queue_id, None)
-            self.older.pop(queue_id, None)
 
     def update(self, later: Senders) -> None:
         """Add what was learned from a later part of the same log."""
