@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -67,7 +68,12 @@ def test_what_waits_is_what_the_queue_holds(world: Any) -> None:
 
 
 def test_once_the_log_is_taken_in_the_store_is_asked(world: Any) -> None:
-    world.outcomes(world.send(count=16))
+    world.outcomes(world.send(count=60))  # of which some half is refused: a handful is told
+    for _ in range(100):
+        if not world.relay.run(["postqueue", "-j"]).stdout:
+            break
+        time.sleep(0.1)
+    time.sleep(0.5)  # and the last word of the last
     read = json.loads(world.relay.mailmend("--json", "report").stdout)
     assert read["store"] is None
     assert world.relay.mailmend("ingest").returncode == 0

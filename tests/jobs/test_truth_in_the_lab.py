@@ -82,7 +82,7 @@ def test_mail_that_our_own_server_did_not_take_is_no_delivery(lab: Any) -> None:
 @pytest.mark.parametrize("settings", [{}, LONG, RENAMED | LONG], ids=["short ids", "long ids", "renamed"])
 def test_sent_bounced_forwarded_and_the_bounces_of_these(lab: Any, settings: dict[str, str]) -> None:
     relay = begin(lab, **settings)
-    traces = lab.send(count=14) + lab.send(to="else@example.org", count=3)
+    traces = lab.send(count=60) + lab.send(to="else@example.org", count=3)
     lab.outcomes(traces)
     all_gone(relay)
     report = answer(relay, "report", code=1)
@@ -92,7 +92,7 @@ def test_sent_bounced_forwarded_and_the_bounces_of_these(lab: Any, settings: dic
     assert report["unparsed"] == 0
     assert report["messages"] == len(traces) + saw["google", "ipv6", "bounced"]
     google = [row for row in report["deliveries"] if row["receiver"] == "google"]
-    assert sum(row["forwarded"] for row in google) == 14
+    assert sum(row["forwarded"] for row in google) == 60
     assert {row["cause"] for row in google} == {None, "ipv6-ptr-or-auth"}
     assert {note["cause"] for note in report["findings"]} == {"ipv6-ptr-or-auth"}
     _each_is_traced(lab, traces[:4])

@@ -125,6 +125,8 @@ def reset(main: dict[str, str], master_extra: str, files: dict[str, str], remove
         path.write_text(content, "utf-8", "surrogateescape")
     _age()
     os.truncate(LOG, 0)
+    for rotated in LOG.parent.glob(f"{LOG.name}.*"):
+        rotated.unlink()
 
 
 def start() -> int:

@@ -179,11 +179,17 @@ def _sniffed(path: Path) -> tuple[str | None, list[bytes], float, int]:
         raise CannotLook(f"{path} cannot be read: {error.strerror}") from None
     packed = next((kind for mark, kind in _PACKED.items() if magic.startswith(mark)), None)
     whole = Part(path, 0, status.st_size, 0, packed, datetime.now(UTC))
-    # Nothing but zeros is a hole, as a crash or copytruncate leaves it before the lines.
     first = next(blocks(whole), b"")[:_SNIFFED].lstrip(b"\0")
-    if b"\0" in first and not any(_time(raw, datetime.now(UTC)) for raw in first.split(b"\n", _LOOKED_AT)):
+    if is_binary(first):
         raise ParseError(f"{path} is no log: it has bytes in it that no text has", "name Postfix's log")
     return packed, first.split(b"\n")[:_LOOKED_AT], status.st_mtime, status.st_size
+
+
+def is_binary(begins: bytes) -> bool:
+    """Whether a file that begins so is no text. Strangers may write a NUL into a log, and zeros before the lines are
+    a hole, as a crash or copytruncate leaves it."""
+    text = begins.lstrip(b"\0")
+    return b"\0" in text and not any(_time(raw, datetime.now(UTC)) for raw in text.split(b"\n", _LOOKED_AT))
 
 
 def _cuts(path: Path, size: int) -> list[int]:

@@ -168,7 +168,7 @@ def kind(path: Path) -> str | None:
     except OSError as error:
         raise CannotLook(f"{path} cannot be read: {error.strerror}") from None
     packed = next((name for mark, name in _PACKED.items() if begins.startswith(mark)), None)
-    if packed is None and b"\0" in begins.lstrip(b"\0"):
+    if packed is None and logfiles.is_binary(begins):
         raise ParseError(f"{path} is no log: it has bytes in it that no text has", "name Postfix's log")
     return packed
 
