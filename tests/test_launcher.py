@@ -109,6 +109,14 @@ def test_the_demo_needs_the_lab_wherever_the_word_stands(clone: Path) -> None:
     assert any(line.endswith("requirements/lab.txt") for line in asked(clone))
 
 
+def test_the_console_needs_its_packages_and_nothing_of_the_lab(clone: Path) -> None:
+    python(clone)
+    launch(clone, "web")
+    told = asked(clone)
+    assert any(line.endswith("requirements/web.txt") for line in told)
+    assert not any(line.endswith("requirements/lab.txt") for line in told)
+
+
 def test_the_larger_set_serves_the_smaller_one(clone: Path) -> None:
     python(clone)
     launch(clone, "demo")
@@ -130,7 +138,7 @@ def test_a_failed_installation_is_one_line_at_the_end_and_is_tried_again(clone: 
         assert "could not be installed; the first run needs the network" in done.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize("name", ["build", "run", "lab", "test"])
+@pytest.mark.parametrize("name", ["build", "run", "lab", "web", "test"])
 def test_a_lock_holds_hashes_and_no_address_of_an_index(name: str) -> None:
     text = (REPOSITORY / f"requirements/{name}.txt").read_text()
     entries = [line for line in text.splitlines() if "==" in line]

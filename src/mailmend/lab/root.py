@@ -102,19 +102,11 @@ def _place() -> Path:
 def _build(place: Path, progress: Progress) -> Path:
     work = place.with_name(place.name + ".new")
     shutil.rmtree(work, ignore_errors=True)
-    archives = work / "var/cache/archives"
-    archives.mkdir(parents=True)
     wanted = sorted({"postfix"} | {p for c, p in NEEDED.items() if not shutil.which(c, path=SEARCH)})
-    packages = _fetch(wanted, archives, place.parent, progress)
-    for archive in sorted(archives.glob("*.deb")):
-        progress(f"unpacking {archive.name.split('_')[0]}")
-        _run(["dpkg-deb", "-x", str(archive), str(work)], 120)
+    packages = unpack(wanted, work, place.parent, progress)
     # What the lab never reads would only be copied at every start.
     manual = (work / MANUAL).read_bytes() if (work / MANUAL).exists() else None
-    for useless in (
-        archives.parent,
-        *(work / "usr/share" / name for name in ("doc", "man", "locale", "lintian")),
-    ):
+    for useless in (work / "usr/share" / name for name in ("doc", "man", "locale", "lintian")):
         shutil.rmtree(useless, ignore_errors=True)
     if manual is not None:
         (work / MANUAL).parent.mkdir(parents=True)
@@ -125,6 +117,21 @@ def _build(place: Path, progress: Progress) -> Path:
     (work / STAMP).write_text(json.dumps(packages, indent=1) + "\n")
     shutil.rmtree(place, ignore_errors=True)
     return work.rename(place)
+
+
+def unpack(wanted: list[str], folder: Path, cache: Path, progress: Progress) -> dict[str, str]:
+    """Packages *wanted*, and what the host lacks for them, unpacked into *folder*; package -> version.
+
+    *cache* is where lists are kept meanwhile. CannotLook: they cannot be had.
+    """
+    archives = folder / "var/cache/archives"
+    archives.mkdir(parents=True)
+    packages = _fetch(wanted, archives, cache, progress)
+    for archive in sorted(archives.glob("*.deb")):
+        progress(f"unpacking {archive.name.split('_')[0]}")
+        _run(["dpkg-deb", "-x", str(archive), str(folder)], 120)
+    shutil.rmtree(archives.parent, ignore_errors=True)
+    return packages
 
 
 def _fetch(wanted: list[str], archives: Path, cache: Path, progress: Progress) -> dict[str, str]:
@@ -153,7 +160,7 @@ def _fetch(wanted: list[str], archives: Path, cache: Path, progress: Progress) -
         finally:
             shutil.rmtree(own, ignore_errors=True)
         return packages
-    raise CannotLook(f"the lab's Postfix cannot be downloaded: {reason}", "the first run needs the network")
+    raise CannotLook(f"{', '.join(wanted)} cannot be downloaded: {reason}", "the first run needs the network")
 
 
 def _missing(wanted: list[str], options: list[str]) -> dict[str, str]:
