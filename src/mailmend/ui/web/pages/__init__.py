@@ -1,0 +1,19 @@
+"""What the console can be asked, one page a file: `ENDPOINTS` of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailmend.ui.web.pages import bounces, changes, dns, login, now, settings
+
+if TYPE_CHECKING:
+    from mailmend.ui.web.endpoint import Endpoint
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *login.ENDPOINTS,
+    *now.ENDPOINTS,
+    *bounces.ENDPOINTS,
+    *settings.ENDPOINTS,
+    *changes.ENDPOINTS,
+    *dns.ENDPOINTS,
+)

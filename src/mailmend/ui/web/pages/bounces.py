@@ -1,0 +1,14 @@
+"""TO BE WRITTEN by its owner."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from mailmend.ui.web.endpoint import Asked, Endpoint, Nothing
+
+
+async def show(asked: Asked[Nothing]) -> Response:
+    return asked.page("bounces.html")
+
+
+ENDPOINTS = (Endpoint("/bounces", show, "The page bounces."),)

@@ -1,0 +1,73 @@
+"""The console served by uvicorn: on loopback unless told otherwise, on sockets that are open before it says so."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from ipaddress import ip_address
+from pathlib import Path
+
+from mailmend.model import Refused
+from mailmend.places import STATE
+from mailmend.ui.web.app import application
+from mailmend.ui.web.console import Console
+from mailmend.ui.web.sessions import Authority
+
+LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket at *host*, an address. Refused: it is none of this machine, or taken."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        raise Refused(f"{host!r} is no address", "give --host an IP address, as 127.0.0.1") from None
+    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        opened.bind((host, port))
+        opened.listen(128)
+    except OSError as error:
+        opened.close()
+        raise Refused(
+            f"nothing can listen at {host} port {port}: {error.strerror}", "choose another --port"
+        ) from None
+    return opened
+
+
+def serve(
+    opened: socket.socket,
+    authority: Authority,
+    *,
+    helper: Path | None,
+    names: Sequence[str] = (),
+    config_directory: str | None = None,
+    state: Path = STATE,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Until SIGTERM or SIGINT. *names*: what else the console is asked by (a reverse proxy's name)."""
+    import uvicorn
+
+    host = str(opened.getsockname()[0])
+    console = Console(
+        authority,
+        LOCAL | {host.lower()} | {name.lower() for name in names},
+        helper=helper,
+        config_directory=config_directory,
+        state=state,
+    )
+    config = uvicorn.Config(
+        application(console),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        proxy_headers=False,  # nobody's word for where a request comes from
+        lifespan="off",
+        timeout_graceful_shutdown=5,
+        limit_concurrency=200,
+        h11_max_incomplete_event_size=64 << 10,
+    )
+    ready()
+    uvicorn.Server(config).run(sockets=[opened])
