@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableSequence, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,60 +115,100 @@ def _read(
 ) -> tuple[tally.Tally, Span]:
     """The tallies of *parts* joined in their order, and the first and last time in them."""
     total = sum(part.size for part in parts)
-    before = 0
 
     def done(at: int) -> None:
         if progress and total:
-            progress(min(before + at, total), total)
+            progress(min(at, total), total)
 
-    if processes < 2 or len(parts) < 2:
-        read = _Reader(window, alone=True)
-        for part in parts:
-            read.part(part, done)
-            before += part.size
-            done(0)
-        counted, _, span = read.ended()
+    runs = _runs(parts, processes)
+    if len(runs) < 2:
+        counted, _, span = _read_run(_Reader(window, alone=True), parts, done)
         return counted, span
-    whole, senders = tally.Tally(), Senders()
-    first = last = None
-    for part, (counted, learned, (began, ended)) in zip(
-        parts, _mapped(parts, window, processes), strict=True
-    ):
-        whole.update(counted, senders)
-        senders.update(learned)
-        first = min((at for at in (first, began) if at), default=None)
-        last = max((at for at in (last, ended) if at), default=None)
-        before += part.size
-        done(0)
-    return whole, (first, last)
+    return _side_by_side(runs, window, done)
+
+
+def _runs(parts: Sequence[Part], processes: int) -> list[list[Part]]:
+    """*parts* in their order, as so many runs of about the same size; fewer where there are fewer parts.
+
+    Few and long runs: what is learned of one part serves the next, and little is sent from process to process.
+    """
+    runs: list[list[Part]] = [[]]
+    size, left = 0, sum(part.size for part in parts)
+    for part in parts:
+        more = processes - len(runs)
+        # Half of a part too much is as good as half of it too little.
+        if runs[-1] and more > 0 and size + part.size / 2 > (left + size) / (more + 1):
+            runs.append([])
+            size = 0
+        runs[-1].append(part)
+        size += part.size
+        left -= part.size
+    return runs
 
 
 _Counted = tuple[tally.Tally, Senders, Span]
 
 
-def _mapped(parts: Sequence[Part], window: _Window, processes: int) -> Iterator[_Counted]:
+def _side_by_side(
+    runs: Sequence[Sequence[Part]], window: _Window, done: Callable[[int], None]
+) -> tuple[tally.Tally, Span]:
+    """The first of *runs* is read here, each other in a process of its own, and they are joined in their order."""
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
     # Spawned, not forked: the progress line has a thread. A Pool would wait for ever for a process that was killed.
     spawned = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(processes, len(parts)), mp_context=spawned) as pool:
+    # How far each has read; the first: -1 when all are to stop.
+    far = spawned.Array("q", len(runs), lock=False)
+    with ProcessPoolExecutor(len(runs) - 1, spawned, _share, (far,)) as pool:
         try:
-            yield from pool.map(partial(_tallied, window=window), parts)
+            last_one = len(runs) - 1
+            others = [pool.submit(_tallied, runs[n], window, n, n == last_one) for n in range(1, len(runs))]
+            whole, senders, (first, last) = _read_run(
+                _Reader(window, alone=True), runs[0], lambda at: done(at + sum(far[1:]))
+            )
+            for other in others:
+                counted, learned, (began, ended) = other.result()
+                whole.update(counted, senders)
+                senders.update(learned)
+                first = min((at for at in (first, began) if at), default=None)
+                last = max((at for at in (last, ended) if at), default=None)
+            done(sum(part.size for run in runs for part in run))
         except BrokenProcessPool:
             raise CannotLook(
                 "a process that read the log was killed",
                 "try it with --processes 1, and see whether memory is short",
             ) from None
+        finally:
+            far[0] = -1
+    return whole, (first, last)
 
 
-_causes: list[Causes] = []  # one of each process: what is learned of one part serves the next
+_causes: list[Causes] = []  # one of each process: what is learned of one log serves the next
+_far: list[MutableSequence[int]] = []  # how far the processes have read, shared by them
 
 
-def _tallied(part: Part, window: _Window) -> _Counted:
-    read = _Reader(window)
-    read.part(part)
+def _share(far: MutableSequence[int]) -> None:
+    _far[:] = [far]
+
+
+def _tallied(run: Sequence[Part], window: _Window, number: int, is_last: bool) -> _Counted:
+    def tell(at: int) -> None:
+        if _far[0][0] < 0:
+            raise CannotLook("another part of the log could not be read")
+        _far[0][number] = at
+
+    counted, senders, span = _read_run(_Reader(window), run, tell)
+    return counted, Senders() if is_last else senders, span  # nobody asks for the last one's senders
+
+
+def _read_run(read: _Reader, run: Sequence[Part], tell: Callable[[int], None]) -> _Counted:
+    before = 0
+    for part in run:
+        read.part(part, lambda at, before=before: tell(before + at))  # type: ignore[misc]
+        before += part.size
+        tell(before)
     return read.ended()
 
 
