@@ -238,6 +238,22 @@ def test_the_page_stands_alone_and_has_its_plots(told: job.Told) -> None:
     assert "://" not in re.sub(r'<div class="text">.*?</div>', "", text)  # but in what a receiver said
 
 
+def test_of_thousands_the_page_shows_the_first_folds_some_and_counts_the_rest(told: job.Told) -> None:
+    row = next(row for row in told.report.rows if row.place.status == "bounced")
+    few = tuple(replace(row, place=row.place._replace(cause=f"cause-{n}")) for n in range(25))
+    short = page(replace(told, report=replace(told.report, rows=few, rejected=(), waits=())))
+    assert "<details" not in short
+    many = tuple(replace(row, place=row.place._replace(cause=f"cause-{n}")) for n in range(5000))
+    text = page(replace(told, report=replace(told.report, rows=many, rejected=(), waits=())))
+    seen, folded = text.split("<details", 1)
+    assert "cause-24<" in seen
+    assert "cause-25<" not in seen
+    assert "1,000 more" in folded
+    assert "cause-1024<" in folded
+    assert "cause-1025<" not in folded
+    assert "3,975 more are not on this page" in folded
+
+
 def _colours(block: str) -> dict[str, str]:
     return dict(re.findall(r"--(\w+): (#[0-9a-f]{3,6});", block))
 

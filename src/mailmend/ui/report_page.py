@@ -27,6 +27,7 @@ _WIDTH, _HEIGHT, _MOST_STEPS = 960, 120, 160
 _KINDS = ("bounced", "deferred", "sent")
 _WHOLE = 8  # findings that are told whole
 _TEXT = 300  # characters of a reply
+_AT_ONCE, _FOLDED = 25, 1000  # rows of a table that are seen, and that wait to be unfolded
 
 
 def page(told: Told) -> str:
@@ -116,7 +117,22 @@ def _finding(note: Note) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]], *, raw: Sequence[int] = ()) -> str:
-    """A column whose title begins with `-` is set to the right; those numbered in *raw* are markup of our own."""
+    """A column whose title begins with `-` is set to the right; those numbered in *raw* are markup of our own.
+
+    Of a long table the beginning is seen, more can be unfolded, and what is beyond that is counted.
+    """
+    every = list(rows)
+    if not every:
+        return ""
+    out = _rows(head, every[:_AT_ONCE], raw)
+    if more := every[_AT_ONCE : _AT_ONCE + _FOLDED]:
+        out += f"<details><summary>{number(len(more))} more</summary>{_rows(head, more, raw)}</details>"
+    if (beyond := len(every) - _AT_ONCE - _FOLDED) > 0:
+        out += f"<p><small>{number(beyond)} more are not on this page; --csv and --json have all.</small></p>"
+    return out
+
+
+def _rows(head: Sequence[str], rows: Sequence[Sequence[object]], raw: Sequence[int]) -> str:
     kinds = [' class="n"' if title.startswith("-") else "" for title in head]
     titles = [title.removeprefix("-") for title in head]
     out = "".join(
@@ -133,7 +149,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]], *, raw: Sequen
             )
             + "</tr>"
         )
-    return f"<table><thead><tr>{out}</tr></thead><tbody>{''.join(lines)}</tbody></table>" if lines else ""
+    return f"<table><thead><tr>{out}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
 
 
 def _over_time(found: Report) -> str:

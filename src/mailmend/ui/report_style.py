@@ -18,6 +18,7 @@ h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
 h3 { font-size: 1rem; margin: 0 0 .4rem; }
 h3, td { overflow-wrap: break-word; }
 dd, .text { overflow-wrap: anywhere; } .whole { white-space: nowrap; }
+summary { cursor: pointer; padding: .5rem 0; color: var(--faint); }
 td .text { min-width: 12rem; } table + table { margin-top: 1rem; }
 small, .text, figcaption, .ends, .key, th { color: var(--faint); }
 small, .text { font-size: .85em; }
@@ -56,7 +57,7 @@ td.n, th.n { text-align: right; white-space: nowrap; }
   :root { --paper: #fff; --ink: #000; --faint: #444; --line: #bbb; --card: #fff;
     --bounced: #b42318; --deferred: #bf8700; --sent: #9db8ee; --cure: #1a7f37; }
   body { font-size: 10pt; } main { padding: 0; max-width: none; }
-  article, figure, tr { break-inside: avoid; } h2 { break-after: avoid; }
+  details::details-content { content-visibility: visible; } article, figure, tr { break-inside: avoid; } h2 { break-after: avoid; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 """
