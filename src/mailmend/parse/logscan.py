@@ -176,18 +176,17 @@ class Scanner:
         # All decoded at once: field by field, the calls would cost more than the work. None has a line feed in it.
         fields = iter(_text(b"\n".join(chain.from_iterable(map(_whole, rows)))).split("\n"))
         get = self.senders.get
-        out = []
-        for row, told in zip(rows, zip(*[fields] * _WIDTH, strict=False), strict=False):
-            (hour, stamp, host, tag, queue_id, to, original, relay, ip, delays, dsn, status, text) = told
-            program, _, pid = tag.partition("[")
-            sender = get(row[_QUEUE])
-            out.append(
-                Failed(
+        senders = [None if (one := get(row[_QUEUE])) is None else _text(one) for row in rows]
+        return [
+            # As `Failed(...)` does, in a third of the time.
+            tuple.__new__(
+                Failed,
+                (
                     f"{hour}:{stamp}",
                     host,
-                    program,
+                    tag.partition("[")[0],
                     queue_id,
-                    None if sender is None else _text(sender),
+                    sender,
                     to,
                     original or None,
                     relay if relay != "none" else None,
@@ -196,10 +195,25 @@ class Scanner:
                     dsn,
                     status,
                     text[1:].rstrip("\r").removesuffix(")")[:TEXT_KEPT],
-                    pid,
-                )
+                    tag.partition("[")[2],
+                ),
             )
-        return out
+            for sender, (
+                hour,
+                stamp,
+                host,
+                tag,
+                queue_id,
+                to,
+                original,
+                relay,
+                ip,
+                delays,
+                dsn,
+                status,
+                text,
+            ) in zip(senders, zip(*[fields] * _WIDTH, strict=False), strict=False)
+        ]
 
     def _left_over(self, lines: _Lines, pattern: re.Pattern[bytes], seen: Scanned) -> None:
         """Read the lines that *pattern* did not match although they have in them what it looks for."""

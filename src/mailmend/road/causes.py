@@ -26,6 +26,8 @@ _PATTERNS = 50  # of one receiver, status and code
 # Ids of sessions and messages, addresses: long words with a digit or an @; the number of a bracketed address. A link
 # and a code (AUP#1260) tell causes.
 _WORD = r"(?:\d{1,3}\](?!\S)|(?=[^\s\d@]*[\d@])(?!\S*(?:://|#))\S{10,})"
+# The same, sooner found: few have a colon. What follows is no part of the word.
+_ANY_WORD = r"(?:\d{1,3}\](?!\S)|(?=[^\s\d@]*[\d@])(?:[^\s:#]{10,}(?!\S)|(?!\S*(?:://|#))\S{10,}(?!\S)))"
 _CHANGING = re.compile(r"<[^<>\s]*@[^<>\s]*>|(?<!\S)" + _WORD)
 _WORDS = re.compile(r"((?<!\S)" + _WORD + ")")
 _Match = Callable[[str], re.Match[str] | None]
@@ -85,20 +87,21 @@ class Causes:
         self._catalogue = catalogue
         self._texts: dict[tuple[str, ...], Known] = {}
         self._times: Counter[tuple[str, ...]] = Counter()
-        self._patterns: dict[tuple[str, ...], list[tuple[_Match, Known]]] = {}
+        # By whose, status, code and forwarded: a text's pattern, why, and whether it has domains to compare.
+        self._patterns: dict[tuple[str, ...], list[tuple[_Match, Known, bool]]] = {}
         self._domains: dict[str, str | None] = {}
 
     def of(self, failed: Failed) -> Known:
         """Why, as `explain` says it of the first such text."""
-        domain = failed.recipient.rpartition("@")[2]
-        whose = self.hosts[failed.relay] if failed.relay else self._of_domain(domain.lower())
+        relay = failed.relay
+        whose = self.hosts[relay] if relay else self._of_domain(failed.recipient.rpartition("@")[2].lower())
         group = (whose or "", failed.status, failed.dsn, "forwarded" if failed.original else "")
         patterns = self._patterns.get(group)
         if patterns:
             text = failed.text
-            for at, (matches, known) in enumerate(patterns):
+            for at, (matches, known, owned) in enumerate(patterns):
                 found = matches(text)
-                if found is not None and (not found.re.groups or _own(found, failed)):
+                if found is not None and (not owned or _own(found, failed)):
                     if at:  # what comes often moves to the front
                         patterns[at - 1], patterns[at] = patterns[at], patterns[at - 1]
                     return known
@@ -121,7 +124,8 @@ class Causes:
         if self._times[key] == _OFTEN:
             patterns = self._patterns.setdefault(group, [])
             del patterns[_PATTERNS:]
-            patterns.append((_pattern(failed.text, owns), known))
+            pattern = _pattern(failed.text, owns)
+            patterns.append((pattern.fullmatch, known, pattern.groups > 0))
         return known
 
     def _of_domain(self, domain: str) -> str | None:
@@ -152,14 +156,14 @@ def _own(found: re.Match[str], failed: Failed) -> bool:
     return all(each in owns for each in found.groups())
 
 
-def _pattern(text: str, owns: Sequence[str]) -> _Match:
+def _pattern(text: str, owns: Sequence[str]) -> re.Pattern[str]:
     """What matches the texts that differ from *text* in changing words alone, and in *owns*, which are groups."""
     own = re.compile("(" + "|".join(map(re.escape, owns)) + ")") if owns else None
     out = []
     for at, words in enumerate(_WORDS.split(text)):
         if at % 2:
-            out.append(_WORD + r"(?!\S)")
+            out.append(_ANY_WORD)
         else:
             pieces = own.split(words) if own else [words]
             out += [r"(\S+?)" if number % 2 else re.escape(piece) for number, piece in enumerate(pieces)]
-    return re.compile("".join(out)).fullmatch
+    return re.compile("".join(out))

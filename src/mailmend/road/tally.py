@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
@@ -86,6 +86,32 @@ class Told:
     senders: Counter[str] = field(default_factory=Counter)
 
 
+@dataclass(slots=True)
+class _Open:
+    """Failures of one place that are not added up yet: one by one that costs more than all the rest."""
+
+    place: Place
+    forwarded: int = 0
+    stamps: list[str] = field(default_factory=list)
+    recipients: list[str] = field(default_factory=list)
+    senders: list[str] = field(default_factory=list)
+
+    def hours(self) -> Counter[str]:
+        """How many there are of each hour, as written."""
+        out: Counter[str] = Counter()
+        for stamp, count in Counter(self.stamps).items():
+            out[stamp.partition(":")[0]] += count
+        return out
+
+    def close(self, told: Told) -> None:
+        """Add them to *told*."""
+        told.count += len(self.stamps)
+        told.forwarded += self.forwarded
+        told.last = self.stamps[-1]
+        _count(told.domains, [each.rpartition("@")[2].lower() for each in self.recipients])
+        _count(told.senders, self.senders)
+
+
 _STEPS, _LEAST, _RATIO = 96, 0.01, 1.2
 _EDGES = tuple(_LEAST * _RATIO**step for step in range(_STEPS))
 
@@ -134,7 +160,8 @@ class Tally:
         self.bad: dict[Place, Told] = {}
         self.rejected: Counter[str] = Counter()
         self.delays: dict[str | None, tuple[Sketch, ...]] = {}
-        self._failures: Counter[tuple[str, Place]] = Counter()  # by hour as written, not added up yet
+        self._open: dict[tuple[str | None, ...], _Open] = {}  # failures that are not added up yet
+        self._failures = 0  # how many of them
         self._sampled: list[tuple[bytes, bytes]] = []  # relays and delays that are not added up yet
         self.through = Through(alone=alone)
         self.waiting = Waiting(alone=alone)
@@ -149,14 +176,13 @@ class Tally:
         self.messages += seen.messages
         for passed in seen.passed_on:
             self.through.passed_on(passed)
-        for failed in seen.failed:
-            self._failed(failed, causes)
+        self._failed(seen.failed, causes)
         self.waiting.sent(seen.settled)
         self.waiting.gone(seen.gone)
         for name, count in reasons(seen.rejected).items():
             self.rejected[name] += count
         self._sampled += seen.delays
-        if len(scanner.counts) > _FOLDED or len(self._sampled) > _FOLDED:
+        if max(len(scanner.counts), len(self._sampled), self._failures) > _FOLDED:
             self.fold(scanner, causes)
 
     def turn(self, clock: Clock, scanner: Scanner, causes: Causes) -> None:
@@ -179,10 +205,13 @@ class Tally:
             self._hour(hour.decode("ascii", "replace"), place, count, began)
             self.good[place] += count
             self.forwarded[place] += count if moved else 0
-        for (written, place), count in self._failures.items():
-            self._hour(written, place, count, began)
+        for each in self._open.values():
+            for written, count in each.hours().items():
+                self._hour(written, each.place, count, began)
+            each.close(self.bad[each.place])
         scanner.counts.clear()
-        self._failures.clear()
+        self._open.clear()
+        self._failures = 0
         self._measure(causes)
 
     def _hour(self, written: str, place: Place, count: int, began: dict[str, datetime | None]) -> None:
@@ -209,31 +238,40 @@ class Tally:
                 own.update(other)
         for queue_id, place in later.pending:
             if (sender := before.get(queue_id)) is not None:
-                _count(self.bad[place].senders, sender.decode("utf-8", "backslashreplace"))
+                _count(self.bad[place].senders, [sender.decode("utf-8", "backslashreplace")])
 
-    def _failed(self, failed: Failed, causes: Causes) -> None:
-        word = _STATUSES.get(failed.status)
-        if word is None:
-            return
-        known = causes.of(failed)
-        over = causes.families[failed.ip]
-        # Whose host it was; where none was reached, whose the cause or the domain is.
-        receiver = causes.hosts[failed.relay] if failed.relay else known.receiver
-        place = Place(receiver, over, word, known.cause)
-        told = self.bad.get(place)
-        if told is None:
-            told = self.bad[place] = Told(text=maillog.said(failed.text), who=known.who, first=failed.stamp)
-        self._failures[failed.stamp.partition(":")[0], place] += 1
-        told.count += 1
-        told.last = failed.stamp
-        told.forwarded += failed.original is not None
-        _count(told.domains, failed.recipient.rpartition("@")[2].lower())
-        if failed.sender is None:
-            self.pending.append((failed.queue_id.encode(), place))
-        else:
-            _count(told.senders, failed.sender)
-        self.through.failed(failed, over, word, receiver, known.cause)
-        self.waiting.failed(failed, place)
+    def _failed(self, failures: Sequence[Failed], causes: Causes) -> None:
+        of, hosts, families, every = causes.of, causes.hosts, causes.families, self._open
+        through, waiting = self.through.failed, self.waiting.failed
+        self._failures += len(failures)
+        for failed in failures:
+            word = _STATUSES.get(failed.status)
+            if word is None:
+                continue
+            known = of(failed)
+            over = families[failed.ip]
+            relay = failed.relay
+            # Whose host it was; where none was reached, whose the cause or the domain is.
+            receiver = hosts[relay] if relay else known.receiver
+            place = (receiver, over, word, known.cause)
+            opened = every.get(place)
+            if opened is None:
+                opened = every[place] = self._opened(Place(*place), failed, known.who)
+            opened.stamps.append(failed.stamp)
+            opened.recipients.append(failed.recipient)
+            if failed.original is not None:
+                opened.forwarded += 1
+            if failed.sender is None:
+                self.pending.append((failed.queue_id.encode(), opened.place))
+            else:
+                opened.senders.append(failed.sender)
+            through(failed, over, word, receiver, known.cause)
+            waiting(failed, opened.place)
+
+    def _opened(self, place: Place, first: Failed, who: tuple[str, ...]) -> _Open:
+        if place not in self.bad:
+            self.bad[place] = Told(text=maillog.said(first.text), who=who, first=first.stamp)
+        return _Open(place)
 
     def _measure(self, causes: Causes) -> None:
         """Add the four parts of each delay to its receiver's; what is not as Postfix writes it is left out."""
@@ -256,8 +294,8 @@ def _sketches() -> tuple[Sketch, ...]:
     return tuple(Sketch() for _ in range(4))
 
 
-def _count(names: Counter[str], name: str) -> None:
-    names[name] += 1
+def _count(names: Counter[str], more: Iterable[str]) -> None:
+    names.update(more)
     if len(names) > _NAMES:
         kept = names.most_common(_NAMES // 2)
         names.clear()

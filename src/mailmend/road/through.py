@@ -71,19 +71,22 @@ class Through:
 
     def failed(self, one: Failed, over: Family | None, word: str, receiver: str | None, cause: str) -> None:
         """An outcome: *word* is `deferred` or `bounced`, *over* the family of the last address tried."""
-        message = (one.host, one.queue_id, one.recipient)
-        process = (one.host, one.queue_id, one.pid)
-        if (
-            self._alone
-            and word == "bounced"
-            and message not in self._put_off
-            and process not in self._passed_on
-        ):
-            return  # as nearly all are
+        host, queue_id = one.host, one.queue_id
+        message = (host, queue_id, one.recipient)
+        process = (host, queue_id, one.pid)
+        if self._alone and process not in self._passed_on:
+            if word == "bounced" and message not in self._put_off:
+                return  # as nearly all are
+            if word == "deferred":
+                known = self._put_off.get(message)
+                if known is not None and over and known.families & _BITS[over]:
+                    self._put_off[message] = self._put_off.pop(message)  # put off again; it is the newest
+                    return
         tried = _Tried(process, one.stamp)
         if word == "deferred":
             self._deferred(message, _PutOff(_BITS[over] if over else 0, tried))
-            _trim(self._put_off)
+            if len(self._put_off) > 2 * _KEPT:
+                _trim(self._put_off)
         elif word == "bounced" and over:
             self._came_back(_Bounce(message, (tried,), Fell(receiver, over, cause)))
 

@@ -60,9 +60,11 @@ class Waiting:
 
     def failed(self, one: Failed, place: Place) -> None:
         """A deferral or a bounce, to be told before what was sent or left the queue in the same block."""
-        recipients = self._of(one.queue_id)
+        recipients = self._messages.get(one.queue_id)
         if recipients is None:
-            return
+            recipients = self._of(one.queue_id)
+            if recipients is None:
+                return
         if place.status != "deferred":
             recipients[one.recipient] = None
             return
@@ -81,8 +83,8 @@ class Waiting:
 
     def gone(self, queue_ids: Sequence[str]) -> None:
         """Messages that left the queue."""
-        for queue_id in queue_ids:
-            self._messages.pop(queue_id, None)
+        for queue_id in self._messages.keys() & queue_ids:
+            del self._messages[queue_id]
         if queue_ids and not self._alone:
             self._gone.append("\n".join(queue_ids))
 
