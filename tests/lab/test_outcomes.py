@@ -53,3 +53,21 @@ def test_nobody_reached_is_no_family_and_no_reply() -> None:
     told = read(TRACED + line)["t1-1"]
     assert (told.status, told.family, told.relay, told.reply) == ("bounced", None, None, None)
     assert told.text.startswith("Host or domain name not found.")
+
+
+HANDED_ON = (
+    f"{HEAD}smtp[7]: A1B2C3D: to=<someone@gmail.com>, orig_to=<user@example.org>, "
+    "relay=127.0.0.1[127.0.0.1]:10029, delay=0.1, delays=0/0/0/0.1, dsn=2.0.0, "
+    "status=sent (250 2.0.0 Ok: queued as D4E5F6A)\n"
+)
+AGAIN = f"{HEAD}srs/cleanup[9]: D4E5F6A: message-id=<t1-1@sender.example>\n"
+
+
+def test_what_another_postfix_queued_is_delivered() -> None:
+    assert read(TRACED + HANDED_ON)["t1-1"].status == "sent"
+
+
+def test_what_comes_back_to_this_postfix_has_the_outcome_of_its_last_round() -> None:
+    assert read(TRACED + AGAIN + HANDED_ON) == {}
+    told = read(TRACED + AGAIN + HANDED_ON + DEFERRED.replace("A1B2C3D", "D4E5F6A"))["t1-1"]
+    assert (told.status, told.family) == ("deferred", "ipv4")

@@ -36,7 +36,9 @@ class RelayHost:
         """Stop Postfix and begin anew: pristine configuration with these settings, empty queue, log and state.
 
         *files* are written last (relative to /etc/postfix), so `main.cf` among them is taken as it is.
+        What install() brought is gone.
         """
+        self._line.call("remove_packages")
         self._line.call(
             "reset",
             main=dict(main or {}),
@@ -56,6 +58,21 @@ class RelayHost:
     def reload(self) -> None:
         """Returns when the new queue manager runs."""
         self._line.call("reload")
+
+    def install(self, package: str) -> None:
+        """A package besides Postfix (root.SHELF), as `apt-get install` leaves it before its daemon is started.
+
+        CannotLook where this distribution has none.
+        """
+        self._line.call("install_package", name=package)
+
+    def start_daemon(self, package: str, *ports: int) -> int:
+        """Start its daemon; returns the pid once it listens on these ports."""
+        return int(self._line.call("start_daemon", name=package, ports=list(ports)))
+
+    def stop_daemon(self, package: str) -> None:
+        """Returns when no process of it is left."""
+        self._line.call("stop_daemon", name=package)
 
     def run(
         self,

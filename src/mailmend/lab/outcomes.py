@@ -17,6 +17,8 @@ _WORD = re.compile(
     r"to=<(?P<to>[^>]*)>, (?:orig_to=<(?P<orig>[^>]*)>, )?relay=(?P<host>[^[,]+)(?:\[(?P<ip>[^]]*)\]:\d+)?, .*?"
     r"status=(?P<status>sent|bounced|deferred) \((?P<text>.*)\)$"
 )
+# What a Postfix says that takes a message; where it is this one, the message is on its way again.
+_HANDED_ON = re.compile(r"queued as (?P<id>[0-9A-Za-z]{6,})")
 _REPLY = re.compile(r"said: (?P<reply>.*?)(?: \(in reply to [^()]*\))?$")
 
 
@@ -35,7 +37,10 @@ class Attempt:
 
 
 def read(log: str) -> dict[str, Attempt]:
-    """By trace; a message that was tried several times has its last attempt."""
+    """By trace; a message that was tried several times has its last attempt.
+
+    What goes once more through this very Postfix has the outcome of its last round.
+    """
     traces: dict[str, str] = {}
     last: dict[str, Attempt] = {}
     for line in _LINE.finditer(log):
@@ -44,6 +49,9 @@ def read(log: str) -> dict[str, Attempt]:
             traces[queue_id] = found["trace"]
         elif (word := _WORD.match(rest)) and queue_id in traces:
             trace = traces[queue_id]
+            handed = _HANDED_ON.search(word["text"])
+            if handed and traces.get(handed["id"]) == trace:
+                continue
             last[trace] = _attempt(trace, word, line["tag"])
     return last
 

@@ -22,7 +22,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-from mailmend.lab import control, kernel, machine, mailserver
+from mailmend.lab import control, kernel, machine, mailserver, packages
 from mailmend.model import CannotLook
 
 # What the commands of mailmend import where they use it.
@@ -55,6 +55,7 @@ def begin(base: socket.socket, network: int, unpacked: Path, mount_point: Path) 
         machine.build(unpacked, mount_point)
         _log_daemon()
         mailserver.install(Path(f"{machine.HOST}{unpacked}"))
+        packages.keep(Path(f"{machine.HOST}{unpacked}"))
         machine.forget_host()
     except (OSError, CannotLook) as trouble:
         failure = f"the relay cannot be built: {trouble}"
@@ -111,6 +112,10 @@ def _do(stream: socket.socket, operation: str, arguments: dict[str, Any], fds: l
         "start": mailserver.start,
         "stop": mailserver.stop,
         "reload": mailserver.reload,
+        "remove_packages": packages.remove,
+        "install_package": packages.install,
+        "start_daemon": packages.start,
+        "stop_daemon": packages.stop,
     }
     if operation in plain:
         return plain[operation](**arguments)

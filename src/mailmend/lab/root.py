@@ -35,7 +35,9 @@ CN = relay.example.org
 [extensions]
 subjectAltName = DNS:relay.example.org, DNS:mx.google.com, DNS:*.google.com, DNS:*.googlemail.com
 """
-STAMP = "packages-2.json"  # 2: with postconf's manual page, which a mail server has
+STAMP = "packages-3.json"  # 2: with postconf's manual page, which a mail server has; 3: with the shelf
+# What an operator may install besides Postfix. It lies apart, so that a relay has it only once it was asked for.
+SHELF = ("postsrsd", "opendkim")
 MANUAL = "usr/share/man/man5/postconf.5.gz"
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -104,19 +106,45 @@ def _build(place: Path, progress: Progress) -> Path:
     shutil.rmtree(work, ignore_errors=True)
     wanted = sorted({"postfix"} | {p for c, p in NEEDED.items() if not shutil.which(c, path=SEARCH)})
     packages = unpack(wanted, work, place.parent, progress)
-    # What the lab never reads would only be copied at every start.
     manual = (work / MANUAL).read_bytes() if (work / MANUAL).exists() else None
-    for useless in (work / "usr/share" / name for name in ("doc", "man", "locale", "lintian")):
-        shutil.rmtree(useless, ignore_errors=True)
+    _lighten(work)
     if manual is not None:
         (work / MANUAL).parent.mkdir(parents=True)
         (work / MANUAL).write_bytes(manual)
     for name in MERGED:
         _merge(work / name, work / "usr" / name)
+    packages |= _shelve(work, place.parent, progress)
     _secrets(work, progress)
     (work / STAMP).write_text(json.dumps(packages, indent=1) + "\n")
     shutil.rmtree(place, ignore_errors=True)
     return work.rename(place)
+
+
+def _shelve(root: Path, cache: Path, progress: Progress) -> dict[str, str]:
+    """Each package of SHELF, with what the host lacks for it, in a folder of its own; package -> version.
+
+    A distribution without one of them has a lab without it.
+    """
+    shelved: dict[str, str] = {}
+    for name in SHELF:
+        folder = root / "shelf" / name
+        try:
+            shelved |= unpack([name], folder, cache, progress)
+        except CannotLook as failure:
+            if "Unable to locate package" not in failure.reason:
+                raise
+            shutil.rmtree(folder, ignore_errors=True)
+            continue
+        _lighten(folder)
+        for merged in MERGED:
+            _merge(folder / merged, folder / "usr" / merged)
+    return shelved
+
+
+def _lighten(folder: Path) -> None:
+    """What the lab never reads would only be copied at every start."""
+    for useless in (folder / "usr/share" / name for name in ("doc", "man", "locale", "lintian")):
+        shutil.rmtree(useless, ignore_errors=True)
 
 
 def unpack(wanted: list[str], folder: Path, cache: Path, progress: Progress) -> dict[str, str]:
