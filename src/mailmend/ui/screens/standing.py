@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailmend.model import Family, family_of
 from mailmend.system.history import interruption, way_out
 from mailmend.ui.screens.checking import STANDS, findings_list
 from mailmend.ui.screens.past import on_trial
+from mailmend.ui.show.layers import LAYERS, layers
 from mailmend.ui.terminal import (
     BAD,
     FAINT,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mailmend.model import Record
     from mailmend.road.way_back import WayBack
 
-FAMILIES: tuple[tuple[Family, str], ...] = (("ipv4", "IPv4"), ("ipv6", "IPv6"))
+MOOD = {"": "", "good": GOOD, "warn": WARN, "bad": BAD}
 ALL_CLEARED = "Its DNS records are seen, SPF passes and forwarded mail is rewritten"
 STILL = {
     "measured": "Mail over IPv6 would still be refused:",
@@ -44,17 +44,10 @@ def status(target: Console, seen: Status) -> None:
     say(target, joined(words(_host(seen), STRONG), f", {_running(seen)}"))
     target.print()
     rows = [
-        (
-            words(name, STRONG),
-            _saved(seen, family),
-            _loaded(seen),
-            _listening(seen, family),
-            _client(seen, family),
-            _delivering(seen, family),
-        )
-        for family, name in FAMILIES
+        (words(one["name"], STRONG), *(words(cell["says"], MOOD[cell["mood"]]) for cell in one["layers"]))
+        for one in layers(seen)
     ]
-    columns(target, rows, head=("", "saved", "loaded", "listening", "smtp client", "delivering"))
+    columns(target, rows, head=("", *LAYERS))
     heading(target, "Listening sockets")
     if seen.listeners is None:
         say(target, "not known", indent=2)
@@ -89,59 +82,12 @@ def _running(seen: Status) -> str:
     return f"running{since}{loaded} (pid {run.pid})"
 
 
-def _saved(seen: Status, family: Family) -> str:
-    protocols = seen.settings.get("inet_protocols")
-    if protocols is None or protocols.value is None:
-        return "not known"
-    used = protocols.value.replace(",", " ").split()
-    return "on" if "all" in used or family in used else "off"
-
-
-def _client(seen: Status, family: Family) -> str:
-    """The smtp clients that may use the family; where all may, how many there are is no news."""
-    if seen.clients is None:
-        return "not known"
-    using = [name.partition("/")[0] for name, families in seen.clients if family in families]
-    if len(using) == len(seen.clients):
-        return "on"
-    return ", ".join(using) if using else "off"
-
-
-def _loaded(seen: Status) -> Text:
-    if seen.running is None or seen.running.pid is None:
-        return words("not running" if seen.running else "not known", WARN)
-    causes = {f.cause for f in seen.findings if f.standing == "measured"}
-    if "loaded-not-restarted" in causes:
-        return words("needs a restart", WARN)
-    if "saved-not-loaded" in causes:
-        return words("needs a reload", WARN)
-    return words("yes", GOOD)
-
-
 def _sockets(seen: Status) -> list[tuple[str, int, int]]:
     """`[::]:25` with pid and fd, as `ss -lntp` writes them."""
     return [
         (f"[{s.address}]:{s.port}" if ":" in s.address else f"{s.address}:{s.port}", s.pid, s.fd)
         for s in sorted(seen.listeners or (), key=lambda s: (s.port, ":" in s.address, s.address))
     ]
-
-
-def _listening(seen: Status, family: Family) -> str:
-    if seen.listeners is None:
-        return "not known"
-    ports = {s.port for s in seen.listeners if family_of(s.address) == family}
-    return f"port {', '.join(map(str, sorted(ports)))}" if ports else "no"
-
-
-def _delivering(seen: Status, family: Family) -> Text | str:
-    if seen.deliveries is None:
-        return "not known"
-    counts = {
-        status: sum(c.count for c in seen.deliveries.counts if c.family == family and c.status == status)
-        for status in ("sent", "deferred", "bounced")
-    }
-    told = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
-    return words(told or "none in the last day", BAD if counts["bounced"] else "")
 
 
 def _setting(value: str | None, written: str | None) -> Text:

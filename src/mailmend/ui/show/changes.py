@@ -65,7 +65,9 @@ def file_edit(edit: FileEdit) -> Shape:
 
 
 def plan(made: Plan) -> Shape:
-    """`remedy` is null where nothing is to be applied; `reason` then says why."""
+    """`remedy` is null where nothing is to be applied; `reason` then says why. `touched` is what differs, by tier."""
+    from mailmend.road import tiers
+
     chosen = made.chosen
     return {
         "remedy": chosen.remedy if chosen else None,
@@ -75,6 +77,8 @@ def plan(made: Plan) -> Shape:
         "activation": made.activation,
         "changes": [change(c) for c in chosen.changes] if chosen else [],
         "objections": [objection(o) for o in chosen.objections] if chosen else [],
+        "expectations": [expectation(e) for e in chosen.expectations] if chosen else [],
+        "touched": [touched(t) for t in tiers.touched(made.files)],
         "files": [file_edit(f) for f in made.files],
         "diff": made.diff,
         "digest": made.digest,

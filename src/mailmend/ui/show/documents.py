@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mailmend.ui.show.bounces import delivery
 from mailmend.ui.show.changes import plan, proof, proposal, record
 from mailmend.ui.show.common import Shape, document, value
+from mailmend.ui.show.layers import layers
 from mailmend.ui.show.looks import finding, listener
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def status(seen: Status) -> Shape:
             "running": value(seen.running),
             "clients": None if seen.clients is None else {name: list(used) for name, used in seen.clients},
             "listeners": None if seen.listeners is None else [listener(s) for s in seen.listeners],
+            "families": layers(seen),
             "mynetworks": seen.settings["mynetworks"].value if "mynetworks" in seen.settings else None,
             "sockets": seen.sockets,
             "findings": [finding(f) for f in seen.findings],
