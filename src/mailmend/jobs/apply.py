@@ -6,14 +6,16 @@ where only that takes effect, nothing where all is loaded.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 from mailmend.jobs.here import Here, Progress, require_root, silent
 from mailmend.jobs.unloaded import named
-from mailmend.model import Activation, Finding, Proof, Refused, Scope
-from mailmend.questions import Master, Now
+from mailmend.model import Activation, FileEdit, Finding, Proof, Refused, Scope
+from mailmend.questions import File, Master, Now
 from mailmend.road import verify
+from mailmend.road.edits import config_directory, digest
 
 CHECKS = ("loaded", "listeners")
 NEEDS: dict[str, Activation] = {"saved-not-loaded": "reload", "loaded-not-restarted": "restart"}
@@ -28,8 +30,29 @@ class Applied:
     proof: Proof | None
 
 
-def apply(here: Here, *, progress: Progress = silent) -> Applied:
-    """Validate what is saved, activate it, prove it.
+@dataclass(frozen=True, slots=True)
+class Unapplied:
+    """What is saved and does not run: *activation* brings it to the running server, *findings* say why.
+
+    *files* are main.cf and master.cf as they are (before is after), *digest* covers them and what is to be done.
+    """
+
+    activation: Activation
+    findings: tuple[Finding, ...]
+    files: tuple[FileEdit, ...]
+    digest: str
+
+
+def planned(here: Here) -> Unapplied:
+    """What `apply` would do now; nothing is done. Raises as it does."""
+    here.require_postfix()
+    return _looked(here)
+
+
+def apply(
+    here: Here, *, approve: Callable[[Unapplied], None] | None = None, progress: Progress = silent
+) -> Applied:
+    """Validate what is saved, activate it, prove it. *approve* raises where what would be activated must not be.
 
     Raises Refused where it would not run, where a change of ours was interrupted (what is saved may be half
     of it), and where Postfix does not run: whoever stopped it may have had a reason.
@@ -40,13 +63,11 @@ def apply(here: Here, *, progress: Progress = silent) -> Applied:
     require_root("activating Postfix")
     here.require_postfix()
     with alone(History(here.state), WAIT):
-        return _apply(here, progress)
+        return _apply(here, approve, progress)
 
 
-def _apply(here: Here, progress: Progress) -> Applied:
+def _looked(here: Here) -> Unapplied:
     from mailmend import catalogue
-    from mailmend.jobs.candidate import validate_saved
-    from mailmend.jobs.validate import validate
     from mailmend.model import ACTIVATIONS
     from mailmend.road.check import check
 
@@ -58,8 +79,24 @@ def _apply(here: Here, progress: Progress) -> Applied:
         raise Refused("Postfix is not running", f"{_start(here)} starts it with what is saved")
     needed = [NEEDS[f.cause] for f in measured if f.cause in NEEDS]
     activation: Activation = max(needed, key=ACTIVATIONS.index, default="none")
+    folder = config_directory(here.probe)
+    saved = [
+        (path, here.probe.ask(File(path)).answer) for path in (f"{folder}/main.cf", f"{folder}/master.cf")
+    ]
+    files = tuple(FileEdit(path, seen.text, seen.text) for path, seen in saved if seen is not None)
+    return Unapplied(activation, measured, files, digest(f"apply {activation}", (), files))
+
+
+def _apply(here: Here, approve: Callable[[Unapplied], None] | None, progress: Progress) -> Applied:
+    from mailmend.jobs.candidate import validate_saved
+    from mailmend.jobs.validate import validate
+
+    seen = _looked(here)
+    activation, measured = seen.activation, seen.findings
     if activation == "none":
         return Applied("none", measured, None)
+    if approve is not None:
+        approve(seen)
     progress("validating what is saved")
     validate(here.probe)
     if unseen := validate_saved(here, progress):

@@ -1,7 +1,6 @@
 """hold: refusals that a cure will end stay queued, bounded in time and volume; then they are tried again.
 
-`on` plans and carries it out as fix does; `off` takes it back, has exactly the held messages delivered at once, and
-follows what becomes of each.
+`on` plans and carries it out as fix does; `off` takes it back, has just the held messages delivered, and follows each.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from mailmend.jobs.here import Here, Progress, require_root, silent
-from mailmend.model import CannotLook, Delivery, Plan, Proof, Record, Refused
+from mailmend.model import CannotLook, Delivery, FileEdit, Plan, Proof, Record, Refused
 from mailmend.questions import Now, RecentDeliveries
 from mailmend.road import hold as holding
 from mailmend.road.hold import Bounds
@@ -181,12 +180,14 @@ def on(
     causes: Sequence[str] = (),
     length: timedelta | None = None,
     limit: int = LIMIT,
+    since: datetime | None = None,
     dry_run: bool = False,
     approve: Callable[[Plan], bool],
     progress: Progress = silent,
 ) -> Switched:
     """Hold refusals for *causes* (the usual ones where none is named) for *length*, *limit* messages at most.
 
+    *since* is when that began to count: now, or when it was planned and shown.
     Raises Refused where nothing may be changed or a cause may not be held, CannotLook where Postfix cannot be read.
     """
     from mailmend import receivers
@@ -197,7 +198,7 @@ def on(
         require_root("holding mail")
         _require_ready(here, progress)
     chosen = _causes(causes)
-    now = here.probe.ask(Now()).at.replace(microsecond=0)
+    now = since or here.probe.ask(Now()).at.replace(microsecond=0)
     bounds = Bounds(chosen, now, now + (length or holding.usual_time(here.probe)), limit)
     before = look(here, queue=False)
     if before.in_force and before.bounds:
@@ -310,11 +311,12 @@ def off(
     reason: str = "",
     flush: bool = True,
     timeout: float = _FOLLOWED,
+    approve: Callable[[tuple[FileEdit, ...]], None] | None = None,
     progress: Progress = silent,
 ) -> Switched:
     """End the hold, with *flush* have the held messages delivered now, and follow them for *timeout* seconds.
 
-    Also where none is in force: what the last one held and still waits is tried again then. Raises as undo does.
+    Also where none is in force: what the last one held and still waits is tried again then. As `undo` else.
     """
     from mailmend import receivers
     from mailmend.jobs.undo import undo
@@ -327,7 +329,7 @@ def off(
         return Switched("off", before, reason="nothing was ever held here")
     proof = None
     if before.in_force:
-        proof = undo(here, before.record.id, reason=reason, progress=progress).proof
+        proof = undo(here, before.record.id, reason=reason, approve=approve, progress=progress).proof
     _end_vigil(here)
     here.probe.begin("off")
     after = replace(before, in_force=False)

@@ -11,6 +11,7 @@ from mailmend.jobs.validate import require_bindable
 from mailmend.model import Activation, Expectation, FileEdit, Proof, Record, Refused
 from mailmend.questions import Listeners
 from mailmend.road import verify
+from mailmend.road.edits import digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +77,40 @@ def undo(
         guard=here.guard(),
     )
     return _told(undone)
+
+
+@dataclass(frozen=True, slots=True)
+class Undoing:
+    """What taking *record* back would write; *says* what would stay all the same. *digest* covers every byte."""
+
+    record: Record
+    files: tuple[FileEdit, ...]
+    diff: str
+    digest: str
+    says: str
+
+
+def planned(here: Here, record_id: str) -> Undoing:
+    """What `undo` of *record_id* would do now; nothing is done.
+
+    Raises Refused where it is taken back already, is itself an undo, or others changed the same lines since.
+    """
+    from mailmend.system import backwards, merge, swap
+    from mailmend.system.history import History
+
+    record = _meant(History(here.state), record_id)
+    if record.state in ("undone", "rolled-back") or record.undoes is not None:
+        gone = f"it took back {record.undoes}" if record.undoes else f"it is {record.state}"
+        raise Refused(f"{record.id} cannot be taken back: {gone}", "mailmend history shows what was changed")
+    with swap.refusing(" and ".join(edit.path for edit in record.files)):
+        files, says = backwards.backwards(record, merge.postfix)
+    diff = "".join(backwards.difference(edit.path, edit.before, edit.after) for edit in files)
+    return Undoing(record, files, diff, covered(record, files), says)
+
+
+def covered(record: Record, files: tuple[FileEdit, ...]) -> str:
+    """The digest of taking *record* back by *files*: what an approval covers."""
+    return digest(f"undo {record.id}", (), sorted(files, key=lambda edit: edit.path))
 
 
 def _instance(here: Here, record: Record) -> Here:

@@ -499,11 +499,17 @@ def webmin(back: bool) -> Outcome:
 @mailmend.command(hidden=True)
 @everywhere
 @click.option("--socket", "path", metavar="FILE", help="Where it is asked.")
-@click.option("--user", metavar="NAME", required=True, help="Who may ask it, besides root.")
-def helper(path: str | None, user: str) -> None:
+@click.option("--user", metavar="NAME", help="Who may ask it, besides root.")
+@click.option("--work", "one", is_flag=True, help="Carry out one request of the helper's, on stdin.")
+def helper(path: str | None, user: str | None, one: bool) -> None:
     """Do for the console what needs root, of a closed list: for its unit."""
     from mailmend.ui.commands import helping
 
+    context = click.get_current_context()
+    if one:
+        context.exit(helping.work())
+    if user is None:
+        raise click.UsageError("--user is missing", context)
     helping.serve(this_host(), Path(path) if path else None, user)
 
 

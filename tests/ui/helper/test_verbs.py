@@ -13,7 +13,7 @@ from mailmend.model import ParseError
 from mailmend.ui.helper import verbs
 
 GRANT = "g" * 43
-SET = {"verb": "propose-set", "grant": GRANT, "assignments": [{"name": "myhostname", "value": "a.example"}]}
+SET = {"what": "set", "assignments": [{"name": "myhostname", "value": "a.example"}]}
 ANY = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
@@ -26,6 +26,10 @@ def line(**fields: Any) -> bytes:
     return json.dumps(fields).encode()
 
 
+def propose(**fields: Any) -> bytes:
+    return line(verb="propose", grant=GRANT, proposal=fields)
+
+
 @pytest.mark.parametrize(
     "request_",
     [
@@ -34,27 +38,37 @@ def line(**fields: Any) -> bytes:
         b"null",
         b"[]",
         b"\xff\xfe",
-        b'{"verb": "new-code"',
+        b'{"verb": "waiting"',
         line(verb="run", command="id"),
         line(verb="write", path="/etc/postfix/main.cf", text="x = y"),
-        line(verb="new-code", uid=0),
-        line(verb="undo", grant=GRANT),
-        line(verb="undo", grant="short", change="x"),
-        line(verb="undo", grant=GRANT, change="../../etc/passwd\n"),
-        line(verb="undo", grant=GRANT, change="a b"),
+        line(verb="login-code", uid=0),
+        line(verb="undo", grant=GRANT, change="x"),
+        line(verb="apply", grant=GRANT),
+        line(verb="apply", grant="short", digest="0" * 64),
+        line(verb="apply", grant=GRANT, digest="0" * 64, proposal=SET),
+        line(verb="apply", grant=GRANT, digest="zz"),
+        line(verb="step-up", grant=GRANT, digest="0" * 64),
+        line(verb="login", code="x", source="192.0.2.1 and more"),
+        line(verb="login", code="x", source="a\nb"),
+        line(verb="login", code="x" * 41, source="::1"),
+        line(verb="approval-code", session="../x", digest="0" * 64),
+        line(verb="confirm", grant=GRANT, change="../../etc/passwd\n"),
+        propose(what="undo"),
+        propose(what="undo", change="a b"),
+        propose(what="files", path="/etc/postfix/main.cf", text="x = y"),
+        propose(what="activate", files=[]),
         line(verb="trace", grant=GRANT, what="a\x00b"),
         line(verb="trace", grant=GRANT, what="a\nb"),
         line(verb="trace", grant=GRANT, what=""),
-        line(verb="hold-on", grant=GRANT, hours=0),
-        line(verb="hold-on", grant=GRANT, hours=10**9),
-        line(verb="hold-on", grant=GRANT, limit=-1),
-        line(**SET, files=[{"path": "/etc/postfix/main.cf"}]),
-        line(**(SET | {"assignments": []})),
-        line(**(SET | {"assignments": [{"name": "a", "value": "b\nc = d"}]})),
-        line(**(SET | {"assignments": [{"name": "a=b", "value": "c"}]})),
-        line(**(SET | {"assignments": [{"name": "a", "value": "x" * 9000}]})),
-        line(verb="apply", grant=GRANT, digest="0" * 64, proposal={"verb": "undo", "grant": GRANT, "change": "x"}),
-        line(verb="apply", grant=GRANT, digest="zz", proposal=SET),
+        propose(what="hold-on", hours=0),
+        propose(what="hold-on", hours=10**9),
+        propose(what="hold-on", limit=-1),
+        propose(what="hold-on", since="2026-01-01T00:00:00Z"),
+        propose(**SET, files=[{"path": "/etc/postfix/main.cf"}]),
+        propose(**(SET | {"assignments": []})),
+        propose(**(SET | {"assignments": [{"name": "a", "value": "b\nc = d"}]})),
+        propose(**(SET | {"assignments": [{"name": "a=b", "value": "c"}]})),
+        propose(**(SET | {"assignments": [{"name": "a", "value": "x" * 9000}]})),
         b" " * (verbs.LONGEST + 1),
         b"[" * 60_000,
     ],
@@ -81,9 +95,5 @@ def test_whatever_the_bytes_are_a_request_is_read_or_refused(junk: bytes) -> Non
 
 
 def test_what_is_in_the_list_is_read_as_it_was_sent() -> None:
-    wanted = verbs.Apply(
-        grant=GRANT,
-        digest="0" * 64,
-        proposal=verbs.ProposeSet(grant=GRANT, assignments=(verbs.Assign("smtp/unix/inet_protocols", None),)),
-    )
+    wanted = verbs.Propose(GRANT, verbs.Set((verbs.Assign("smtp/unix/inet_protocols", None),)))
     assert verbs.decode(verbs.encode(wanted)[:-1]) == wanted

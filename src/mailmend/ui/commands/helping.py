@@ -10,6 +10,13 @@ from mailmend.model import Refused
 from mailmend.places import HELPER
 
 
+def work() -> int:
+    """One request of the helper's, in this process: it is on stdin."""
+    from mailmend.ui.helper import working
+
+    return working.work()
+
+
 def serve(here: Here, path: Path | None, user: str) -> None:
     """Until the process ends. Raises Refused without root, for a user that is not there, or a socket in the way."""
     from mailmend.ui.helper.acting import Acting

@@ -1,29 +1,41 @@
-"""A verb -> the same job that the command line runs, and its document."""
+"""A verb -> who may ask it, and what answers it: from memory at once, or by a process of its own, line by line."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import os
+import select
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
-from functools import singledispatchmethod
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from mailmend.jobs.here import Here, Progress, acting_for, here
-from mailmend.model import FileEdit, Plan, Refused, Scope
-from mailmend.parse import assignment
+import msgspec
+
+from mailmend.model import CannotLook, Refused
 from mailmend.places import STATE
-from mailmend.ui import show
-from mailmend.ui.helper import verbs
-from mailmend.ui.helper.allowed import needs_step_up, require_ours, require_plain_names
-from mailmend.ui.helper.sessions import Sessions
-from mailmend.ui.show import Shape, document, holds, traces
+from mailmend.ui.helper import verbs, working
+from mailmend.ui.helper.acts import Acts, start
+from mailmend.ui.helper.sessions import APPROVAL_LASTS, CODE_LASTS, Proposed, Sessions, Who
+from mailmend.ui.show import document
 
-if TYPE_CHECKING:
-    from mailmend.jobs.fix import Fixed
-    from mailmend.jobs.set import Done
+TRACES, TRACE_LASTS = 2, 30.0  # at once, and seconds each
+_LOOKS, _LOOK_LASTS = 2, 120.0  # proposals that are worked out at once, and seconds each
+_PART = 1 << 16
+_LONGEST = 32 << 20  # bytes that a process may answer
 
-BY = "console"
+
+class Gone(Exception):
+    """Who asked is not there any more."""
+
+
+# Takes one line; raises Gone. b"" asks only whether anybody is there.
+Say = Callable[[bytes], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,181 +45,193 @@ class Acting:
     sessions: Sessions = field(default_factory=Sessions)
     config_directory: str | None = None
     state: Path = STATE
+    acts: Acts = field(init=False)
+    _traces: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(TRACES))
+    _looks: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_LOOKS))
 
-    def act(self, verb: verbs.Any_, progress: Progress, *, root: bool) -> Shape:
-        """The document of *verb*, asked for by a process of root or (not *root*) of the page's user.
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "acts", Acts(self.state))
 
-        Raises Refused for what needs root, a session or a code and has none; else what the job raises.
+    def act(self, verb: verbs.Any_, say: Say, *, root: bool) -> None:
+        """Every line of the answer to *verb*, asked for by a process of root or (not *root*) of the page's user.
+
+        Raises Refused for what needs root, a session or a code and has none; Gone where nobody listens any more:
+        what only looks is ended then, a change goes on.
         """
-        if verb.asks_root:
-            if not root:
-                raise Refused("only root is shown a code", "run mailmend web --code as root")
-        elif not isinstance(verb, (verbs.Login, verbs.Logout)):
-            self.sessions.require(verb.grant)  # type: ignore[union-attr]  # all others have one
-        with acting_for(BY):
-            return self._do(verb, progress)
+        if verb.asks_root and not root:
+            raise Refused("only root is shown a code", "run mailmend web --code as root")
+        match verb:
+            case verbs.Propose():
+                self._propose(verb, say)
+            case verbs.Apply():
+                self._apply(verb, say)
+            case verbs.Confirm():
+                who = self.sessions.require(verb.grant)
+                job = working.Confirm(str(who), self.config_directory, str(self.state), verb.change)
+                self._told(self.acts.begin(job, "confirm"), say)
+            case verbs.Follow():
+                self.sessions.require(verb.grant)
+                journal = self.acts.under_way()
+                if journal is None:
+                    raise Refused("nothing is under way", "status tells how the last one ended")
+                self._told(journal, say)
+            case verbs.Trace():
+                self._trace(verb, say)
+            case _:
+                say(_line({"done": self._at_once(verb)}))
 
-    def _here(self) -> Here:
-        return here(self.config_directory, self.state)
+    def _at_once(self, verb: verbs.Any_) -> Mapping[str, Any]:
+        known = self.sessions
+        match verb:
+            case verbs.LoginCode():
+                return document("code", {"code": known.login_code(), "lasts": CODE_LASTS})
+            case verbs.ApprovalCode():
+                code = known.approval_code(verb.session, verb.digest)
+                return document("code", {"code": code, "lasts": APPROVAL_LASTS})
+            case verbs.Waiting():
+                return document("waiting", {"waiting": [_waits(*each) for each in known.waiting()]})
+            case verbs.Login():
+                return document("session", {"grant": known.login(verb.code, verb.source)})
+            case verbs.Logout():
+                known.end(verb.grant)
+            case verbs.Require():
+                known.require(verb.grant)
+            case verbs.Keep():
+                known.keep(verb.grant)
+            case verbs.StepUp():
+                known.step_up(verb.grant, verb.digest, verb.code)
+            case verbs.Status():
+                known.require(verb.grant)
+                return self.acts.status()
+            case _:
+                raise NotImplementedError(type(verb).__name__)
+        return document("session", {"grant": None if isinstance(verb, verbs.Logout) else verb.grant})
 
-    @singledispatchmethod
-    def _do(self, verb: verbs.Any_, progress: Progress) -> Shape:
-        raise NotImplementedError(type(verb).__name__)
-
-    @_do.register
-    def _(self, _verb: verbs.NewCode, _progress: Progress) -> Shape:
-        return document("code", {"code": self.sessions.new_code()})
-
-    @_do.register
-    def _(self, verb: verbs.Login, _progress: Progress) -> Shape:
-        return document("session", {"grant": self.sessions.login(verb.code, verb.source)})
-
-    @_do.register
-    def _(self, verb: verbs.Logout, _progress: Progress) -> Shape:
-        self.sessions.end(verb.grant)
-        return document("session", {"grant": None})
-
-    @_do.register
-    def _(self, verb: verbs.Keep, _progress: Progress) -> Shape:
-        self.sessions.keep(verb.grant)
-        return document("session", {"grant": verb.grant})
-
-    @_do.register
-    def _(self, verb: verbs.ProposeFix, progress: Progress) -> Shape:
-        return self._proposed(self._fix(verb, None, progress))
-
-    @_do.register
-    def _(self, verb: verbs.ProposeSet, progress: Progress) -> Shape:
-        return self._proposed(self._set(verb, None, progress))
-
-    @_do.register
-    def _(self, verb: verbs.Apply, progress: Progress) -> Shape:
-        def approve(plan: Plan) -> bool:
-            if plan.digest != verb.digest:
-                raise Refused("this is not what was shown: the host has changed since", "look at it again")
-            self.sessions.require(verb.grant)  # planning took its time
-            if needs_step_up(plan.files, self._here().probe):
-                self.sessions.step_up(verb.code, verb.grant)
-            return True
-
-        if isinstance(verb.proposal, verbs.ProposeFix):
-            return show.fixed(self._fix(verb.proposal, approve, progress))
-        return show.was_set(self._set(verb.proposal, approve, progress))
-
-    @_do.register
-    def _(self, verb: verbs.Activate, progress: Progress) -> Shape:
-        from mailmend.jobs.apply import apply
-
-        # What somebody saved may be anything: it is not looked into, so it always asks for a code.
-        self.sessions.step_up(verb.code, verb.grant)
-        return show.applied(apply(self._here(), progress=progress))
-
-    @_do.register
-    def _(self, verb: verbs.Confirm, _progress: Progress) -> Shape:
-        from mailmend.jobs.confirm import confirm
-        from mailmend.system.history import History
-
-        record = History(self.state).get(verb.change)
-        require_ours(record, BY)
-        if record.state == "intent":
-            # Others edited it meanwhile: somebody has to look at the files.
-            raise Refused(f"{record.id} was interrupted", f"mailmend confirm {record.id}")
-        return document("confirm", {"record": show.record(confirm(self._here(), verb.change))})
-
-    @_do.register
-    def _(self, verb: verbs.Undo, progress: Progress) -> Shape:
-        from mailmend.jobs.undo import undo
-        from mailmend.system.history import History
-
-        require_ours(History(self.state).get(verb.change), BY)
-        here = self._here()
-
-        def approve(files: tuple[FileEdit, ...]) -> None:
-            # What would really be written, which others' edits since are part of.
-            if needs_step_up(files, here.probe):
-                self.sessions.step_up(verb.code, verb.grant)
-
-        return show.undone(undo(here, verb.change, approve=approve, progress=progress))
-
-    @_do.register
-    def _(self, verb: verbs.HoldOn, progress: Progress) -> Shape:
-        from mailmend.jobs.hold import on
-
-        def approve(plan: Plan) -> bool:
-            if needs_step_up(plan.files, self._here().probe):
-                raise Refused("this host's hold is not begun from a page", "mailmend hold on")
-            return True
-
-        length = timedelta(hours=verb.hours) if verb.hours else None
-        return holds.switched(
-            on(
-                self._here(),
-                causes=verb.causes,
-                length=length,
-                limit=verb.limit,
-                approve=approve,
-                progress=progress,
+    def _propose(self, verb: verbs.Propose, say: Say) -> None:
+        who = self.sessions.require(verb.grant)
+        job = working.Look(str(who), self.config_directory, str(self.state), verb.proposal)
+        with _one_of(self._looks, _LOOK_LASTS):
+            last = _answered(job, _LOOK_LASTS, say)
+        if (told := json.loads(last).get("done")) is not None and told["digest"] is not None:
+            no = told["not_from_a_page"]
+            self.sessions.remember(
+                verb.grant,
+                Proposed(
+                    verb.proposal,
+                    told["digest"],
+                    told["step_up"],
+                    told["since"],
+                    Refused(no["reason"], no["next_step"]) if no else None,
+                ),
             )
+        say(last)
+
+    def _apply(self, verb: verbs.Apply, say: Say) -> None:
+        self.sessions.require(verb.grant)
+        self.acts.require_none()  # else the approval would be used up for nothing
+        who, proposed = self.sessions.take(verb.grant, verb.digest)
+        job = working.Act(
+            str(who),
+            self.config_directory,
+            str(self.state),
+            proposed.proposal,
+            proposed.digest,
+            proposed.step_up,
+            datetime.fromisoformat(proposed.since) if proposed.since else None,
         )
+        self._told(self.acts.begin(job, _what(proposed.proposal)), say)
 
-    @_do.register
-    def _(self, _verb: verbs.HoldOff, progress: Progress) -> Shape:
-        from mailmend.jobs.hold import look, off
+    def _told(self, journal: Path, say: Say) -> None:
+        ended = False
+        for line in self.acts.lines(journal):
+            say(line)
+            ended = ended or line.startswith((b'{"done"', b'{"error"'))
+        if not ended:
+            raise CannotLook(
+                "the change was interrupted: its process ended in the middle",
+                "what it had begun is taken back; status tells when",
+            )
 
-        here = self._here()
-        begun = look(here, queue=False).record
-        if begun is not None:
-            require_ours(begun, BY)
-        return holds.switched(off(here, progress=progress))
+    def _trace(self, verb: verbs.Trace, say: Say) -> None:
+        who = self.sessions.require(verb.grant)
+        job = working.Trace(str(who), self.config_directory, str(self.state), verb.what)
+        with _one_of(self._traces, 0.0):
+            say(_answered(job, TRACE_LASTS, say))
 
-    @_do.register
-    def _(self, verb: verbs.Trace, _progress: Progress) -> Shape:
-        from mailmend.jobs.trace import trace
 
-        return traces.trace(trace(verb.what, self._here()))
+def _what(proposal: verbs.AnyProposal) -> str:
+    return str(type(proposal).__struct_config__.tag)
 
-    def _fix(
-        self, verb: verbs.ProposeFix, approve: Callable[[Plan], bool] | None, progress: Progress
-    ) -> Fixed:
-        """Without *approve* a dry run."""
-        from mailmend.jobs.fix import fix
 
-        return fix(
-            self._here(),
-            Scope(receiver=verb.receiver),
-            remedy=verb.remedy,
-            dry_run=approve is None,
-            approve=approve or _nothing,
-            progress=progress,
-        )
+def _waits(who: Who, proposed: Proposed) -> Mapping[str, Any]:
+    return {
+        "session": who.id,
+        "source": who.source,
+        "digest": proposed.digest,
+        "since": proposed.since,
+        "proposal": msgspec.to_builtins(proposed.proposal),
+    }
 
-    def _set(
-        self, verb: verbs.ProposeSet, approve: Callable[[Plan], bool] | None, progress: Progress
-    ) -> Done:
-        from mailmend.jobs.set import set_
 
-        wanted = tuple(
-            assignment.removal(a.name) if a.value is None else assignment.parse(f"{a.name}={a.value}")
-            for a in verb.assignments
-        )
-        require_plain_names(wanted)
+@contextmanager
+def _one_of(few: threading.Semaphore, seconds: float) -> Iterator[None]:
+    """Refused where all of them are taken for *seconds*."""
+    if not few.acquire(timeout=seconds) if seconds else not few.acquire(blocking=False):
+        raise Refused("too many are asked for at once", "try again when one has ended")
+    try:
+        yield
+    finally:
+        few.release()
 
-        def agreed(done: Done) -> bool:
-            return approve is not None and approve(done.plan)
 
-        return set_(self._here(), wanted, dry_run=approve is None, approve=agreed, progress=progress)
+def _answered(job: working.Look | working.Trace, seconds: float, say: Say) -> bytes:
+    """The last line of a process at *job*, every other told as it comes. It is ended with this function.
 
-    def _proposed(self, done: Fixed | Done) -> Shape:
-        """A dry run's document, with what applying it from a page would ask for."""
-        told = show.was_set(done) if hasattr(done, "subjects") else show.fixed(done)  # type: ignore[arg-type]
-        refused = None
-        step_up = False
+    Raises CannotLook where that takes more than *seconds*, or the process ends without a word.
+    """
+    read, write = os.pipe2(os.O_CLOEXEC)
+    try:
         try:
-            step_up = needs_step_up(done.plan.files, self._here().probe)
-        except Refused as error:
-            refused = {"reason": error.reason, "next_step": error.next_step}
-        return {**told, "step_up": step_up, "not_from_a_page": refused}
+            process = start(job, write)
+        except OSError as failure:
+            raise CannotLook(f"nothing can be started: {failure.strerror or failure}") from None
+        finally:
+            os.close(write)
+        try:
+            return _last_line(read, time.monotonic() + seconds, say)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # with all that it had started to look
+            process.wait()
+    finally:
+        os.close(read)
 
 
-def _nothing(_plan: Plan) -> bool:
-    return False
+def _last_line(fd: int, end: float, say: Say) -> bytes:
+    rest, last, size = bytearray(), b"", 0
+    while (left := end - time.monotonic()) > 0:
+        if not select.select([fd], [], [], min(left, 0.5))[0]:
+            say(b"")
+            continue
+        part = os.read(fd, _PART)
+        size += len(part)
+        if size > _LONGEST:
+            raise CannotLook("the answer is too long for a page", "ask for it on a terminal")
+        rest += part
+        if b"\n" in part:
+            *whole, rest = rest.split(b"\n")
+            for line in whole:
+                if last:
+                    say(last)
+                last = bytes(line) + b"\n"
+        if not part:
+            if not last.startswith((b'{"done"', b'{"error"')):
+                break
+            return last
+    else:
+        raise CannotLook("it takes more time than a page is given", "ask for it on a terminal")
+    raise CannotLook("the process that looked ended in the middle", "journalctl -u mailmend-helper has more")
+
+
+def _line(told: Mapping[str, Any]) -> bytes:
+    return json.dumps(told, ensure_ascii=True).encode("ascii") + b"\n"

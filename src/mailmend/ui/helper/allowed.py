@@ -11,6 +11,7 @@ from mailmend.questions import File
 from mailmend.road import tiers
 from mailmend.road.edits import config_directory
 
+FROM_A_PAGE = "console:"  # then the session, and where it was begun
 _NEVER = ("R", "unlisted")
 _EXECUTED = ("command", "unprivileged", "chroot")  # columns of master.cf; "" is a whole entry
 
@@ -43,9 +44,9 @@ def require_plain_names(wanted: Iterable[Assignment]) -> None:
             raise Refused(f"{each.target} is not changed from a page", f"mailmend set {each.target}=VALUE")
 
 
-def require_ours(record: Record, name: str) -> None:
-    """Refused where *record* was not begun by *name*: what was done on a terminal is ended there."""
-    if record.by != name:
+def require_ours(record: Record) -> None:
+    """Refused where *record* was not begun from a page: what was done on a terminal is ended there."""
+    if not record.by.startswith(FROM_A_PAGE):
         raise Refused(
             f"{record.id} was not begun from a page, but by {record.by}", f"mailmend history {record.id}"
         )

@@ -1,16 +1,18 @@
-"""The helper's socket: one request a connection, one line of JSON each; progress comes as it goes, then the end.
+"""The helper's socket: one request a connection, one line of JSON each; what is done comes as it goes, then the end.
 
-    -> {"verb": "undo", "grant": ..., "change": ...}
-    <- {"progress": "proving"}
-    <- {"answer": {...}}   or   {"error": {"kind": "refused", "reason": ..., "next_step": ...}}
+    -> {"verb": "apply", "grant": ..., "digest": ...}
+    <- {"kind": "step", "at": ..., "says": "proving", "shape": null}
+    <- {"done": {...}}   or   {"error": {"kind": "refused", "reason": ..., "next_step": ...}}
 
-Who is at the other end is asked of the kernel (SO_PEERCRED, unix(7)), and is root or the page's user.
+Who is at the other end is asked of the kernel (SO_PEERCRED, unix(7)), and is root or the page's user. Whoever closes
+the connection, or shuts down its writing, is gone: what only looks is ended then, a change goes on.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import select
 import socket
 import struct
 import sys
@@ -21,34 +23,38 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mailmend.model import CannotLook, MailmendError, ParseError, Refused
+from mailmend.model import MailmendError, ParseError, Refused
 from mailmend.ui.encode import printable
 from mailmend.ui.helper import verbs
-from mailmend.ui.helper.acting import Acting
+from mailmend.ui.helper.acting import Acting, Gone
+from mailmend.ui.helper.working import failed
 
 AT_ONCE = 16  # requests of the page; the jobs that change Postfix wait for each other by their own lock
 _ROOTS = 4  # and of root, whom the page cannot keep out
 _SECONDS = 5.0  # a request comes whole in that time, and who asks takes the answer as fast as that
-_KINDS: tuple[tuple[type[MailmendError], str], ...] = (
-    (ParseError, "parse"),
-    (CannotLook, "cannot-look"),
-    (Refused, "refused"),
-)
+_GIVEN = 3  # the first descriptor that systemd gives (sd_listen_fds(3))
 
 
 class Helper:
-    """Serves *path*, a Unix socket in a folder that only root writes, to root and to the user *uid*."""
+    """Serves *path*, a Unix socket in a folder that only root writes, to root and to the user *uid*.
+
+    Where systemd has opened the socket, that is served.
+    """
 
     def __init__(self, path: Path, uid: int, gid: int, acting: Acting) -> None:
-        self._uid = uid
         self._acting = acting
         self._free = {uid: threading.BoundedSemaphore(AT_ONCE), 0: threading.BoundedSemaphore(_ROOTS)}
-        self._socket = _listening(path, gid)
+        self._socket = _given() or _listening(path, gid)
 
     def serve(self) -> None:
         """Until the process ends."""
         while True:
-            connection, _ = self._socket.accept()
+            try:
+                connection, _ = self._socket.accept()
+            except OSError as failure:  # who asked is gone already, or too many files are open: that passes
+                sys.stderr.write(f"mailmend helper: {failure}\n")
+                time.sleep(0.1)
+                continue
             connection.settimeout(_SECONDS)
             uid = _peer(connection)
             free = self._free.get(uid)
@@ -57,7 +63,14 @@ class Helper:
             elif not free.acquire(blocking=False):
                 _refuse(connection, "the helper has too much to do", "try again")
             else:
-                threading.Thread(target=self._one, args=(connection, uid, free), daemon=True).start()
+                self._begin(connection, uid, free)
+
+    def _begin(self, connection: socket.socket, uid: int, free: threading.BoundedSemaphore) -> None:
+        try:
+            threading.Thread(target=self._one, args=(connection, uid, free), daemon=True).start()
+        except RuntimeError:  # no thread can be had
+            free.release()
+            _refuse(connection, "the helper has too much to do", "try again")
 
     def _one(self, connection: socket.socket, uid: int, free: threading.BoundedSemaphore) -> None:
         try:
@@ -67,23 +80,25 @@ class Helper:
             free.release()
 
     def _answer(self, connection: socket.socket, uid: int) -> None:
-        def progress(text: str) -> None:
-            _send(connection, {"progress": text})
+        def say(line: bytes) -> None:
+            try:
+                if line:
+                    connection.sendall(line)
+                elif _is_gone(connection):
+                    raise Gone
+            except OSError:
+                raise Gone from None
 
         try:
             verb = verbs.decode(_line(connection))
-            told: Mapping[str, Any] = {"answer": self._acting.act(verb, progress, root=uid == 0)}
+            self._acting.act(verb, say, root=uid == 0)
+        except Gone:
+            return
         except MailmendError as error:
-            kind = next((kind for cls, kind in _KINDS if isinstance(error, cls)), "bug")
-            told = _error(kind, error.reason, error.next_step)
-            sys.stderr.write(f"mailmend helper: {kind}: {printable(error.reason)}\n")
-        except Exception as error:
-            # A bug ends one request, and is told where root looks: the journal.
-            sys.stderr.write(f"mailmend helper: {printable(repr(error))}\n")
-            told = _error(
-                "bug", f"a bug in mailmend: {type(error).__name__}", "the helper's journal has more"
-            )
-        _send(connection, told)
+            sys.stderr.write(f"mailmend helper: {printable(' '.join(error.reason.split()))}\n")
+            _send(connection, failed(error))
+        except Exception as error:  # a bug ends one request
+            _send(connection, failed(error))
         _drain(connection)
 
 
@@ -111,6 +126,20 @@ def _listening(path: Path, gid: int) -> socket.socket:
     return made
 
 
+def _given() -> socket.socket | None:
+    """The socket that systemd has opened for this process (sd_listen_fds(3)); None where it has not."""
+    if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
+        return None
+    os.set_inheritable(_GIVEN, False)
+    return socket.socket(fileno=_GIVEN)
+
+
+def _is_gone(connection: socket.socket) -> bool:
+    # recv(2) alone, MSG_DONTWAIT or not, would wait here for the socket's timeout.
+    readable, _, _ = select.select([connection], [], [], 0)
+    return bool(readable) and not connection.recv(1, socket.MSG_PEEK)
+
+
 def _peer(connection: socket.socket) -> int:
     """The user at the other end, when it connected."""
     size = struct.calcsize("3i")
@@ -134,10 +163,6 @@ def _line(connection: socket.socket) -> bytes:
     return bytes(read[:-1])
 
 
-def _error(kind: str, reason: str, next_step: str) -> Mapping[str, Any]:
-    return {"error": {"kind": kind, "reason": reason, "next_step": next_step}}
-
-
 def _send(connection: socket.socket, told: Mapping[str, Any]) -> None:
     # Whoever asked may be gone; what was begun goes on, and stands in the history.
     with suppress(OSError):
@@ -158,4 +183,4 @@ def _drain(connection: socket.socket) -> None:
 def _refuse(connection: socket.socket, reason: str, next_step: str) -> None:
     """At once: nobody waits for who is not served."""
     with connection:
-        _send(connection, _error("refused", reason, next_step))
+        _send(connection, failed(Refused(reason, next_step)))

@@ -1,6 +1,7 @@
-"""Who may ask: codes that root is shown, the sessions that they begin, and the patience with those who guess.
+"""Who may ask, and for what: codes that root is shown, the sessions they begin, the one change that each approves.
 
-All of it is in memory: where the helper ends, everybody is logged out.
+A code is for a login, or for one digest in one session; never for both. All of it is in memory: where the helper ends,
+everybody is logged out, and nothing is approved.
 """
 
 from __future__ import annotations
@@ -12,25 +13,71 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from mailmend.model import Refused
+from mailmend.ui.helper.allowed import FROM_A_PAGE
+from mailmend.ui.helper.patience import Patience
+from mailmend.ui.helper.verbs import AnyProposal
 
 IDLE = 15 * 60.0  # seconds without a sign of a person
 LONGEST = 12 * 3600.0  # seconds that a session lasts at most, however busy
-CODE_LASTS = 10 * 60.0  # seconds
-_CODES, _SESSIONS, _SOURCES = 20, 100, 1000
+CODE_LASTS = 10 * 60.0  # seconds to log in with it
+APPROVAL_LASTS = 5 * 60.0  # seconds to approve with it, and once more to act on that
+PROPOSAL_LASTS = 10 * 60.0  # seconds that a page may show it before it is looked at again
+_CODES, _SESSIONS, _PROPOSALS = 20, 100, 8
 # Crockford's base 32: without I, L, O and U, and these are read as what they look like. 12 of them: 60 bits.
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
-_FREE = 5  # wrong codes of one source before it has to wait
-_MOST = 60.0  # seconds to wait
-_Guesser = tuple[str, str]  # what for, and who
+_SHOWS = "mailmend web --code shows one to root"
+Kept = TypeVar("Kept")
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """A session as others may know it: *id* opens nothing."""
+
+    id: str
+    source: str
+
+    def __str__(self) -> str:
+        """As the history names it."""
+        return f"{FROM_A_PAGE}{self.id}@{self.source}"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """What a page was shown. *since* is a time that it is made of, RFC 3339, None where none is."""
+
+    proposal: AnyProposal
+    digest: str
+    step_up: bool
+    since: str | None = None
+    refused: Refused | None = None
+
+
+@dataclass(slots=True)
+class _Kept:
+    proposed: Proposed
+    at: float
+    approved_until: float | None = None
 
 
 @dataclass(slots=True)
 class _Session:
+    who: Who
     since: float
     seen: float
+    proposals: OrderedDict[str, _Kept] = field(default_factory=OrderedDict)
+    waiting: str | None = None  # the digest that a code may be had for
+
+
+@dataclass(frozen=True, slots=True)
+class _Code:
+    """*approves* is the session's id and the digest; None: it begins a session."""
+
+    until: float
+    approves: tuple[str, str] | None = None
 
 
 @dataclass(slots=True)
@@ -38,80 +85,162 @@ class Sessions:
     """*clock* is seconds that never go back and go on while the host sleeps (CLOCK_BOOTTIME)."""
 
     clock: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME)
-    _codes: OrderedDict[bytes, float] = field(default_factory=OrderedDict)
+    _codes: OrderedDict[bytes, _Code] = field(default_factory=OrderedDict)
     _open: OrderedDict[bytes, _Session] = field(default_factory=OrderedDict)
-    _wrong: OrderedDict[_Guesser, tuple[int, float]] = field(default_factory=OrderedDict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _patience: Patience = field(init=False)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
 
-    def new_code(self) -> str:
-        """A code for one use, within `CODE_LASTS`: three groups of four."""
-        letters = "".join(secrets.choice(_LETTERS) for _ in range(12))
+    def __post_init__(self) -> None:
+        self._patience = Patience(self.clock)
+
+    # ---- sessions
+
+    def login_code(self) -> str:
+        """A code for one login, within `CODE_LASTS`: three groups of four."""
         with self._lock:
-            self._codes[_kept(letters)] = self.clock() + CODE_LASTS
-            _shorten(self._codes, _CODES)
-        return f"{letters[:4]}-{letters[4:8]}-{letters[8:]}"
+            return self._code(_Code(self.clock() + CODE_LASTS))
 
     def login(self, code: str, source: str) -> str:
         """A new session's grant for *code*. Refused where it is none, or *source* has guessed too often."""
         with self._lock:
-            self._use(code, ("login", source))
+            self._use(code, source, None)
             grant = secrets.token_urlsafe(32)
             now = self.clock()
-            self._open[_kept(grant)] = _Session(now, now)
+            self._open[_hashed(grant)] = _Session(Who(secrets.token_hex(4), source), now, now)
             _shorten(self._open, _SESSIONS)
         return grant
 
-    def step_up(self, code: str | None, grant: str) -> None:
-        """Refused where *code* is not a fresh one, or is None."""
-        if code is None:
-            raise Refused("this asks for a fresh code", "mailmend web --code shows one to root")
+    def require(self, grant: str) -> Who:
+        """Whose *grant* is. Refused where it is no session, or one that is over."""
         with self._lock:
-            self._use(code, ("step up", grant))
-
-    def require(self, grant: str) -> None:
-        """Refused where *grant* is no session, or one that is over."""
-        with self._lock:
-            session, now = self._open.get(_kept(grant)), self.clock()
-            if session is not None and now - session.seen <= IDLE and now - session.since <= LONGEST:
-                return
-            self._open.pop(_kept(grant), None)
-        raise Refused("the session is over", "log in again: mailmend web --code shows a code to root")
+            return self._session(grant).who
 
     def keep(self, grant: str) -> None:
         """A person is there. Refused as `require`."""
-        self.require(grant)
         with self._lock:
-            if session := self._open.get(_kept(grant)):
-                session.seen = self.clock()
+            self._session(grant).seen = self.clock()
 
     def end(self, grant: str) -> None:
         with self._lock:
-            self._open.pop(_kept(grant), None)
+            self._open.pop(_hashed(grant), None)
 
-    def _use(self, code: str, source: _Guesser) -> None:
+    # ---- what was proposed, and by which code it is approved
+
+    def remember(self, grant: str, proposed: Proposed) -> None:
+        """*proposed* was shown in this session; where it asks for a code, it is now the one that waits for it."""
+        with self._lock:
+            session = self._session(grant)
+            before = session.proposals.pop(proposed.digest, None)
+            kept = _Kept(proposed, self.clock())
+            if proposed.step_up and session.waiting == proposed.digest and before is not None:
+                kept.approved_until = before.approved_until
+            elif proposed.step_up:
+                self._forget_approval(session)
+                session.waiting = proposed.digest
+            session.proposals[proposed.digest] = kept
+            _shorten(session.proposals, _PROPOSALS)
+
+    def waiting(self) -> tuple[tuple[Who, Proposed], ...]:
+        """Whatever waits for a code, the newest first."""
+        with self._lock:
+            found = [
+                (kept.at, session.who, kept.proposed)
+                for session in self._open.values()
+                if self._lasts(session) and (kept := self._waits(session, session.waiting)) is not None
+            ]
+        return tuple((who, proposed) for _, who, proposed in sorted(found, key=lambda f: f[0], reverse=True))
+
+    def approval_code(self, session_id: str, digest: str) -> str:
+        """A code that approves *digest* in the session *session_id*. Refused where that does not wait any more."""
+        with self._lock:
+            for session in self._open.values():
+                if session.who.id == session_id and self._lasts(session) and self._waits(session, digest):
+                    return self._code(_Code(self.clock() + APPROVAL_LASTS, (session_id, digest)))
+        raise Refused("that change does not wait for a code any more", "look at it again on the page")
+
+    def step_up(self, grant: str, digest: str, code: str) -> None:
+        """*code* approves *digest*. Refused where it is for anything else, was used, or came too late."""
+        with self._lock:
+            session = self._session(grant)
+            kept = self._waits(session, digest)
+            if kept is None:
+                raise Refused("that change does not wait for a code", "look at it again")
+            self._use(code, session.who.id, (session.who.id, digest))
+            kept.approved_until = self.clock() + APPROVAL_LASTS
+
+    def take(self, grant: str, digest: str) -> tuple[Who, Proposed]:
+        """What *digest* is in this session, to be done now; an approval is used up by it.
+
+        Refused where it was not proposed here, lately, or asks for a code and has none.
+        """
+        with self._lock:
+            session = self._session(grant)
+            kept = self._known(session, digest)
+            if kept is None:
+                raise Refused("this was not proposed in this session, or too long ago", "look at it again")
+            if kept.proposed.refused is not None:
+                raise kept.proposed.refused
+            if kept.proposed.step_up:
+                if kept.approved_until is None or self.clock() > kept.approved_until:
+                    raise Refused("this asks for a fresh code", _SHOWS)
+                self._forget_approval(session)
+                session.waiting = None
+            session.proposals.pop(digest)
+        return session.who, kept.proposed
+
+    # ---- inside
+
+    def _session(self, grant: str) -> _Session:
+        session = self._open.get(_hashed(grant))
+        if session is not None and self._lasts(session):
+            return session
+        self._open.pop(_hashed(grant), None)
+        raise Refused("the session is over", f"log in again: {_SHOWS.replace('one', 'a code')}")
+
+    def _lasts(self, session: _Session) -> bool:
         now = self.clock()
-        count, until = self._wrong.get(source, (0, 0.0))
-        # Only who guesses waits: nobody can lock another one out.
-        if now < until:
-            raise Refused(f"too many wrong codes; wait {until - now:.0f} seconds", "")
-        lasts = self._codes.pop(_kept(code.upper().translate(_READ_AS)), None)
-        if lasts is not None and now <= lasts:
-            self._wrong.pop(source, None)
+        return now - session.seen <= IDLE and now - session.since <= LONGEST
+
+    def _known(self, session: _Session, digest: str | None) -> _Kept | None:
+        kept = session.proposals.get(digest or "")
+        return kept if kept is not None and self.clock() - kept.at <= PROPOSAL_LASTS else None
+
+    def _waits(self, session: _Session, digest: str | None) -> _Kept | None:
+        return self._known(session, digest) if digest is not None and digest == session.waiting else None
+
+    def _forget_approval(self, session: _Session) -> None:
+        """Of what waited until now: its approval, and the codes that were shown for it."""
+        if (kept := session.proposals.get(session.waiting or "")) is not None:
+            kept.approved_until = None
+        for key, code in list(self._codes.items()):
+            if code.approves is not None and code.approves[0] == session.who.id:
+                del self._codes[key]
+
+    def _code(self, code: _Code) -> str:
+        letters = "".join(secrets.choice(_LETTERS) for _ in range(12))
+        self._codes[_hashed(letters)] = code
+        _shorten(self._codes, _CODES)
+        return f"{letters[:4]}-{letters[4:8]}-{letters[8:]}"
+
+    def _use(self, code: str, source: str, approves: tuple[str, str] | None) -> None:
+        self._patience.require(source)
+        key = _hashed(code.upper().translate(_READ_AS))
+        found = self._codes.get(key)
+        if found is not None and found.approves == approves and self.clock() <= found.until:
+            del self._codes[key]
+            self._patience.right(source)
             return
-        count += 1
-        wait = 0.0 if count < _FREE else min(_MOST, 2.0 ** min(count - _FREE, 10))
-        self._wrong[source] = (count, now + wait)
-        self._wrong.move_to_end(source)
-        _shorten(self._wrong, _SOURCES)
-        raise Refused("that code is not one that is waited for", "mailmend web --code shows one to root")
+        self._patience.wrong(source)
+        if found is None or self.clock() > found.until:
+            raise Refused("that code is not one that is waited for", _SHOWS)
+        raise Refused("that code is for something else", _SHOWS)
 
 
-def _kept(secret: str) -> bytes:
+def _hashed(secret: str) -> bytes:
     """What is kept of a secret: what is found by its hash tells nothing by the time that the search took."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
-def _shorten(table: OrderedDict[_Guesser, tuple[int, float]] | OrderedDict[bytes, float] | OrderedDict[bytes, _Session],
-             most: int) -> None:  # fmt: skip
+def _shorten(table: OrderedDict[bytes, Kept] | OrderedDict[str, Kept], most: int) -> None:
     while len(table) > most:
         table.popitem(last=False)

@@ -17,13 +17,16 @@ Value = Annotated[str, Meta(max_length=8192, pattern=r"\A[^\x00-\x1f\x7f]*\Z")]
 Digest = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Grant = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{43}\Z")]
 Code = Annotated[str, Meta(max_length=40)]
-Source = Annotated[str, Meta(max_length=64)]
+# It stands in the history: an address, or a word for where there is none.
+Source = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9.:%_-]{1,64}\Z")]
+SessionId = Annotated[str, Meta(pattern=r"\A[0-9a-f]{8}\Z")]
 
 
-class Verb(Struct, forbid_unknown_fields=True, frozen=True, tag_field="verb"):
-    """One request. *asks_root*: open to root alone, and to nobody's session."""
+# ---- what can be proposed ----------------------------------------------------------------------
 
-    asks_root: ClassVar[bool] = False
+
+class Proposal(Struct, forbid_unknown_fields=True, frozen=True, tag_field="what"):
+    """A change in words: what it would make of the files is worked out by root, never told to it."""
 
 
 class Assign(Struct, forbid_unknown_fields=True, frozen=True):
@@ -33,10 +36,71 @@ class Assign(Struct, forbid_unknown_fields=True, frozen=True):
     value: Value | None
 
 
-class NewCode(Verb, frozen=True, tag="new-code"):
-    """A code for one login or one step-up, for whoever is root on a terminal."""
+class Fix(Proposal, frozen=True, tag="fix"):
+    """`mailmend fix`: the narrowest remedy, or *remedy*, for *receiver* or whom the log shows."""
+
+    remedy: Name | None = None
+    receiver: Name | None = None
+
+
+class Set(Proposal, frozen=True, tag="set"):
+    """`mailmend set`: all of *assignments* at once."""
+
+    assignments: Annotated[tuple[Assign, ...], Meta(min_length=1, max_length=50)]
+
+
+class Undo(Proposal, frozen=True, tag="undo"):
+    """`mailmend undo`: the entry *change* of the history is taken back."""
+
+    change: Name
+
+
+class HoldOn(Proposal, frozen=True, tag="hold-on"):
+    """`mailmend hold on`: *causes* () for the usual ones, *hours* None for the usual time; *limit*: messages."""
+
+    causes: Annotated[tuple[Name, ...], Meta(max_length=50)] = ()
+    hours: Annotated[int, Meta(ge=1, le=120)] | None = None
+    limit: Annotated[int, Meta(ge=1, le=100_000)] = 1000
+
+
+class HoldOff(Proposal, frozen=True, tag="hold-off"):
+    """`mailmend hold off`."""
+
+
+class Activate(Proposal, frozen=True, tag="activate"):
+    """`mailmend apply`: what is saved, whoever saved it, comes to the running server."""
+
+
+AnyProposal = Fix | Set | Undo | HoldOn | HoldOff | Activate
+
+
+# ---- what can be asked -------------------------------------------------------------------------
+
+
+class Verb(Struct, forbid_unknown_fields=True, frozen=True, tag_field="verb"):
+    """One request. *asks_root*: open to root alone, and to nobody's session."""
+
+    asks_root: ClassVar[bool] = False
+
+
+class LoginCode(Verb, frozen=True, tag="login-code"):
+    """A code that begins one session, for whoever is root on a terminal."""
 
     asks_root: ClassVar[bool] = True
+
+
+class Waiting(Verb, frozen=True, tag="waiting"):
+    """The proposals that wait for a code, for whoever is root on a terminal."""
+
+    asks_root: ClassVar[bool] = True
+
+
+class ApprovalCode(Verb, frozen=True, tag="approval-code"):
+    """A code that approves *digest* in *session*, once, and nothing else: for who was shown what that is."""
+
+    asks_root: ClassVar[bool] = True
+    session: SessionId
+    digest: Digest
 
 
 class Login(Verb, frozen=True, tag="login"):
@@ -50,41 +114,38 @@ class Logout(Verb, frozen=True, tag="logout"):
     grant: Grant
 
 
+class Require(Verb, frozen=True, tag="require"):
+    """Refused where the session is over. It keeps none alive."""
+
+    grant: Grant
+
+
 class Keep(Verb, frozen=True, tag="keep"):
     """A person is there: the session goes on. Refused where it is over."""
 
     grant: Grant
 
 
-class ProposeFix(Verb, frozen=True, tag="propose-fix"):
-    """What `mailmend fix --dry-run` says: the narrowest remedy, or *remedy*, for *receiver* or whom the log shows."""
+class Propose(Verb, frozen=True, tag="propose"):
+    """What *proposal* would do, with its difference, its digest and whether it asks for a code; nothing is done."""
 
     grant: Grant
-    remedy: Name | None = None
-    receiver: Name | None = None
+    proposal: AnyProposal
 
 
-class ProposeSet(Verb, frozen=True, tag="propose-set"):
-    """What `mailmend set --dry-run` says of *assignments*."""
+class StepUp(Verb, frozen=True, tag="step-up"):
+    """*code* approves *digest*, which was proposed in this session, for one `Apply` within minutes."""
 
     grant: Grant
-    assignments: Annotated[tuple[Assign, ...], Meta(min_length=1, max_length=50)]
+    digest: Digest
+    code: Code
 
 
 class Apply(Verb, frozen=True, tag="apply"):
-    """Apply what was proposed, if it still is what *digest* covers. *code* where it asks for a step-up."""
+    """Do what was proposed in this session, if it still is what *digest* covers."""
 
     grant: Grant
-    proposal: ProposeFix | ProposeSet
     digest: Digest
-    code: Code | None = None
-
-
-class Activate(Verb, frozen=True, tag="activate"):
-    """What is saved, whoever saved it, comes to the running server: `mailmend apply`. With a step-up."""
-
-    grant: Grant
-    code: Code
 
 
 class Confirm(Verb, frozen=True, tag="confirm"):
@@ -94,24 +155,15 @@ class Confirm(Verb, frozen=True, tag="confirm"):
     change: Name
 
 
-class Undo(Verb, frozen=True, tag="undo"):
-    """The change is taken back; *code* where that asks for a step-up, as making it did."""
+class Status(Verb, frozen=True, tag="status"):
+    """What is under way, its steps so far, and how the last ones ended."""
 
     grant: Grant
-    change: Name
-    code: Code | None = None
 
 
-class HoldOn(Verb, frozen=True, tag="hold-on"):
-    """Refused mail waits, as `mailmend hold on`: *causes* () for the usual ones, *hours* None for the usual time."""
+class Follow(Verb, frozen=True, tag="follow"):
+    """All lines of what is under way, from the first to its end. Refused where nothing is."""
 
-    grant: Grant
-    causes: Annotated[tuple[Name, ...], Meta(max_length=50)] = ()
-    hours: Annotated[int, Meta(ge=1, le=120)] | None = None
-    limit: Annotated[int, Meta(ge=1, le=100_000)] = 1000
-
-
-class HoldOff(Verb, frozen=True, tag="hold-off"):
     grant: Grant
 
 
@@ -123,8 +175,8 @@ class Trace(Verb, frozen=True, tag="trace"):
 
 
 Any_ = (
-    NewCode | Login | Logout | Keep | ProposeFix | ProposeSet | Apply | Activate | Confirm | Undo | HoldOn
-    | HoldOff | Trace
+    LoginCode | Waiting | ApprovalCode | Login | Logout | Require | Keep | Propose | StepUp | Apply | Confirm
+    | Status | Follow | Trace
 )  # fmt: skip
 _DECODER: msgspec.json.Decoder[Any_] = msgspec.json.Decoder(Any_)
 
