@@ -39,15 +39,7 @@ def check(domains: Sequence[str], here: Here, message: str | None = None) -> Out
     looked = not report.failed
     return Outcome(
         exit=EXIT_PROBLEMS if report.measured else 0 if looked else EXIT_CANNOT_LOOK,
-        document=show.document(
-            "check",
-            {
-                "host": host,
-                "domains": list(domains),
-                "checks": list(report.checks),
-                "findings": [show.finding(f) for f in report.findings],
-            },
-        ),
+        document=show.checked(report, host, domains),
         screen=screen,
     )
 
@@ -86,7 +78,7 @@ def history(here: Here, change_id: str | None) -> Outcome:
 
         past.history(target, records)
 
-    return Outcome(0, show.document("history", {"records": [show.record(r) for r in records]}), screen)
+    return Outcome(0, show.history(records), screen)
 
 
 def _entry(here: Here, change_id: str) -> Outcome:
@@ -99,8 +91,7 @@ def _entry(here: Here, change_id: str) -> Outcome:
 
         past.change(target, record, since)
 
-    told = show.record(record) | {"since": since}
-    return Outcome(0, show.document("history", {"records": [told]}), screen)
+    return Outcome(0, show.entry(record, since), screen)
 
 
 def prove(here: Here, address: str | None) -> Outcome:

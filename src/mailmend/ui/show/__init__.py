@@ -18,7 +18,18 @@ from mailmend.ui.show.changes import (
     record,
 )
 from mailmend.ui.show.common import Shape, document, error, moment, value
-from mailmend.ui.show.documents import applied, demo, fixed, measured, proven, status, undone
+from mailmend.ui.show.documents import (
+    applied,
+    checked,
+    demo,
+    entry,
+    fixed,
+    history,
+    measured,
+    proven,
+    status,
+    undone,
+)
 from mailmend.ui.show.looks import evidence, finding, listener, question
 from mailmend.ui.show.rehearsals import rehearsal
 from mailmend.ui.show.settings import known, subject, was_set
@@ -28,9 +39,11 @@ __all__ = [
     "applied",
     "cause",
     "change",
+    "checked",
     "delivery",
     "demo",
     "document",
+    "entry",
     "error",
     "evidence",
     "expectation",
@@ -39,6 +52,7 @@ __all__ = [
     "finding",
     "fixed",
     "group",
+    "history",
     "judgement",
     "known",
     "listener",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mailmend.ui.show.bounces import delivery
@@ -13,11 +14,13 @@ from mailmend.ui.show.looks import finding, listener
 if TYPE_CHECKING:
     from mailmend.jobs.apply import Applied
     from mailmend.jobs.bench import Measure
+    from mailmend.jobs.check import CheckReport
     from mailmend.jobs.demo import Demo
     from mailmend.jobs.fix import Fixed
     from mailmend.jobs.prove import Proven
     from mailmend.jobs.status import Status
     from mailmend.jobs.undo import Undone
+    from mailmend.model import Record
 
 
 def status(seen: Status) -> Shape:
@@ -52,6 +55,29 @@ def status(seen: Status) -> Shape:
             "errors": list(seen.errors),
         },
     )
+
+
+def checked(report: CheckReport, host: str, domains: Sequence[str] = ()) -> Shape:
+    """check/1 of the host named *host*, about *domains* as they were asked for."""
+    return document(
+        "check",
+        {
+            "host": host,
+            "domains": list(domains),
+            "checks": list(report.checks),
+            "findings": [finding(f) for f in report.findings],
+        },
+    )
+
+
+def history(records: Sequence[Record]) -> Shape:
+    """history/1, as the history has them: the newest first."""
+    return document("history", {"records": [record(r) for r in records]})
+
+
+def entry(one: Record, since: str | None) -> Shape:
+    """history/1 of one entry; *since* is what others changed in its files, None where that cannot be read."""
+    return document("history", {"records": [record(one) | {"since": since}]})
 
 
 def fixed(done: Fixed, sent: Proven | None = None) -> Shape:
