@@ -17,8 +17,8 @@ _WORD = re.compile(
     r"to=<(?P<to>[^>]*)>, (?:orig_to=<(?P<orig>[^>]*)>, )?relay=(?P<host>[^[,]+)(?:\[(?P<ip>[^]]*)\]:\d+)?, .*?"
     r"status=(?P<status>sent|bounced|deferred) \((?P<text>.*)\)$"
 )
-# What a Postfix says that takes a message; where it is this one, the message is on its way again.
-_HANDED_ON = re.compile(r"queued as (?P<id>[0-9A-Za-z]{6,})")
+# What smtpd(8) says that took a message, and local(8) of a .forward; where it is this Postfix, it goes on.
+_HANDED_ON = re.compile(r"(?:queued|forwarded) as (?P<id>[0-9A-Za-z]{6,})")
 _REPLY = re.compile(r"said: (?P<reply>.*?)(?: \(in reply to [^()]*\))?$")
 
 
