@@ -245,8 +245,10 @@ def connect(path: Path = HELPER) -> Helper:
     return Helper(path)
 
 
-def _read(told: dict[str, Any], on_line: OnLine) -> dict[str, Any] | None:
-    """The answer, once it is there; raises the error that was told."""
+def _read(told: Any, on_line: OnLine) -> dict[str, Any] | None:
+    """The answer, once it is there; raises the error that was told, ValueError where it is no line of ours."""
+    if not isinstance(told, dict):
+        raise ValueError("it speaks otherwise")
     if "done" in told:
         answer: dict[str, Any] = told["done"]
         return answer
