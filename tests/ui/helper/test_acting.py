@@ -116,6 +116,22 @@ def test_two_traces_at_once_are_enough(relay: Any, ask: Asking, grant: str) -> N
     assert "too many" in next(each["error"]["reason"] for each in told if "error" in each)
 
 
+def test_what_is_looked_at_changes_nothing_and_is_what_the_commands_say(
+    relay: Any, ask: Asking, grant: str
+) -> None:
+    shown = ask.propose(grant, settings(message_size_limit="2048000"))
+    change = ask.done(verb="apply", grant=grant, digest=shown["digest"])["change"]["id"]
+    after = relay.read(MAIN)
+    look = {"verb": "look", "grant": grant}
+    assert ask.done(**look, of="history") == json.loads(relay.mailmend("--json", "history").stdout)
+    entry = json.loads(relay.mailmend("--json", "history", change).stdout)
+    assert ask.done(**look, of="entry", change=change) == entry
+    assert ask.done(**look, of="status")["changes"][0]["id"] == change
+    assert ask.done(**look, of="check")["schema"] == "mailmend.check/1"
+    assert "no entry" in ask.refused(**look, of="entry", change="20260101-000000-none")
+    assert relay.read(MAIN) == after
+
+
 # ---- from the code to the cure -----------------------------------------------------------------
 
 

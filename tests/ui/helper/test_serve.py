@@ -44,6 +44,7 @@ def test_without_a_session_nothing_is_done(relay: Any, ask: Asking) -> None:
         {"verb": "confirm", "grant": NO_GRANT, "change": "x"},
         {"verb": "status", "grant": NO_GRANT},
         {"verb": "follow", "grant": NO_GRANT},
+        {"verb": "look", "grant": NO_GRANT, "of": "history"},
         {"verb": "trace", "grant": NO_GRANT, "what": "a@b.example"},
         {"verb": "keep", "grant": NO_GRANT},
         {"verb": "require", "grant": NO_GRANT},

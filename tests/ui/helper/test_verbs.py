@@ -60,6 +60,8 @@ def propose(**fields: Any) -> bytes:
         line(verb="trace", grant=GRANT, what="a\x00b"),
         line(verb="trace", grant=GRANT, what="a\nb"),
         line(verb="trace", grant=GRANT, what=""),
+        line(verb="look", grant=GRANT, of="file"),
+        line(verb="look", grant=GRANT, of="entry", change="../x\n"),
         propose(what="hold-on", hours=0),
         propose(what="hold-on", hours=10**9),
         propose(what="hold-on", limit=-1),

@@ -25,7 +25,10 @@ from mailmend.ui.helper.sessions import APPROVAL_LASTS, CODE_LASTS, Proposed, Se
 from mailmend.ui.show import document
 
 TRACES, TRACE_LASTS = 2, 30.0  # at once, and seconds each
-_LOOKS, _LOOK_LASTS = 2, 120.0  # proposals that are worked out at once, and seconds each
+_LOOKS, _LOOK_LASTS = (
+    2,
+    120.0,
+)  # the same for proposals, and for what is only looked at; these wait for each other
 _PART = 1 << 16
 _LONGEST = 32 << 20  # bytes that a process may answer
 
@@ -47,6 +50,7 @@ class Acting:
     state: Path = STATE
     acts: Acts = field(init=False)
     _traces: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(TRACES))
+    _proposals: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_LOOKS))
     _looks: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_LOOKS))
 
     def __post_init__(self) -> None:
@@ -75,6 +79,8 @@ class Acting:
                 if journal is None:
                     raise Refused("nothing is under way", "status tells how the last one ended")
                 self._told(journal, say)
+            case verbs.Look():
+                self._look(verb, say)
             case verbs.Trace():
                 self._trace(verb, say)
             case _:
@@ -109,8 +115,8 @@ class Acting:
 
     def _propose(self, verb: verbs.Propose, say: Say) -> None:
         who = self.sessions.require(verb.grant)
-        job = working.Look(str(who), self.config_directory, str(self.state), verb.proposal)
-        with _one_of(self._looks, _LOOK_LASTS):
+        job = working.Propose(str(who), self.config_directory, str(self.state), verb.proposal)
+        with _one_of(self._proposals, _LOOK_LASTS):
             last = _answered(job, _LOOK_LASTS, say)
         if (told := json.loads(last).get("done")) is not None and told["digest"] is not None:
             no = told["not_from_a_page"]
@@ -152,6 +158,12 @@ class Acting:
                 "what it had begun is taken back; status tells when",
             )
 
+    def _look(self, verb: verbs.Look, say: Say) -> None:
+        who = self.sessions.require(verb.grant)
+        job = working.Look(str(who), self.config_directory, str(self.state), verb.of, verb.change)
+        with _one_of(self._looks, _LOOK_LASTS):
+            say(_answered(job, _LOOK_LASTS, say))
+
     def _trace(self, verb: verbs.Trace, say: Say) -> None:
         who = self.sessions.require(verb.grant)
         job = working.Trace(str(who), self.config_directory, str(self.state), verb.what)
@@ -184,7 +196,7 @@ def _one_of(few: threading.Semaphore, seconds: float) -> Iterator[None]:
         few.release()
 
 
-def _answered(job: working.Look | working.Trace, seconds: float, say: Say) -> bytes:
+def _answered(job: working.AnyLook, seconds: float, say: Say) -> bytes:
     """The last line of a process at *job*, every other told as it comes. It is ended with this function.
 
     Raises CannotLook where that takes more than *seconds*, or the process ends without a word.

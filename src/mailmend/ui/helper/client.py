@@ -27,6 +27,7 @@ import msgspec
 from mailmend.model import CannotLook, MailmendError, ParseError, Refused
 from mailmend.places import HELPER
 from mailmend.ui.helper import verbs
+from mailmend.ui.looks import Of
 
 _KINDS: dict[str, type[MailmendError]] = {
     "parse": ParseError,
@@ -187,6 +188,13 @@ class Helper:
     def follow(self, grant: str, on_line: OnLine = _unheard) -> dict[str, Any]:
         """All lines of what is under way, from its first to its last, and its document: `apply` for a late-comer."""
         return self._ask(verbs.Follow(grant), _PATIENT, on_line)
+
+    def look(self, grant: str, of: Of, change: str | None = None) -> dict[str, Any]:
+        """status/1, check/1, history/1 as root sees them; `entry`: history/1 with the entry *change* alone.
+
+        Two at once; others wait for these. Raises as the command does.
+        """
+        return self._ask(verbs.Look(grant, of, change), _PATIENT)
 
     def trace(self, grant: str, what: str) -> dict[str, Any]:
         """trace/1 of a queue id, a Message-ID or an address. Two at once, half a minute each; else Refused."""

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from mailmend.model import ParseError
+from mailmend.ui.looks import Of
 
 LONGEST = 65_536  # bytes of a request
 
@@ -167,6 +168,14 @@ class Follow(Verb, frozen=True, tag="follow"):
     grant: Grant
 
 
+class Look(Verb, frozen=True, tag="look"):
+    """What `mailmend status`, `check`, `history` or (`entry`) `history` with *change* says; nothing is changed."""
+
+    grant: Grant
+    of: Of
+    change: Name | None = None
+
+
 class Trace(Verb, frozen=True, tag="trace"):
     """What `mailmend trace` says of *what*: a queue id, a Message-ID, an address."""
 
@@ -176,7 +185,7 @@ class Trace(Verb, frozen=True, tag="trace"):
 
 Any_ = (
     LoginCode | Waiting | ApprovalCode | Login | Logout | Require | Keep | Propose | StepUp | Apply | Confirm
-    | Status | Follow | Trace
+    | Status | Follow | Look | Trace
 )  # fmt: skip
 _DECODER: msgspec.json.Decoder[Any_] = msgspec.json.Decoder(Any_)
 

@@ -22,7 +22,7 @@ from msgspec import Meta, Struct
 from mailmend.jobs.here import Here, acting_for, here, require_root
 from mailmend.model import CannotLook, Finding, MailmendError, ParseError, Proof, Refused
 from mailmend.system.probe import now
-from mailmend.ui import show
+from mailmend.ui import looks, show
 from mailmend.ui.encode import printable
 from mailmend.ui.helper import proposals, verbs
 from mailmend.ui.helper.allowed import require_ours
@@ -45,11 +45,10 @@ class Job(Struct, forbid_unknown_fields=True, frozen=True, tag_field="do"):
     state: str
 
 
-class Look(Job, frozen=True, tag="look"):
-    """A dry run of *proposal*, made of *since*."""
+class Propose(Job, frozen=True, tag="propose"):
+    """A dry run of *proposal*."""
 
     proposal: verbs.AnyProposal
-    since: datetime | None = None
 
 
 class Act(Job, frozen=True, tag="act"):
@@ -65,11 +64,17 @@ class Confirm(Job, frozen=True, tag="confirm"):
     change: str
 
 
+class Look(Job, frozen=True, tag="look"):
+    of: looks.Of
+    change: str | None
+
+
 class Trace(Job, frozen=True, tag="trace"):
     what: Annotated[str, Meta(max_length=1000)]
 
 
-AnyJob = Look | Act | Confirm | Trace
+AnyLook = Propose | Look | Trace
+AnyJob = AnyLook | Act | Confirm
 
 
 def work() -> int:
@@ -77,7 +82,7 @@ def work() -> int:
     require_root("the console's helper")
     job = msgspec.json.decode(sys.stdin.buffer.read(1 << 20), type=AnyJob)
     out = _Out(_taken_from_stdout())
-    if isinstance(job, (Look, Trace)):
+    if isinstance(job, AnyLook):
         resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
         resource.setrlimit(resource.RLIMIT_CPU, (_PROCESSOR, _PROCESSOR))
     told = _ended(job, out)
@@ -107,14 +112,15 @@ def _ended(job: AnyJob, out: _Out) -> Mapping[str, Any]:
 
 def _done(job: AnyJob, host: Here, out: _Out) -> Shape:
     match job:
-        case Look():
-            seen = proposals.look(job.proposal, host, since=job.since, progress=out.step)
-            return proposals.shape(job.proposal, seen)
+        case Propose():
+            return proposals.shape(job.proposal, proposals.look(job.proposal, host, progress=out.step))
         case Act():
             agreed = proposals.Agreed(job.proposal, job.digest, job.approved, job.since)
             return proposals.carry_out(agreed, host, out)
         case Confirm():
             return _confirm(job.change, host)
+        case Look():
+            return looks.look(job.of, host, job.change, out.step)
         case Trace():
             from mailmend.jobs.trace import trace
             from mailmend.ui.show import traces
