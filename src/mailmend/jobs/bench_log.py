@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mailmend.jobs import report
 from mailmend.jobs.here import Here
@@ -24,6 +25,9 @@ from mailmend.model import CannotLook, ParseError
 from mailmend.parse.logscan import BareKey, Scanner
 from mailmend.system import logfiles, logsearch
 from mailmend.system.logfiles import Part
+
+if TYPE_CHECKING:
+    from multiprocessing.sharedctypes import Synchronized
 
 PFLOGSUMM = "pflogsumm"
 LOOP = "a plain Python loop"
@@ -56,9 +60,9 @@ def log(path: Path, step: Callable[[str], None]) -> tuple[int, tuple[Run, ...]]:
     # A name, what is done, and in how many processes beside the first (None: in another program alone).
     every: list[tuple[str, Callable[[], int | None], int | None]] = [
         ("mailmend, counts, 1 process", partial(_counts, parts, 1), 0),
-        ("mailmend, counts, 2 processes", partial(_counts, parts, 2), 2),
+        ("mailmend, counts, 2 processes", partial(_counts, parts, 2), 1),
         ("mailmend report, 1 process", partial(reported, path, 1), 0),
-        ("mailmend report, 2 processes", partial(reported, path, 2), 2),
+        ("mailmend report, 2 processes", partial(reported, path, 2), 1),
         ("mailmend ingest, 1 process", partial(_ingest, path), 0),
         (LOOP, partial(_plain, path), 0),
         (PFLOGSUMM, partial(_program, [PFLOGSUMM, str(path)]), None),
@@ -115,12 +119,38 @@ def _measured(pipe: Connection, name: str, work: Callable[[], int | None], besid
 
 def _counts(parts: Sequence[Part], processes: int) -> int:
     """Outcomes by relay, address family, code and status, and no more."""
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
     if processes == 1 or len(parts) == 1:
         return sum(map(_counted, parts), Counter()).total()
-    import multiprocessing
+    spawned = multiprocessing.get_context("spawn")
+    taken = spawned.Value("i", 0)
+    with ProcessPoolExecutor(processes - 1, spawned, _share, (taken,)) as pool:
+        others = [pool.submit(_counted_in_turn, parts) for _ in range(processes - 1)]
+        _share(taken)
+        whole = _counted_in_turn(parts)
+        return sum((other.result() for other in others), whole).total()
 
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        return sum(pool.imap_unordered(_counted, parts), Counter[tuple[bytes, ...]]()).total()
+
+_taken: list[Synchronized[int]] = []  # how many parts were taken by the processes, shared by them
+
+
+def _share(taken: Synchronized[int]) -> None:
+    _taken[:] = [taken]
+
+
+def _counted_in_turn(parts: Sequence[Part]) -> Counter[tuple[bytes, ...]]:
+    """Those of *parts* that no other process has taken."""
+    counts: Counter[tuple[bytes, ...]] = Counter()
+    (taken,) = _taken
+    while True:
+        with taken.get_lock():
+            number = taken.value
+            taken.value += 1
+        if number >= len(parts):
+            return counts
+        counts.update(_counted(parts[number]))
 
 
 def _counted(part: Part) -> Counter[tuple[bytes, ...]]:

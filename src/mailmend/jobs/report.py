@@ -232,23 +232,32 @@ class _Reader:
         dated = part.dated.astimezone(
             zone.HERE
         )  # a log without offsets may reach over the end of summer time
+        block, last = b"", None
         collecting = gc.isenabled()
         gc.disable()  # many small objects and no cycles: collecting costs a fifth of the time
         try:
             for read in logfiles.blocks(part, window.since, at):
-                block = logfiles.within(read, dated, window.since, window.until)
-                if not block:
+                lines = logfiles.within(read, dated, window.since, window.until)
+                if not lines:
                     continue
-                began, ended = logfiles.edges(block, dated)
-                self._first = min((each for each in (self._first, began) if each), default=None)
-                self._last = max((each for each in (self._last, ended) if each), default=None)
-                for clock, piece in _pieces(block, dated, (began, ended), window.moments):
+                block = lines
+                began = logfiles.began(block, dated)
+                # Without anything to cut at, the next block tells when this one ended.
+                last = logfiles.ended(block, dated) if window.moments else None
+                self._reaches(began, last)
+                for clock, piece in _pieces(block, dated, (began, last), window.moments):
                     counted.turn(clock, scanner, causes)
                     counted.add(scanner.scan(piece), scanner, causes)
         finally:
             if collecting:
                 gc.enable()
+        self._reaches(None, last or logfiles.ended(block, dated))
         counted.fold(scanner, causes)
+
+    def _reaches(self, first: datetime | None, last: datetime | None) -> None:
+        """Lines of these times were read."""
+        times = [at for at in (self._first, self._last, first, last) if at]
+        self._first, self._last = min(times, default=None), max(times, default=None)
 
     def ended(self) -> _Counted:
         return self._counted, self._scanner.senders, (self._first, self._last)

@@ -58,7 +58,7 @@ _BARE = re.compile(
     rb"(?:conn_use=\d++, )?delay=[^,\n]*+, delays=[^,\n]*+" + _ENDING + rb"\("
 )
 _TAKEN_UP = re.compile(
-    rb"\n[^\[\n/]++/[^\[\n]++\[\d++\]: ([0-9A-Za-z]++): from=<(" + _QUOTED + rb'[^<>"\n]*+)>, [a-z]'
+    rb"\n[^\[\n/]++/[^\[\n]++\[\d++\]: ([0-9A-Za-z]++): from=(<" + _QUOTED + rb'[^<>"\n]*+)>, [a-z]'
 )
 _LEFT_QUEUE = re.compile(rb"\n[^\[\n/]++/[^\[\n]++\[\d++\]: ([0-9A-Za-z]++): removed(?=\n)")
 _REJECTION = re.compile(_HEAD + rb"((?:milter-)?reject: .*)")
@@ -68,6 +68,7 @@ _CODE = 7  # in a row of _ON_THE_WAY
 (_MOVED, _ORIGINAL, _RELAY, _IP, _FAMILY, _DELAYS, _DSN, _STATUS, _TEXT) = range(8, 17)
 
 _is_failure = itemgetter(_TEXT)
+_queue = itemgetter(_QUEUE)
 _whole = itemgetter(
     *(_HOUR, _STAMP, _HOST, _TAG, _QUEUE, _TO, _ORIGINAL, _RELAY, _IP, _DELAYS, _DSN, _STATUS, _TEXT)
 )
@@ -103,8 +104,7 @@ class Scanner:
         if block[end - 1 : end] == b"\r":  # a log that came over Windows
             block = block.replace(b"\r\n", b"\n")
         seen = Scanned(lines=0 if self._bare else block.count(b"\n"))
-        if not self._bare:
-            self._learn(block, seen)
+        gone = [] if self._bare else self._learn(block, seen)
         outcomes = _with(b": to=<", block)
         if max(map(len, outcomes), default=0) > LONGEST:
             seen.unparsed += sum(map(_goes_on, outcomes))
@@ -122,20 +122,20 @@ class Scanner:
             rows = _DELIVERY.findall(text)
             self.counts.update(map(self._key, rows))
             seen.failed = self._failed(list(filter(_is_failure, rows)))
-            self._settle(rows, seen)
+            self._settle(rows, gone, seen)
             if self.sampled:
                 seen.delays = [_delay(row) for row in rows[:: self.sampled]]
         if len(rows) != len(outcomes):
             self._left_over(outcomes, _BARE if self._bare else _DELIVERY, seen)
         return seen
 
-    def _learn(self, block: bytes, seen: Scanned) -> None:
-        """The senders, the messages that left the queue, and what our own server refused."""
+    def _learn(self, block: bytes, seen: Scanned) -> list[bytes]:
+        """The senders, and what our own server refused; the messages that left the queue are handed out as well."""
         self.senders.turn()
         told = self._queued.read(block)
         if told:
             senders, gone = told
-            self.senders.recent.update(senders)  # type: ignore[arg-type]
+            self.senders.recent.update(senders)
         else:
             gone = self._learn_slowly(block, seen)
         seen.gone = b"\n".join(gone).decode().split()
@@ -150,6 +150,7 @@ class Scanner:
         seen.passed_on = [_passed_on(row) for row in rows if row[_CODE] == b"4" and _is_client(row[_TAG])]
         if len(rows) != len(hosts):
             self._left_over(hosts, _ON_THE_WAY, seen)
+        return gone
 
     def _learn_slowly(self, block: bytes, seen: Scanned) -> list[bytes]:
         """The senders, and what left the queue, whatever their lines begin with."""
@@ -162,13 +163,13 @@ class Scanner:
             self._left_over(taken, _TAKEN_UP, seen)
         return _LEFT_QUEUE.findall(_together(_with(b": removed\n", block)))
 
-    def _settle(self, rows: list[tuple[bytes, ...]], seen: Scanned) -> None:
+    def _settle(self, rows: list[tuple[bytes, ...]], gone: list[bytes], seen: Scanned) -> None:
         """Tell what was sent of messages that are still there at the end of the block: few of many."""
-        gone = set(map(str.encode, seen.gone))
+        there = set(map(_queue, rows)).difference(gone)
         seen.settled = [
             (row[_QUEUE].decode(), _text(row[_TO]))
             for row in rows
-            if row[_QUEUE] not in gone and row[_STATUS] == b"sent"
+            if row[_QUEUE] in there and row[_STATUS] == b"sent"
         ]
 
     def _failed(self, rows: list[tuple[bytes, ...]]) -> list[Failed]:
@@ -227,7 +228,7 @@ class Scanner:
         if pattern is _TAKEN_UP:
             sender = maillog.sender(line) if line else None
             if line and line.queue_id and sender is not None:
-                self.senders.recent[line.queue_id.encode()] = sender.encode()
+                self.senders.recent[line.queue_id.encode()] = b"<" + sender.encode()
         elif pattern is _REJECTION:
             refused = _REFUSED.match(line.message) if line else None
             if line and refused:

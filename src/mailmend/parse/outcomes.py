@@ -124,7 +124,8 @@ class Scanned:
 class Senders:
     """Queue id -> envelope sender, in two generations so that it stays small.
 
-    The queue manager tells the sender each time it takes a message up, so an old one is not needed for long.
+    The queue manager tells the sender each time it takes a message up, so an old one is not needed for long. In both
+    generations a sender has the `<` before it that it has in the log.
     """
 
     def __init__(self) -> None:
@@ -136,7 +137,7 @@ class Senders:
         known = self.recent.get(queue_id)
         if known is None and (known := self.older.get(queue_id)) is not None:
             self.recent[queue_id] = known
-        return known
+        return None if known is None else known[1:]
 
     def turn(self) -> None:
         """Forget the older generation once the newer one is full."""

@@ -8,7 +8,7 @@ words that a stranger wrote into a line have that line's own beginning before th
 from __future__ import annotations
 
 import re
-from itertools import filterfalse
+from collections.abc import Iterable
 from operator import itemgetter
 
 _HEADS = 8  # hosts and instances in one log whose lines are known; those of others are read one by one
@@ -17,15 +17,11 @@ _BEGINNING = re.compile(
     rb"\n([A-Z][a-z]{2} [ \d]\d [\d:.]++|\d{4}-\d\d-\d\dT[^ \[\n]++)( [^ \[\n/]++ (?:[^ \[\n/]++/)+qmgr)\["
 )
 _QUOTED = rb'(?:"(?:[^"\\\n]++|\\[^\n])*")?'  # as in parse.logscan
-_TOLD = (
-    rb"\[\d++\]: (?:\[ID \d++ \w++\.\w++\] )?([0-9A-Za-z]++): (?:from=<("
-    + _QUOTED
-    + rb'[^<>"\n]*+)>, [a-z]|(removed)(?=\n))'
-)
-_GONE = 3
-_is_known = itemgetter(0)
-_is_gone = itemgetter(_GONE)
-_sender = itemgetter(1, 2)
+_ID = rb"\[\d++\]: (?:\[ID \d++ \w++\.\w++\] )?([0-9A-Za-z]++): "
+# The sender with its bracket, so that the null sender is something too; nothing where the message left the queue.
+_TOLD = _ID + rb"(?:from=(<" + _QUOTED + rb'[^<>"\n]*+)>, [a-z]|removed(?=\n))'
+_UNTOLD = _TOLD.replace(b"(<", b"(?:<").replace(b"([0-9", b"(?:[0-9")  # the same without groups
+_sender = itemgetter(1)
 
 
 class Queued:
@@ -35,16 +31,16 @@ class Queued:
         self._heads: set[tuple[int, bytes]] = set()
         self._pattern = self._compiled()
 
-    def read(self, block: bytes) -> tuple[list[tuple[bytes, ...]], list[bytes]] | None:
-        """(queue id, sender) of each message that was taken up, and the ids of those that left the queue.
+    def read(self, block: bytes) -> tuple[Iterable[tuple[bytes, bytes]], list[bytes]] | None:
+        """(queue id, `<` and sender) of each message that was taken up, and the ids of those that left the queue.
 
         None where a line has an unknown beginning, or messages were deleted (postsuper(1)): read them one by one.
         """
         rows = self._pattern.findall(b"\n" + block)
-        if not all(map(_is_known, rows)) or b"/postsuper[" in block:
+        gone = [queue_id for queue_id, sender in rows if not sender]
+        if b"" in gone or b"/postsuper[" in block:
             return None
-        senders = list(map(_sender, filterfalse(_is_gone, rows)))
-        return senders, [row[1] for row in rows if row[_GONE]]
+        return filter(_sender, rows), gone
 
     def learn(self, lines: bytes) -> None:
         """Learn from *lines*, each with a line feed before it, how the queue manager's begin."""
@@ -59,4 +55,6 @@ class Queued:
         before = [
             b"(?<=\\n[^\\[\\n]{%d}%s)" % (width, re.escape(rest)) for width, rest in sorted(self._heads)
         ]
-        return re.compile(b"qmg(?:(r)(?:" + (b"|".join(before) or b"(?!)") + b")|r)" + _TOLD)
+        known = b"(?:" + (b"|".join(before) or b"(?!)") + b")"
+        # A line that begins otherwise yields an id that is empty.
+        return re.compile(b"qmgr(?:" + known + _TOLD + b"|" + _UNTOLD + b")")

@@ -31,9 +31,7 @@ _FOLDED = 20_000  # distinct counts until they are added up
 _NAMES = 2_000  # senders and domains that are counted; of more, the rarest are let go
 _FAMILIES: dict[bytes, Family] = {b".": "ipv4", b":": "ipv6"}
 _STATUSES = {"sent": "sent", "bounced": "bounced", "deferred": "deferred", "SOFTBOUNCE": "deferred"}
-_REASON = re.compile(
-    r"^(?:milter-)?reject: (\S+(?: command)?) from [^\s\[]*\[[^\]\n]*\](?::\d+)?: ", re.MULTILINE
-)
+_REASON = re.compile(r"\n(?:milter-)?reject: (\S+(?: command)?) from [^\s\[]*\[[^\]\n]*\](?::\d+)?: ")
 _NAMED = re.compile(r"<[^>\n]*>:? ?|\[[0-9a-fA-F.:]+\]|https?://\S+|;.*")
 
 
@@ -320,8 +318,9 @@ def reasons(rejected: Sequence[Rejected]) -> Counter[str]:
     if not rejected:
         return Counter()
     # All at once: one by one, the calls would cost more than the work.
-    words = _NAMED.sub("", _REASON.sub(r"\1: ", "\n".join([each.text for each in rejected])))
+    said = "\n".join(["", *[each.text for each in rejected]])
+    words = _NAMED.sub("", _REASON.sub(r"\n\1: ", said))
     out: Counter[str] = Counter()
-    for text, count in Counter(words.split("\n")).items():
+    for text, count in Counter(words.split("\n")[1:]).items():
         out[" ".join(text.split())[:160]] += count
     return out
