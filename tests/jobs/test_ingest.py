@@ -269,11 +269,12 @@ def test_two_may_write_at_once_and_none_counts_twice(here: There) -> None:
     first, second = job._Intake(one), job._Intake(other)
     from mailmend.system.store import identity
 
-    ahead = identity.resume(here.path, one.known, None)
-    behind = identity.resume(here.path, other.known, None)
-    assert ahead and behind
-    assert first._read(ahead)
-    assert not second._read(behind)
+    with identity.open_log(here.path) as log:
+        ahead = identity.resume(log, one.known)
+        behind = identity.resume(log, other.known)
+        assert ahead and behind
+        assert first._read(ahead)
+        assert not second._read(behind)
     assert store(here).standing().lines == text.count(b"\n")
     with here.path.open("ab") as log:
         log.write(text.splitlines(keepends=True)[0])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ POLL = 1.0  # seconds: what is waited for when told to stop, at most
 JOURNAL_POLL = 5.0  # each asks journalctl(1), which looks through its files
 _SETTLED = 60.0  # seconds after which a packed file that cannot be read is broken, and not being written
 _WAIT = 30.0  # seconds until a full disk is tried again, at most
+_ANEW = 10  # times that a folder is listed anew because files were renamed meanwhile
 _EVERY = 3600.0  # seconds between two looks for what is too old to be kept
 
 Step = Callable[[int, int], None]
@@ -72,18 +72,18 @@ def ingest(
     read, of how many. CannotLook, ParseError: one of the files given cannot be read to its end; what was before
     that is kept. Refused: the store cannot be written to.
     """
-    found = [(path, identity.kind(path)) for path in files]
+    for path in files:
+        identity.require_log(path)
     place = None if files else here.log()
     with _writing(here, keep) as writer:
         intake = _Intake(writer, strict=bool(files))
         if place and place.path is None:
             intake.journal()
         else:
-            paths = [path for path, _ in _oldest_first(found)] if files else _rotated(place)
-            intake.total = sum(path.stat().st_size for path in paths if path.exists())
             intake.progress = progress
-            for path in paths:
-                intake.file(path)
+            intake.every(sorted(files, key=_written) if files else _rotated(place))
+            if not files:
+                intake.renamed(lambda: _rotated(place))
         intake.tidy()
         if intake.taken.errors:
             writer.trouble(intake.taken.errors[-1])
@@ -173,6 +173,7 @@ class _Intake:
         self._gather: Gather | None = None
         self._looks = self.writer.finished()  # how files looked of which all was taken in
         self._unpacked = set(self._looks)
+        self._opened: set[tuple[int, int]] = set()  # files that were read, whatever they were called
 
     @property
     def gather(self) -> Gather:
@@ -188,37 +189,49 @@ class _Intake:
     def tidy(self) -> None:
         retention.apply(self.writer, self.stopped)
 
+    def every(self, paths: Sequence[Path]) -> None:
+        """Take in what is new in *paths*, in that order, telling the progress."""
+        self.total = sum(map(_size, paths))
+        for path in paths:
+            self.file(path)
+
+    def renamed(self, listed: Callable[[], list[Path]]) -> None:
+        """Take in what was not read because it was renamed after it was *listed*, and before it was opened."""
+        for _ in range(_ANEW):
+            left = [path for path in listed() if (file := _file(path)) and file not in self._opened]
+            if not left or self.taken.errors:
+                return
+            self.every(left)
+
     def file(self, path: Path) -> None:
         """Take in what is new in *path*; what cannot be read is told in *taken*."""
         try:
-            look = _look(path)
-            if look and look not in self._looks:
-                packed = identity.kind(path)
-                if self._whole(path, packed):
-                    self._looks.add(look)
-                    if packed and look not in self._unpacked:
-                        self.writer.finish(look)
-                        self._unpacked.add(look)
+            with identity.open_log(path) as log:
+                self._opened.add(log.file)
+                if log.look and log.look not in self._looks and self._whole(log):
+                    self._looks.add(log.look)
+                    if log.packed and log.look not in self._unpacked:
+                        self.writer.finish(log.look)
+                        self._unpacked.add(log.look)
         except FileNotFoundError:  # it was renamed, and will be found under its new name
-            pass
+            if self.strict:
+                self._failed(CannotLook(f"{path} is not there any more", "look again"))
         except OSError as error:
             self.taken.errors.append(f"{path}: {error.strerror}")
         except (CannotLook, ParseError) as error:
             being_written = path.suffix in (".gz", ".xz", ".zst", ".bz2") and _age(path) < _SETTLED
             if self.strict or not being_written:
-                self.failure = self.failure or error
-                self.taken.errors.append(error.reason)
+                self._failed(error)
         self.done += _size(path)
 
-    def _whole(self, path: Path, packed: str | None) -> bool:
-        """Whether *path* was taken in to the end that it has now."""
-        reading = identity.resume(path, self.writer.known, packed)
-        if reading is None:
-            return True
-        try:
-            return self._read(reading)
-        finally:
-            reading.close()
+    def _failed(self, error: MailmendError) -> None:
+        self.failure = self.failure or error
+        self.taken.errors.append(error.reason)
+
+    def _whole(self, log: identity.Open) -> bool:
+        """Whether *log* was taken in to the end that it had when it was opened."""
+        reading = identity.resume(log, self.writer.known)
+        return self._read(reading) if reading else True
 
     def _read(self, reading: Reading) -> bool:
         if reading.known and self._gather is None:
@@ -296,10 +309,6 @@ def _rotated(place: logs.Place | None) -> list[Path]:
     return [*sorted(old, key=_written), live]
 
 
-def _oldest_first(found: Sequence[tuple[Path, str | None]]) -> list[tuple[Path, str | None]]:
-    return sorted(found, key=lambda each: _written(each[0]))
-
-
 def _written(path: Path) -> float:
     try:
         return path.stat().st_mtime
@@ -318,10 +327,13 @@ def _age(path: Path) -> float:
     return time.time() - _written(path)
 
 
-def _look(path: Path) -> str:
-    """What changes whenever somebody writes to *path*; "" where it is empty."""
-    stat = os.stat(path)  # noqa: PTH116 (FileNotFoundError is wanted)
-    return f"{stat.st_dev}:{stat.st_ino}:{stat.st_size}:{stat.st_mtime_ns}" if stat.st_size else ""
+def _file(path: Path) -> tuple[int, int] | None:
+    """Which file *path* is now, None where it is none."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino
 
 
 def _sleep(seconds: float, stopped: Callable[[], bool]) -> None:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
 import re
-import subprocess
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Literal
 
 from mailmend.model import CannotLook, Family, Severity, family_of
 from mailmend.parse import maillog
 from mailmend.questions import DeliveryCount, LogCounts, LogLines, RecentDeliveries
-from mailmend.system import follow, host
+from mailmend.system import follow, opened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from mailmend.system.follow import Place
 
@@ -35,7 +31,6 @@ _LOCAL_IPV6 = b"[::1]"
 _TROUBLE = re.compile(rb"\]: (?:[0-9A-Za-z]{5,30}: )?(?:warning|error|fatal|panic): ")
 # Whatever a receiver writes anew into each reply has a digit in it, or stands in <>.
 _CHANGING = re.compile(r"<[^<>]*+>|[^\s<>]*?\d[^\s<>]*+")
-_OPENERS: dict[str, Callable[[Path, str], Any]] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
 _STATUSES: dict[Severity, Literal["sent", "bounced", "deferred"]] = {
     "delivered": "sent",
     "bounced": "bounced",
@@ -119,18 +114,15 @@ def trouble(question: LogLines, place: Place) -> tuple[str, ...]:
 def _blocks(place: Place, start: datetime) -> Iterator[list[bytes]]:
     """All lines of the log since about *start*, oldest file first, in batches."""
     if place.path is None:
-        yield from _journal(start)
+        with opened.journal(f"--since=@{int(start.timestamp())}") as stream:
+            yield from _batches(stream)
         return
     for path in _files(place.path, start):
         try:
-            with _OPENERS.get(path.suffix, Path.open)(path, "rb") as stream:
+            with opened.log(path) as (stream, _):
                 yield from _batches(stream)
-        except PermissionError:
-            raise follow.unreadable(path) from None
         except FileNotFoundError:  # rotated away between listing and reading
             continue
-        except (EOFError, lzma.LZMAError, gzip.BadGzipFile, OSError) as broken:
-            raise CannotLook(f"{path} cannot be read to its end: {broken}") from None
 
 
 def _files(path: Path, start: datetime) -> list[Path]:
@@ -141,7 +133,7 @@ def _files(path: Path, start: datetime) -> list[Path]:
         raise CannotLook(f"{path} does not exist: Postfix has logged nothing there") from None
     except PermissionError:
         raise follow.unreadable(path) from None
-    rotated = re.compile(re.escape(path.name) + r"[.-]\d[\d.-]{0,30}(?:\.gz|\.xz|\.bz2)?")
+    rotated = re.compile(re.escape(path.name) + opened.ROTATED)
     found = []
     try:
         siblings = [sibling for sibling in path.parent.iterdir() if rotated.fullmatch(sibling.name)]
@@ -170,26 +162,6 @@ def _batches(stream: IO[bytes]) -> Iterator[list[bytes]]:
         yield lines
     if rest:
         yield [rest]
-
-
-def _journal(start: datetime) -> Iterator[list[bytes]]:
-    if not host.has_command("journalctl"):
-        raise CannotLook("there is no journalctl to read the journal with")
-    argv = [*follow.JOURNALCTL, f"--since=@{int(start.timestamp())}"]
-    with subprocess.Popen(
-        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=host.environment()
-    ) as reader:
-        assert reader.stdout and reader.stderr  # noqa: S101 (both are pipes)
-        try:
-            yield from _batches(reader.stdout)
-        except BaseException:  # whoever counts has stopped counting
-            reader.terminate()
-            raise
-        said = reader.stderr.read().decode("utf-8", "replace").strip()
-        if reader.wait() > 0 and said:
-            raise CannotLook(
-                f"the journal: {said.splitlines()[0]}", "run it as root, or in group systemd-journal"
-            )
 
 
 # ---- counting -----------------------------------------------------------------------------

@@ -6,34 +6,24 @@ plain files are cut at line ends into parts, so that several processes can read 
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import importlib
-import lzma
 import os
 import re
 import stat
-import subprocess
-import sys
-import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from mailmend.model import CannotLook, ParseError
 from mailmend.parse import maillog
-from mailmend.system import follow, host
+from mailmend.system import follow, opened
 
 BLOCK = 1 << 18
 PART = 32 << 20  # bytes of a plain file that one process reads at a time
 LONGEST = 8192  # bytes of a line that are used, as in parse.maillog
-_PACKED = {b"\x1f\x8b": "gz", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zst", b"BZh": "bz2"}
 _SNIFFED = 1 << 16
 _LOOKED_AT = 50  # lines for one with a time
-_ROTATED = r"[.-]\d[\d.-]{0,30}(?:\.gz|\.xz|\.bz2|\.zst)?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +43,7 @@ class Part:
 
 def rotated(path: Path, since: datetime | None) -> list[Path]:
     """The log *path* and its rotated parts of which any line can be younger than *since*. CannotLook: none."""
-    pattern = re.compile(re.escape(path.name) + _ROTATED)
+    pattern = re.compile(re.escape(path.name) + opened.ROTATED)
     start = since.timestamp() if since else 0.0
     try:
         found = [each for each in path.parent.iterdir() if pattern.fullmatch(each.name)]
@@ -102,21 +92,34 @@ def blocks(
     Of a line longer than a block its beginning is given, as one. *at* is told before each block how many bytes of
     the part, as it lies on disk, have been read. CannotLook: it cannot be read to its end.
     """
-    try:
-        with _opened(part, since) as (stream, position):
-            left = part.end - part.start if not part.packed and part.path else None
-            for block in _whole_lines(stream, left):
+    if part.path is None:
+        with opened.journal(*([f"--since=@{int(since.timestamp())}"] if since else [])) as stream:
+            for block in _whole_lines(stream, None):
                 if at:
-                    at(max(position() - part.start, 0))
+                    at(0)
                 yield block
-    except PermissionError:
-        raise follow.unreadable(part.path or Path("/var/log/journal")) from None
-    except (OSError, EOFError, lzma.LZMAError, zlib.error) as broken:
-        said = getattr(broken, "strerror", None) or str(broken)
-        raise CannotLook(
-            f"{part.path} cannot be read to its end: {said}",
-            "leave it out, or unpack what can be unpacked" if part.packed else "look again",
-        ) from None
+        return
+    try:
+        with opened.readable(part.path), part.path.open("rb", buffering=0) as raw:
+            raw.seek(part.start)
+            left = None if part.packed else part.end - part.start
+            for block in of_open(part.path, raw, part.packed, left):
+                if at:
+                    at(max(raw.tell() - part.start, 0))
+                yield block
+    except FileNotFoundError:
+        raise CannotLook(f"{part.path} is not there any more", "look again") from None
+
+
+def of_open(
+    path: Path, raw: IO[bytes], packed: str | None, left: int | None = None
+) -> Generator[bytes, None, None]:
+    """`blocks` of *raw*, the open file *path* without a buffer, from where it stands; *left* bytes at most.
+
+    CannotLook: it cannot be read to its end.
+    """
+    with opened.readable(path), opened.unpacked(path, raw, packed) as stream:
+        yield from _whole_lines(stream, left)
 
 
 def edges(block: bytes, dated: datetime) -> tuple[datetime | None, datetime | None]:
@@ -167,6 +170,11 @@ def regular(path: Path) -> None:
         raise follow.unreadable(path) from None
     except OSError as error:
         raise CannotLook(f"{path} cannot be read: {error.strerror}") from None
+    require_regular(path, mode)
+
+
+def require_regular(path: Path, mode: int) -> None:
+    """`regular` of a file whose *mode* (stat(2)) is known. ParseError: it is none."""
     if stat.S_ISDIR(mode):
         raise ParseError(f"{path} is a directory", "name the log in it")
     if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
@@ -186,7 +194,7 @@ def _sniffed(path: Path) -> tuple[str | None, list[bytes], float, int]:
         raise follow.unreadable(path) from None
     except OSError as error:
         raise CannotLook(f"{path} cannot be read: {error.strerror}") from None
-    packed = next((kind for mark, kind in _PACKED.items() if magic.startswith(mark)), None)
+    packed = opened.packing(magic)
     whole = Part(path, 0, status.st_size, 0, packed, datetime.now(UTC))
     first = next(blocks(whole), b"")[:_SNIFFED].lstrip(b"\0")
     if is_binary(first):
@@ -211,72 +219,6 @@ def _cuts(path: Path, size: int) -> list[int]:
             if out[-1] < file.tell() < size:
                 out.append(file.tell())
     return out
-
-
-_Opened = tuple[IO[bytes], Callable[[], int]]
-
-
-@contextmanager
-def _opened(part: Part, since: datetime | None) -> Iterator[_Opened]:
-    """What is in *part*, and what tells how far it was read as it lies on disk (0 of the journal)."""
-    if part.path is None:
-        with _piped("the journal", _journalctl(since), None) as stream:
-            yield stream, lambda: 0
-        return
-    with part.path.open("rb", buffering=0) as raw:
-        if part.packed == "zst":
-            with _unzstd(part.path, raw) as stream:
-                yield stream, raw.tell
-            return
-        openers: dict[str | None, Any] = {"gz": gzip.open, "xz": lzma.open, "bz2": bz2.open}
-        if part.start:
-            raw.seek(part.start)
-        if part.packed is None:
-            yield raw, raw.tell
-            return
-        with openers[part.packed](raw, "rb") as stream:
-            yield stream, raw.tell
-
-
-def _journalctl(since: datetime | None) -> list[str]:
-    return [*follow.JOURNALCTL, *([f"--since=@{int(since.timestamp())}"] if since else [])]
-
-
-@contextmanager
-def _unzstd(path: Path, raw: IO[bytes]) -> Iterator[IO[bytes]]:
-    """What zstd(1) unpacks of *raw*, whose position both share; Python does that itself from 3.14 on."""
-    if sys.version_info >= (3, 14):
-        with importlib.import_module("compression.zstd").open(raw, "rb") as stream:
-            yield stream
-        return
-    with _piped(str(path), ["zstd", "-dcq"], raw) as stream:
-        yield stream
-
-
-@contextmanager
-def _piped(what: str, argv: list[str], given: IO[bytes] | None) -> Iterator[IO[bytes]]:
-    """What a program writes that is *given* a file, or nothing."""
-    if not host.has_command(argv[0]):
-        raise CannotLook(f"there is no {argv[0]} to read {what} with", f"install {argv[0]}")
-    with subprocess.Popen(
-        argv,
-        stdin=given or subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=host.environment(),
-    ) as reader:
-        assert reader.stdout and reader.stderr  # noqa: S101 (both are pipes)
-        try:
-            yield reader.stdout
-        except BaseException:  # whoever reads has stopped reading
-            reader.terminate()
-            raise
-        if reader.stdout.read(1):  # nobody wanted the rest
-            reader.terminate()
-            return
-        said = reader.stderr.read().decode("utf-8", "replace").strip()
-        if reader.wait() > 0:
-            raise CannotLook(f"{what}: {said.splitlines()[0] if said else argv[0] + ' failed'}")
 
 
 def _whole_lines(stream: IO[bytes], left: int | None) -> Iterator[bytes]:

@@ -6,22 +6,17 @@ are, gzip, xz and bzip2 by what they begin with, zstd by the program of that nam
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
 import re
-import subprocess
-import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 from mailmend.model import CannotLook
 from mailmend.parse import maillog
-from mailmend.system import follow, host, logfiles
+from mailmend.system import follow, logfiles, opened
 
 BLOCK = 1 << 20
 LONGEST = 1 << 16  # bytes of a line that are read; no log has such a one
@@ -39,8 +34,6 @@ _PLACES = tuple(
     )
 )
 _LOGGED = re.compile(rb"^[^\[\n]{0,400}/[^\[\n/ ]{1,60}\[\d{1,10}\]: ", re.MULTILINE)
-_ROTATED = r"[.-]\d[\d.-]{0,30}(?:\.gz|\.xz|\.bz2|\.zst)?"
-_MAGIC = {b"\x1f\x8b": "gz", b"\xfd7zXZ": "xz", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zst"}
 
 Progress = Callable[[int, int], None]
 # Where a line is: the file's number, the offset in its unpacked bytes.
@@ -77,7 +70,7 @@ def own(place: follow.Place, since: datetime | None) -> Searched:
     if place.path is None:
         return Searched((), since)
     path = place.path
-    rotated = re.compile(re.escape(path.name) + _ROTATED)
+    rotated = re.compile(re.escape(path.name) + opened.ROTATED)
     try:
         path.stat()
         siblings = [s for s in path.parent.iterdir() if rotated.fullmatch(s.name)]
@@ -202,74 +195,20 @@ def _blocks(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
-    """What *path* holds, unpacked, and the file as it lies there. CannotLook where it cannot be read to its end."""
+    """As `opened.log`, and CannotLook too where it is gone."""
     try:
-        with path.open("rb") as raw:
-            start = raw.read(6)
-            raw.seek(0)
-            kind = next((name for magic, name in _MAGIC.items() if start.startswith(magic)), "")
-            if kind == "zst":
-                # The program reads where the file descriptor stands: nothing may have been read ahead.
-                with path.open("rb", buffering=0) as bare, _unzstd(path, cast("IO[bytes]", bare)) as stream:
-                    yield stream, cast("IO[bytes]", bare)
-                return
-            yield _unpacked(raw, kind), raw
-    except PermissionError:
-        raise follow.unreadable(path) from None
-    except (EOFError, lzma.LZMAError, zlib.error, OSError) as broken:
-        raise CannotLook(f"{path} cannot be read to its end: {broken}") from None
-
-
-def _unpacked(raw: IO[bytes], kind: str) -> IO[bytes]:
-    openers: dict[str, Callable[..., object]] = {"gz": gzip.open, "xz": lzma.open, "bz2": bz2.open}
-    return cast("IO[bytes]", openers[kind](raw, "rb")) if kind else raw
-
-
-@contextmanager
-def _unzstd(path: Path, raw: IO[bytes]) -> Iterator[IO[bytes]]:
-    if not host.has_command("zstd"):
-        raise CannotLook(
-            f"{path} is packed by zstd, which is not installed here", "install zstd, or unpack it"
-        )
-    argv = ["zstd", "-dcq"]
-    with subprocess.Popen(
-        argv, stdin=raw, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=host.environment()
-    ) as reader:
-        assert reader.stdout  # noqa: S101 (it is a pipe)
-        try:
-            yield reader.stdout
-        finally:
-            rest = reader.stdout.read(1)
-            if rest:  # whoever reads has enough
-                reader.terminate()
-        if reader.wait() > 0 and not rest:
-            raise CannotLook(f"{path} cannot be read to its end: zstd found it broken")
+        with opened.log(path) as both:
+            yield both
+    except FileNotFoundError:
+        raise CannotLook(f"{path} is not there any more", "look again") from None
 
 
 def _journal(
     where: Searched, pattern: Callable[[bytes], Iterator[int]], fold: bool
 ) -> Iterator[tuple[Position, str]]:
-    if not host.has_command("journalctl"):
-        raise CannotLook("there is no journalctl to read the journal with")
     since = [f"--since=@{int(where.since.timestamp())}"] if where.since else []
-    with subprocess.Popen(
-        [*follow.JOURNALCTL, *since],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=host.environment(),
-    ) as reader:
-        assert reader.stdout and reader.stderr  # noqa: S101 (both are pipes)
-        try:
-            for offset, block in _blocks(reader.stdout):
-                where.bytes_read += len(block)
-                for at, line in _lines(block, pattern, fold):
-                    yield (0, offset + at), line
-        except BaseException:  # whoever searched has stopped
-            reader.terminate()
-            raise
-        said = reader.stderr.read().decode("utf-8", "replace").strip()
-        if reader.wait() > 0 and said:
-            raise CannotLook(
-                f"the journal: {said.splitlines()[0]}", "run it as root, or in group systemd-journal"
-            )
+    with opened.journal(*since) as stream:
+        for offset, block in _blocks(stream):
+            where.bytes_read += len(block)
+            for at, line in _lines(block, pattern, fold):
+                yield (0, offset + at), line

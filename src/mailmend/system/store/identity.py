@@ -3,23 +3,26 @@
 A log is known by its first bytes and by what stood before the place that was read to. Both are in every copy of it,
 packed or not, and in no other log: stamps, process ids and queue ids make the first kilobyte its own. One that is
 shorter than what was read of it is a copy of its beginning (or one being written), and has nothing new.
+
+A file is opened once, and all that is said of it is said of what was opened: its name may be another file's by then.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 
 from mailmend.model import CannotLook, ParseError
-from mailmend.system import follow, logfiles
+from mailmend.system import follow, logfiles, opened
 
 HEAD = 1024
 TAIL = 1024
-_PACKED = {b"\x1f\x8b": "gz", b"\xfd7": "xz", b"\x28\xb5": "zst", b"BZh": "bz2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,58 @@ def tail(before: bytes) -> bytes:
 def begins_alike(head: bytes, known: Known) -> bool:
     """Whether a log that begins with *head* can be *known*, as far as both beginnings reach."""
     return bool(head) and (head.startswith(known.head) or known.head.startswith(head))
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A log that is open: *packed* as opened.packing has it, *head* its first bytes as they lie."""
+
+    path: Path
+    raw: FileIO
+    stat: os.stat_result
+    packed: str | None
+    head: bytes
+
+    @property
+    def look(self) -> str:
+        """What changes whenever somebody writes to it; "" where it is empty."""
+        of = self.stat
+        return f"{of.st_dev}:{of.st_ino}:{of.st_size}:{of.st_mtime_ns}" if of.st_size else ""
+
+    @property
+    def file(self) -> tuple[int, int]:
+        """Which file it is, whatever it is called."""
+        return self.stat.st_dev, self.stat.st_ino
+
+
+@contextmanager
+def open_log(path: Path) -> Iterator[Open]:
+    """*path* for as long as it is read. FileNotFoundError: it is not there (any more).
+
+    CannotLook, ParseError: it is nothing to read.
+    """
+    try:
+        # Without O_NONBLOCK a pipe would be waited for.
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except PermissionError:
+        raise follow.unreadable(path) from None
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        logfiles.regular(path)  # a socket cannot be opened at all, and has its own words
+        raise CannotLook(f"{path} cannot be read: {error.strerror}") from None
+    stat = os.fstat(fd)
+    try:
+        logfiles.require_regular(path, stat.st_mode)
+    except ParseError:
+        os.close(fd)
+        raise
+    with FileIO(fd) as raw:
+        head = os.pread(fd, HEAD, 0)
+        packed = opened.packing(head)
+        if packed is None and logfiles.is_binary(head):
+            raise ParseError(f"{path} is no log: it has bytes in it that no text has", "name Postfix's log")
+        yield Open(path, raw, stat, packed, head)
 
 
 class Reading:
@@ -84,9 +139,6 @@ class Reading:
         """Up to *most* bytes before the place where it was left: whole lines; b"" where they cannot be had."""
         raise NotImplementedError
 
-    def close(self) -> None:
-        """Done with it."""
-
     def kept(self, source: int) -> None:
         """All up to here is in the store, as that of *source*."""
         self.known = Known(source, self.head, self.tail, self.read)
@@ -97,13 +149,11 @@ class Reading:
 
 
 class Plain(Reading):
-    """By read(2) of an open file, which a rename does not disturb."""
+    """By pread(2) of an open file, which a rename does not disturb."""
 
-    def __init__(
-        self, path: Path, known: Known | None, head: bytes, before: bytes, *, stat: os.stat_result, fd: int
-    ) -> None:
-        super().__init__(path, known, head, before, stat=stat)
-        self._fd = fd
+    def __init__(self, log: Open, known: Known | None, before: bytes) -> None:
+        super().__init__(log.path, known, log.head, before, log.stat)
+        self._fd = log.raw.fileno()
 
     def blocks(self) -> Iterator[bytes]:
         while data := os.pread(self._fd, logfiles.BLOCK, self.read):
@@ -125,24 +175,14 @@ class Plain(Reading):
         data = os.pread(self._fd, self.read - start, start)
         return data if not start else data[data.find(b"\n") + 1 :]
 
-    def close(self) -> None:
-        os.close(self._fd)
-
 
 class Packed(Reading):
     """Unpacked as a stream, from its beginning; nobody writes to it any more."""
 
     def __init__(
-        self,
-        path: Path,
-        known: Known | None,
-        head: bytes,
-        before: bytes,
-        *,
-        stat: os.stat_result,
-        rest: Iterator[bytes],
+        self, log: Open, known: Known | None, head: bytes, *, before: bytes, rest: Iterator[bytes]
     ) -> None:
-        super().__init__(path, known, head, before, stat=stat)
+        super().__init__(log.path, known, head, before, log.stat)
         self._rest = rest
 
     def blocks(self) -> Iterator[bytes]:
@@ -157,26 +197,19 @@ class Packed(Reading):
         return b""
 
 
-def kind(path: Path) -> str | None:
-    """How *path* is packed, None for not at all. CannotLook, ParseError: it is nothing to read."""
+def require_log(path: Path) -> None:
+    """Nothing, where *path* can be read. CannotLook, ParseError: it cannot."""
     try:
-        logfiles.regular(path)
-        with path.open("rb") as file:
-            begins = file.read(HEAD)
-    except PermissionError:
-        raise follow.unreadable(path) from None
-    except OSError as error:
-        raise CannotLook(f"{path} cannot be read: {error.strerror}") from None
-    packed = next((name for mark, name in _PACKED.items() if begins.startswith(mark)), None)
-    if packed is None and logfiles.is_binary(begins):
-        raise ParseError(f"{path} is no log: it has bytes in it that no text has", "name Postfix's log")
-    return packed
+        with open_log(path):
+            pass
+    except FileNotFoundError:
+        raise CannotLook(f"{path} cannot be read: there is no such file") from None
 
 
-def resume(path: Path, find: Find, packed: str | None) -> Reading | None:
-    """*path*, to be read on; None where it is empty or all of it was read. *find* has the logs that are alike.
+def resume(log: Open, find: Find) -> Reading | None:
+    """*log*, to be read on; None where it is empty or all of it was read. *find* has the logs that are alike.
 
-    FileNotFoundError: it was renamed meanwhile.
+    CannotLook: it cannot be unpacked.
     """
     alike: list[int] = []
 
@@ -185,72 +218,65 @@ def resume(path: Path, find: Find, packed: str | None) -> Reading | None:
         alike.extend(known.id for known in found)
         return found
 
-    reading = _packed(path, looked_for, packed) if packed else _plain(path, looked_for)
+    reading = _packed(log, looked_for) if log.packed else _plain(log, looked_for)
     if reading and reading.known is None:
         reading.others = tuple(alike)
     return reading
 
 
-def _plain(path: Path, find: Find) -> Plain | None:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    kept = False
-    try:
-        head = os.pread(fd, HEAD, 0)
-        if not head:
-            return None
-        stat = os.fstat(fd)
-        best: tuple[Known, bytes] | None = None
-        short = False
-        for known in find(head):
-            if stat.st_size < known.read or len(head) < len(known.head):
-                short = True
-                continue
-            start = max(0, known.read - TAIL)
-            before = os.pread(fd, known.read - start, start)
-            if tail(before) == known.tail and (best is None or known.read > best[0].read):
-                best = known, before
-        if (best is None and short) or (best and stat.st_size == best[0].read):
-            return None
-        kept = True
-        return Plain(path, best[0] if best else None, head, best[1] if best else b"", stat=stat, fd=fd)
-    finally:
-        if not kept:
-            os.close(fd)
+def _plain(log: Open, find: Find) -> Plain | None:
+    if not log.head:
+        return None
+    best: tuple[Known, bytes] | None = None
+    short = False
+    for known in find(log.head):
+        if log.stat.st_size < known.read or len(log.head) < len(known.head):
+            short = True
+            continue
+        start = max(0, known.read - TAIL)
+        before = os.pread(log.raw.fileno(), known.read - start, start)
+        if tail(before) == known.tail and (best is None or known.read > best[0].read):
+            best = known, before
+    if (best is None and short) or (best and log.stat.st_size == best[0].read):
+        return None
+    return Plain(log, best[0] if best else None, best[1] if best else b"")
 
 
-def _packed(path: Path, find: Find, packed: str) -> Packed | None:
-    stat = path.stat()
-    part = logfiles.Part(
-        path, 0, stat.st_size, stat.st_size, packed, datetime.fromtimestamp(stat.st_mtime, UTC)
-    )
-    blocks = logfiles.blocks(part)
-    head = b""
-    begun = []
-    for block in blocks:
-        begun.append(block)
-        head += block
-        if len(head) >= HEAD:
-            break
-    head = head[:HEAD]
+def _packed(log: Open, find: Find) -> Packed | None:
+    begun, rest = _begun(log)
+    head = b"".join(begun)[:HEAD]
     every = sorted(find(head), key=lambda known: -known.read)
-    if not every:
-        return Packed(path, None, head, b"", stat=stat, rest=_chain(begun, blocks)) if head else None
     for known in every:
-        before, rest = _skipped(_chain(begun, blocks), known.read)
-        if rest is None:
+        before, new = _skipped(_chain(begun, rest), known.read)
+        if new is None:
             return None
         if tail(before) == known.tail:
-            return Packed(path, known, head, before, stat=stat, rest=rest)
-        begun, blocks = [], logfiles.blocks(part)
-    return Packed(path, None, head, b"", stat=stat, rest=blocks)
+            return Packed(log, known, head, before=before, rest=new)
+        new.close()
+        rest.close()
+        begun, rest = _begun(log)
+    return Packed(log, None, head, before=b"", rest=_chain(begun, rest)) if head else None
 
 
-def _chain(begun: list[bytes], rest: Iterator[bytes]) -> Iterator[bytes]:
+_Blocks = Generator[bytes, None, None]
+
+
+def _begun(log: Open) -> tuple[list[bytes], _Blocks]:
+    """The first blocks of what is packed, with `HEAD` bytes at least, and those that follow."""
+    log.raw.seek(0)
+    blocks = logfiles.of_open(log.path, log.raw, log.packed)
+    begun: list[bytes] = []
+    while sum(map(len, begun)) < HEAD and (block := next(blocks, None)) is not None:
+        begun.append(block)
+    return begun, blocks
+
+
+def _chain(begun: list[bytes], rest: _Blocks) -> _Blocks:
     yield from begun
     yield from rest
 
 
-def _skipped(blocks: Iterator[bytes], size: int) -> tuple[bytes, Iterator[bytes] | None]:
+def _skipped(blocks: _Blocks, size: int) -> tuple[bytes, _Blocks | None]:
     """The last of the *size* bytes that were read before, and what follows; None where there are not so many."""
     before = b""
     for block in blocks:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 
-from mailmend.model import CannotLook
-from mailmend.system import follow, host, logfiles
+from mailmend.system import logfiles, opened
 
 _CURSOR = b"-- cursor: "
 
@@ -16,33 +14,15 @@ def blocks(cursor: str) -> Iterator[tuple[bytes, str]]:
 
     CannotLook: the journal cannot be read.
     """
-    if not host.has_command("journalctl"):
-        raise CannotLook("there is no journalctl to read the journal with", "install systemd's")
     after = [f"--after-cursor={cursor}"] if cursor else []
-    with subprocess.Popen(
-        [*follow.JOURNALCTL, "--show-cursor", *after],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=host.environment(),
-    ) as reader:
-        assert reader.stdout and reader.stderr  # noqa: S101 (both are pipes)
-        rest = b""
-        try:
-            while data := reader.stdout.read(logfiles.BLOCK):
-                # The last line may be the cursor: it is kept back until more comes.
-                whole, last, rest = _parted(rest + data)
-                rest = last + rest
-                if whole:
-                    yield whole, cursor
-        except BaseException:  # whoever reads has stopped reading
-            reader.terminate()
-            raise
-        said = reader.stderr.read().decode("utf-8", "replace").strip()
-        if reader.wait() > 0 and said:
-            raise CannotLook(
-                f"the journal: {said.splitlines()[0]}", "run it as root, or in group systemd-journal"
-            )
+    rest = b""
+    with opened.journal("--show-cursor", *after) as stream:
+        while data := stream.read(logfiles.BLOCK):
+            # The last line may be the cursor: it is kept back until more comes.
+            whole, last, rest = _parted(rest + data)
+            rest = last + rest
+            if whole:
+                yield whole, cursor
     lines, cut, found = (b"\n" + rest).rpartition(b"\n" + _CURSOR)
     yield lines[1:] + b"\n" if len(lines) > 1 else b"", found.decode().strip() if cut else cursor
 
