@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -50,6 +51,20 @@ def code(here: Here, path: Path | None = None, wanted: str | None = None) -> Out
             f"mailmend web --code --for {found[0]['digest'][:_SHORT]}, or --for login",
         )
     return _approval(here, helper, found[0])
+
+
+def units(here: Here) -> Outcome:
+    """The texts of the console's three units, to be installed by the operator; in JSON under `units`, by name."""
+    from mailmend.ui.helper import units as kept
+
+    argv = [sys.executable, "-P", "-m", "mailmend"]
+    argv += ["--config-directory", here.config_directory] if here.config_directory else []
+    texts = kept.texts(argv, here.config_directory or "/etc/postfix")
+
+    def screen(target: Console) -> None:
+        target.print("\n".join(texts.values()), end="", markup=False, highlight=False, soft_wrap=True)
+
+    return Outcome(0, document("units", {"units": texts}), screen)
 
 
 def _login(letters: str) -> Outcome:
