@@ -42,10 +42,11 @@ class Gather:
     def __init__(self) -> None:
         self.causes = Causes(catalogue.load())
         self.scanner = Scanner(by=BY, sampled=tally.SAMPLED)
-        self._through = Through()
+        self._through = Through(alone=True)
         self._batch = Batch()
         self._bad: Counter[tuple[Place, int, str, bool]] = Counter()
         self._sketches: dict[tuple[int, str | None], tuple[Sketch, ...]] = {}
+        self._sampled: dict[int, list[tuple[bytes, bytes]]] = {}  # by day, not added up yet
         self.any_time = False  # whether any line was one of Postfix's
         self._clock: _Clock | None = None
         self._hours: dict[str, int] = {}
@@ -79,7 +80,7 @@ class Gather:
             self._batch.fell[self._now, who, over, cause] += count
         self._through.fell.clear()
         self._rejected(seen.rejected)
-        self._delays(seen.delays)
+        self._sampled.setdefault(times.day(self._now), []).extend(seen.delays)
 
     def warm(self, block: bytes) -> None:
         """Learn the senders from what was read before by somebody else, and nothing more."""
@@ -90,6 +91,9 @@ class Gather:
     def batch(self) -> Batch:
         """What the blocks since the last batch told."""
         self._fold()
+        for day, sampled in self._sampled.items():
+            self._delays(day, sampled)
+        self._sampled = {}
         for (day, receiver), sketches in self._sketches.items():
             for part, sketch in enumerate(sketches):
                 for step, count in enumerate(sketch.counts):
@@ -163,13 +167,13 @@ class Gather:
             for reason, count in tally.reasons(these).items():
                 self._batch.rejected[hour, reason] += count
 
-    def _delays(self, seen: Iterable[tuple[bytes, bytes]]) -> None:
+    def _delays(self, day: int, seen: Iterable[tuple[bytes, bytes]]) -> None:
         groups: dict[str | None, list[bytes]] = {}
         for relay, delays in seen:
             if delays.count(b"/") == 3:
                 groups.setdefault(self.causes.relays[relay], []).append(delays)
         for receiver, every in groups.items():
-            key = (times.day(self._now), receiver)
+            key = (day, receiver)
             sketches = self._sketches.get(key)
             if sketches is None:
                 sketches = self._sketches[key] = tuple(Sketch() for _ in range(4))

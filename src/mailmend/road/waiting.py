@@ -39,8 +39,11 @@ class Queued:
 
 @dataclass(slots=True)
 class _Recipient:
+    """*name* was first deferred *since*; *place* None: settled, which an earlier part of the log does not know."""
+
+    name: str
     since: str
-    place: Place
+    place: Place | None
 
 
 class Waiting:
@@ -53,33 +56,26 @@ class Waiting:
     def __init__(self, *, alone: bool = False) -> None:
         self._alone = alone
         self.more = False  # whether there was more than could be followed
-        # queue id -> recipient -> since when; None: settled, which an earlier part of the log does not know
-        self._messages: dict[str, dict[str, _Recipient | None]] = {}
+        # By queue id; one recipient is kept as he is: nearly all messages have one, and a dictionary takes more.
+        self._messages: dict[str, _Recipient | dict[str, _Recipient]] = {}
         self._last: dict[Place, tuple[str, str]] = {}  # of what is deferred: when the last time, the reply
         self._gone: list[str] = []  # of each block the queue ids that left, one a line
 
     def failed(self, one: Failed, place: Place) -> None:
         """A deferral or a bounce, to be told before what was sent or left the queue in the same block."""
-        recipients = self._messages.get(one.queue_id)
-        if recipients is None:
-            recipients = self._of(one.queue_id)
-            if recipients is None:
-                return
+        known = self._known(one.queue_id, one.recipient)
         if place.status != "deferred":
-            recipients[one.recipient] = None
-            return
-        self._last[place] = one.stamp, one.text
-        known = recipients.get(one.recipient)
-        if known is None:
-            recipients[one.recipient] = _Recipient(one.stamp, place)
-        else:
+            self._settle(one.queue_id, one.recipient)
+        elif known is not None and known.place is not None:
             known.place = place
+            self._last[place] = one.stamp, one.text
+        elif self._keep(one.queue_id, _Recipient(one.recipient, one.stamp, place)):
+            self._last[place] = one.stamp, one.text
 
     def sent(self, recipients: Iterable[tuple[str, str]]) -> None:
         """Queue id and recipient of what was delivered while the message stayed in the queue for others."""
         for queue_id, recipient in recipients:
-            if (message := self._of(queue_id)) is not None:
-                message[recipient] = None
+            self._settle(queue_id, recipient)
 
     def gone(self, queue_ids: Sequence[str]) -> None:
         """Messages that left the queue."""
@@ -95,22 +91,19 @@ class Waiting:
         for block in later._gone:
             for queue_id in block.split("\n"):
                 self._messages.pop(queue_id, None)
-        for queue_id, recipients in later._messages.items():
-            mine = self._of(queue_id)
-            if mine is None:
-                continue
-            for recipient, found in recipients.items():
-                known = mine.get(recipient)
-                if found and known:
+        for queue_id, held in later._messages.items():
+            for found in _recipients(held):
+                known = self._known(queue_id, found.name)
+                if found.place and known and known.place:
                     found.since = known.since
-                mine[recipient] = found
+                self._keep(queue_id, found)
 
     def queued(self) -> tuple[Queued, ...]:
         """What waits, by receiver, family and cause, the most first."""
         groups: dict[Place, list[tuple[str, _Recipient]]] = {}
-        for queue_id, recipients in self._messages.items():
-            for found in recipients.values():
-                if found:
+        for queue_id, held in self._messages.items():
+            for found in _recipients(held):
+                if found.place:
                     groups.setdefault(found.place, []).append((queue_id, found))
         out = []
         for place, members in groups.items():
@@ -131,12 +124,33 @@ class Waiting:
             )
         return tuple(sorted(out, key=lambda each: (-each.count, each.queue_id)))
 
-    def _of(self, queue_id: str) -> dict[str, _Recipient | None] | None:
-        """The recipients of a message that are followed; None where there are too many."""
-        known = self._messages.get(queue_id)
-        if known is None:
+    def _known(self, queue_id: str, name: str) -> _Recipient | None:
+        held = self._messages.get(queue_id)
+        if isinstance(held, dict):
+            return held.get(name)
+        return held if held is not None and held.name == name else None
+
+    def _settle(self, queue_id: str, name: str) -> None:
+        """*name* has it, or will not get it. Where no part comes before this one, others need not be known of."""
+        if not self._alone or queue_id in self._messages:
+            self._keep(queue_id, _Recipient(name, "", None))
+
+    def _keep(self, queue_id: str, one: _Recipient) -> bool:
+        """Whether *one* is followed: not where there are too many."""
+        held = self._messages.get(queue_id)
+        if held is None:
             if len(self._messages) >= _KEPT:
                 self.more = True
-                return None
-            known = self._messages[queue_id] = {}
-        return known
+                return False
+            self._messages[queue_id] = one
+        elif isinstance(held, dict):
+            held[one.name] = one
+        elif held.name == one.name:
+            self._messages[queue_id] = one
+        else:
+            self._messages[queue_id] = {held.name: held, one.name: one}
+        return True
+
+
+def _recipients(held: _Recipient | dict[str, _Recipient]) -> Iterable[_Recipient]:
+    return held.values() if isinstance(held, dict) else (held,)
