@@ -25,6 +25,7 @@ from mailmend.system.holder import Process
 UNIT = "mailmend-undo.service"
 UNITS = Path("/etc/systemd/system")
 PATIENCE = 180  # seconds that a change may take at most before sh alone takes it back
+_LOCKED = 30  # seconds that undo.sh waits for the lock
 _GONE = "-"
 
 
@@ -136,7 +137,11 @@ WantedBy=multi-user.target
 
 
 def undo_script(record: Record, guard: Guard) -> str:
-    """undo.sh for *record*: POSIX sh and coreutils, idempotent, touching nothing that others edited since."""
+    """undo.sh for *record*: POSIX sh and coreutils, idempotent, touching nothing that others edited since.
+
+    With flock(1) (util-linux) it is alone with that, as `transaction.alone` is; without one, two that begin in the
+    same instant both put the same files back, and Postfix may be restarted twice.
+    """
     files = [_arguments(edit) for edit in record.files]
     back = record.activation in ("reload", "restart") and record.ran
     restart = record.activation == "restart"
@@ -152,6 +157,8 @@ def undo_script(record: Record, guard: Guard) -> str:
         activate="\n".join(f"    {shlex.join(c)}" for c in commands if c) or "    :",
         python=shlex.join(python),
         patience=PATIENCE,
+        lock=shlex.quote(str(guard.state / "lock")),
+        wait=_LOCKED,
     )
 
 
@@ -237,6 +244,14 @@ activate() {{
 {activate}
 }}
 
+# No mailmend is at work meanwhile, nor another undo.sh: flock(1), where there is one, takes the lock that it takes.
+# Who holds it for longer hangs, and keeps nobody from going back.
+alone() {{
+    [ -r {lock} ] && command -v flock >/dev/null || return 0
+    exec 9<{lock}
+    flock -w {wait} 9 || echo "a mailmend that hangs is not waited for any longer" >&2
+}}
+
 case ${{1-now}} in
 guard)
     {python} >/dev/null 2>&1
@@ -248,8 +263,10 @@ guard)
     done
     ;;
 esac
+alone
 open_change || exit 0
 files
 case ${{1-now}} in boot) exit 0 ;; esac
-if [ -e {went_back} ]; then activate && rm -f {went_back}; fi
+# What it starts must not hold the lock for as long as it runs.
+if [ -e {went_back} ]; then activate 9>&- && rm -f {went_back}; fi
 """
