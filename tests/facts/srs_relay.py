@@ -34,15 +34,22 @@ def settings(relay: Any, main: dict[str, str], *, paced: bool = False) -> dict[s
 
 
 def start(
-    lab: Any, main: dict[str, str] | None = None, *, paced: bool = False, excluded: str = "", signer: str = ""
+    lab: Any,
+    main: dict[str, str] | None = None,
+    *,
+    paced: bool = False,
+    excluded: str = "",
+    signer: str = "",
+    files: dict[str, str] | None = None,
 ) -> Any:
     """The lab anew, with postsrsd and Postfix running; returns the relay.
 
-    *excluded* is for SRS_EXCLUDE_DOMAINS; *signer* is opendkim's configuration where it is to run too.
+    *excluded* is for SRS_EXCLUDE_DOMAINS; *signer* is opendkim's configuration where it is to run too; *files*
+    may have a table `forwards` of its own.
     """
     arguments = settings(lab.relay, main or {}, paced=paced)
     forwards = "".join(f"{name} {to}\n" for name, to in FORWARDS.items())
-    arguments["files"]["forwards"] = forwards
+    arguments["files"] |= {"forwards": forwards, **(files or {})}
     lab.reset(**arguments)
     lab.dns.publish(*RECORDS)
     relay = lab.relay

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import base64
 import hmac
+import json
+import sys
 import time
 from collections.abc import Iterator
 from hashlib import sha1
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import mailmend
 from facts import srs_relay
 from mailmend.lab import Lab
 from mailmend.lab.driver import Received
@@ -267,3 +271,17 @@ def test_a_relayhost_gets_what_was_rewritten(lab: Lab) -> None:
     message = arrived(lab, "user@example.org")
     assert message in lab.elsewhere.received()
     assert message.mail_from.startswith("SRS0=")
+
+
+def test_the_check_sees_that_what_is_forwarded_leaves_rewritten(lab: Lab) -> None:
+    relay = srs_relay.start(lab, {"inet_protocols": "ipv4", "mynetworks": "127.0.0.0/8 203.0.113.0/24"})
+    source = {"PYTHONPATH": str(Path(mailmend.__file__).parents[1])}
+
+    def seen() -> list[tuple[str, str]]:
+        done = relay.run([sys.executable, "-m", "mailmend", "--json", "check"], env=source)
+        found = [f for f in json.loads(done.stdout)["findings"] if f["cause"] == "forwarded-not-rewritten"]
+        return [(f["standing"], f["summary"]) for f in found]
+
+    arrived(lab, "user@example.org")
+    arrived(lab, "someone@gmail.com", sender="anna@example.org")
+    assert seen() == [("cleared", "1 forwarded deliveries in the log, with the envelope rewritten (SRS)")]

@@ -121,6 +121,35 @@ def test_a_421_over_ipv6_falls_through_to_ipv4(world: Lab) -> None:
     assert {(o.status, o.family) for o in outcomes} == {("sent", "ipv4")}
 
 
+@pytest.mark.parametrize(
+    ("signed", "main", "counted"),
+    [(False, SRS, "your SPF domain [example.org"), (True, {}, "your DKIM domain [sender.example")],
+    ids=["spf", "dkim"],
+)
+def test_more_than_it_takes_at_once_is_4_7_28_by_domain_and_by_address(
+    world: Lab, signed: bool, main: dict[str, str], counted: str
+) -> None:
+    world.dns.publish(SPF, PTR6)
+    world.receiver.allow(1, 3600)
+    assert one(world, "ipv4", main, signed=signed).status == "sent"
+    world.relay.reset(main={"smtp_address_preference": "ipv6", **main}, files={"srs": SRS_MAP})
+    world.relay.start()
+    (late,) = world.outcomes(world.send(count=1, signed=signed)).values()
+    assert late.status == "deferred"
+    replies = {m.family: " ".join(m.reply.split()) for m in world.receiver.received()[1:]}
+    assert replies["ipv6"].startswith("421-4.7.28 ")
+    assert counted in replies["ipv6"].replace("421-4.7.28 ", "")
+    assert "originating from your IP address" in replies["ipv4"].replace("421-4.7.28 ", "")
+
+
+def test_what_it_takes_at_once_is_forgotten_with_everything_else(world: Lab) -> None:
+    world.receiver.allow(1, 3600)
+    assert one(world, "ipv4").status == "sent"
+    assert one(world, "ipv4").status == "deferred"
+    world.receiver.allow(None)
+    assert one(world, "ipv4").status == "sent"
+
+
 # ---- what it keeps ------------------------------------------------------------------------
 
 

@@ -19,6 +19,7 @@ class Policy:
     at: str
     policy: str
     strict_dkim: bool
+    strict_spf: bool = False
 
 
 def policy(domain: str, probe: Probe) -> Policy | None:
@@ -31,7 +32,7 @@ def policy(domain: str, probe: Probe) -> Policy | None:
         if len(records) == 1:
             tags = dict(re.findall(r"(?:^|;)\s*([a-z]+)\s*=\s*([^;\s]*)", records[0]))
             asked = (tags.get("sp") if start and "sp" in tags else tags.get("p")) or "none"
-            return Policy(at, asked.lower(), tags.get("adkim") == "s")
+            return Policy(at, asked.lower(), tags.get("adkim") == "s", tags.get("aspf") == "s")
     return None
 
 
@@ -44,3 +45,23 @@ def aligned(signer: str, author: str, strict: bool) -> bool:
     if signer == author:
         return True
     return not strict and (author.endswith("." + signer) or signer.endswith("." + author)) and "." in signer
+
+
+def organisation(domain: str, probe: Probe) -> str:
+    """The domain at the top of *domain*'s own tree (RFC 9989 4.10.2): the uppermost that has a DMARC record, the one
+    below a record with psd=y; *domain* itself where none has one. Unknown if unread."""
+    labels = domain.lower().rstrip(".").split(".")
+    top = domain.lower().rstrip(".")
+    for start in range(max(0, len(labels) - _STEPS), len(labels)):
+        at = ".".join(labels[start:])
+        texts = answer(probe, Records(f"_dmarc.{at}", "TXT")).records
+        records = [t for t in texts if re.match(r"v=DMARC1(?=[;\s]|$)", t)]
+        if len(records) != 1:
+            continue
+        suffix = re.search(r"(?:^|;)\s*psd\s*=\s*([yn])", records[0])
+        if suffix and suffix[1] == "n":
+            return at
+        if suffix and start:
+            return ".".join(labels[start - 1 :])
+        top = at
+    return top

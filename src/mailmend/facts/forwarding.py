@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from mailmend.facts.looking import Unknown, answer
 from mailmend.facts.route import routes
-from mailmend.facts.senders import domain_of, rewritten, senders
+from mailmend.facts.senders import domain_of, left, rewritten, senders
 from mailmend.facts.settings import tables, value
 from mailmend.model import Probe, Scope
 from mailmend.parse.listing import words
-from mailmend.questions import File, RecentDeliveries
+from mailmend.questions import DeliveryCount, File, RecentDeliveries
 
 # Tables of patterns that act on a message's header or body (header_checks(5)).
 _CONTENT_TABLES = (
@@ -43,7 +43,12 @@ class Forwarded:
 def forwarded(scope: Scope, probe: Probe) -> Forwarded:
     """What the log and the routes of the scope's recipients show. Unknown where neither can be read."""
     log = probe.ask(RecentDeliveries())
-    counts = [c for c in (log.answer.counts if log.answer else ()) if c.forwarded and c.family]
+    # What went round through a listener of this host leaves without orig_to=; SRS marks it as forwarded.
+    counts = [
+        c
+        for c in (log.answer.counts if log.answer else ())
+        if left(c) and (c.forwarded or any(map(rewritten, c.senders)))
+    ]
     named = [way for r in scope.recipients for way in routes(r, probe) if way.forwarded and way.leaves]
     if log.answer is None and not named:
         raise Unknown(log)
@@ -52,18 +57,25 @@ def forwarded(scope: Scope, probe: Probe) -> Forwarded:
     srs = {s for c in counts for s in c.senders if rewritten(s)}
     return Forwarded(
         known=bool(counts or named),
-        count=sum(c.forwarded for c in counts),
+        count=sum(c.forwarded or _rewritten_of(c) for c in counts),
         strangers=tuple(name for name in foreign if name in mine),
         rewritten=len(srs),
         way=f"{named[0].recipient} goes to {named[0].final}" if named else "",
     )
 
 
+def _rewritten_of(count: DeliveryCount) -> int:
+    """How many of these deliveries left rewritten: all, or where own senders are among them one a sender at least."""
+    ours = sum(map(rewritten, count.senders))
+    return count.count if ours == len(count.senders) else ours
+
+
 def envelope_rewriter(probe: Probe) -> str | None:
     """The setting that rewrites envelope senders (`sender_canonical_maps = ...`), None where there is none.
 
     A table counts where it rewrites envelopes at all (sender_canonical_classes) and is a service, as the
-    SRS daemons are, or is named for SRS. Unknown where the settings cannot be read.
+    SRS daemons are, or is named for SRS; so does one named for SRS that sends mail round (facts/srs.py).
+    Unknown where the settings cannot be read.
     """
     for name, classes in (
         ("sender_canonical_maps", "sender_canonical_classes"),
@@ -76,6 +88,9 @@ def envelope_rewriter(probe: Probe) -> str | None:
             service = table.removeprefix("proxy:").partition(":")[0] in ("tcp", "socketmap")
             if service or any(sign in table.lower() for sign in _SRS_SIGNS):
                 return f"{name} = {table}"
+    for table in tables(value(probe, "sender_dependent_default_transport_maps")):
+        if "srs" in table.lower():
+            return f"sender_dependent_default_transport_maps = {table}"
     for name in ("smtpd_milters", "non_smtpd_milters"):
         for milter in words(value(probe, name)):
             if "srs" in milter.lower():

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from mailmend.facts.domains import is_own, origin
 from mailmend.model import Probe, Scope
-from mailmend.questions import RecentDeliveries
+from mailmend.questions import DeliveryCount, RecentDeliveries
 
+# What an SRS round through a listener of this host is logged as (facts/srs.py): postfix/srs/smtp.
+_ROUND = "srs/"
 # SRS0=HHH=TT=domain=local and its further hops; the separator is the implementation's choice.
 _SRS = re.compile(r"SRS[01][-+=]", re.IGNORECASE)
 
@@ -54,7 +56,12 @@ def domain_of(address: str) -> str:
     return address.rpartition("@")[2].lower().rstrip(".")
 
 
+def left(count: DeliveryCount) -> bool:
+    """Whether these deliveries left by SMTP; a round through our own listener, to be rewritten, did not yet."""
+    return bool(count.relay_host and count.family) and not count.service.startswith(_ROUND)
+
+
 def _logged(probe: Probe) -> tuple[str, ...]:
     log = probe.ask(RecentDeliveries()).answer
     counts = log.counts if log else ()
-    return tuple(dict.fromkeys(s for c in counts if c.relay_host and c.family for s in c.senders))
+    return tuple(dict.fromkeys(s for c in counts if left(c) for s in c.senders))

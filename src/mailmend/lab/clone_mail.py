@@ -125,8 +125,8 @@ def _from_outside(lab: Lab, mail: Mail, traces: list[str], via: str | None) -> d
         return dict.fromkeys(traces, "nothing listens for mail from outside")
     try:
         replies = lab._world.call(
-            "send", via=via, traces=traces, sender=mail.sender, author=mail.sender, to=mail.recipient, signed=False,
-            subject="rehearsal", body="A message of a rehearsal.", gap=_GAP, timeout=60,
+            "send", via=via, traces=traces, sender=mail.sender, author=mail.sender, to=mail.recipient, signer="",
+            broken=False, subject="rehearsal", body="A message of a rehearsal.", gap=_GAP, timeout=60,
         )  # fmt: skip
     except (CannotLook, TimeoutError) as failure:
         return dict.fromkeys(traces, str(failure).removeprefix("send: ") or "no session")

@@ -94,6 +94,11 @@ class Receiver:
         """Answer every message with *reply* (RFC 5321 4.2), whatever it is like; "" judges again."""
         self._line.call("receiver", attribute="says", value=reply.replace("\n", "\r\n"))
 
+    def allow(self, count: int | None, seconds: float = 2) -> None:
+        """Take *count* messages within any *seconds* of one address, SPF domain or DKIM domain, and answer all
+        others 4.7.28; None: any number."""
+        self._line.call("allowed", count=count, seconds=seconds)
+
     def tls(self, offered: bool) -> None:
         """Offer STARTTLS to the sessions to come."""
         self._line.call("receiver", attribute="tls", value=offered)
@@ -150,6 +155,8 @@ class Lab:
         count: int = 12,
         *,
         signed: bool = False,
+        signer: str = "",
+        broken: bool = False,
         sender: str = "alice@sender.example",
         via: str = zones.RELAY4,
         author: str | None = None,
@@ -160,16 +167,18 @@ class Lab:
         """Hand *count* messages to the relay in one session, *gap* seconds apart, and return their traces.
 
         Without a gap Postfix reuses its sessions, and the messages share few choices of an address.
-        *sender* is the envelope's ("" the null sender), *author* the From: where it differs. CannotLook with
+        *sender* is the envelope's ("" the null sender), *author* the From: where it differs. *signed*: by the
+        author's domain; or by *signer*. *broken*: changed after it was signed. CannotLook with
         the relay's reply where it does not take one.
         """
         from mailmend.lab.sending import new_traces
 
         traces = new_traces(count)
         author = author or sender or "postmaster@sender.example"
+        signer = signer or (author.rpartition("@")[2] if signed else "")
         replies = self._world.call(
-            "send", via=via, traces=traces, sender=sender, author=author, to=to, signed=signed, subject=subject,
-            body=body,
+            "send", via=via, traces=traces, sender=sender, author=author, to=to, signer=signer, broken=broken,
+            subject=subject, body=body,
             gap=gap,
         )  # fmt: skip
         for reply in replies:

@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from mailmend.lab import certificates, control, kernel, network, relay, root, sending
+from mailmend.lab import certificates, control, kernel, network, relay, root, senders, sending
 from mailmend.lab.mailboxes import Google, Mailbox, Submission, as_told
 from mailmend.lab.nameserver import Nameserver
 from mailmend.lab.zones import Zones
@@ -38,7 +38,8 @@ class World:
         pair = (secrets / "certs/ssl-cert-snakeoil.pem", secrets / "private/ssl-cert-snakeoil.key")
         self._unpacked, self._ip, self._environment = unpacked, ip, environment
         self._key = sending.private_key(unpacked)
-        self._zones = Zones(sending.public_key(unpacked))
+        public = sending.public_key(unpacked)
+        self._zones = Zones(public, senders.records(public))
         self._resolver = Nameserver(self._zones)
         self._servers: dict[str, Mailbox] = {
             "receiver": Google("mx.google.com", self._zones, pair),
@@ -74,6 +75,7 @@ class World:
         google = self._servers["receiver"]
         assert isinstance(google, Google)  # noqa: S101 (for the type checker)
         google.world, google.mode, google.says = "lenient", "ok", ""
+        google.allow(None)
 
     def reset_zones(self) -> None:
         self._zones.reset()
@@ -84,6 +86,12 @@ class World:
     def receiver(self, attribute: str, value: Any) -> None:
         """Set `world`, `mode`, `says` or `tls` of the stand-in."""
         setattr(self._servers["receiver"], attribute, value)
+
+    def allowed(self, count: int | None, seconds: float) -> None:
+        """How many messages the stand-in takes at once (mailboxes.Google.allow)."""
+        google = self._servers["receiver"]
+        assert isinstance(google, Google)  # noqa: S101 (for the type checker)
+        google.allow(count, seconds)
 
     def lease(self, host: str, addresses: list[str]) -> None:
         """Further addresses for `relay` or `elsewhere`."""
@@ -111,8 +119,7 @@ class World:
 
     async def send(self, **arguments: Any) -> list[str]:
         """Replies of the relay to a batch (sending.send)."""
-        signed = arguments.pop("signed")
-        task = functools.partial(sending.send, key=self._key if signed else None, **arguments)
+        task = functools.partial(sending.send, key=self._key, **arguments)
         return await asyncio.get_running_loop().run_in_executor(self._sender, task)
 
 

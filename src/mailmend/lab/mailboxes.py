@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import threading
 import time
 from dataclasses import asdict, dataclass
 from email.parser import BytesHeaderParser
@@ -137,7 +138,14 @@ class Google(Mailbox):
         self.world = "lenient"
         self.mode = "ok"
         self.says = ""  # the reply to every message, instead of a judgement
+        self._lock = threading.Lock()
+        self.allow(None)
         self._zones = zones
+
+    def allow(self, count: int | None, seconds: float = 0) -> None:
+        """Take *count* messages within any *seconds* of one address, SPF domain or DKIM domain; None: any number."""
+        self._allowed, self._seconds = count, seconds
+        self._taken: dict[str, list[float]] = {}
 
     def decide(self, ip: str, helo: str, mail_from: str, raw: bytes) -> tuple[str, Verdict | None]:
         verdict = judge(ip, helo, mail_from, raw, self._zones)
@@ -155,9 +163,33 @@ class Google(Mailbox):
             reply = wording.dmarc(verdict.from_domain)
         elif strict and not verdict.authenticated:
             reply = wording.unauthenticated(ip, verdict.spf_domain, verdict.dkim)
+        elif over := self._too_many(ip, verdict):
+            reply = over
         else:
             reply = wording.accepted()
         return reply, verdict
+
+    def _too_many(self, ip: str, verdict: Verdict) -> str:
+        """The 4.7.28 for the first of the three identities that has sent as many as it may, else ""."""
+        if self._allowed is None:
+            return ""
+        identities = {ip: wording.rate_limited(ip)}
+        for kind, domain, result in (
+            ("SPF", verdict.spf_domain, verdict.spf),
+            ("DKIM", verdict.dkim_domain, verdict.dkim),
+        ):
+            if result == "pass":
+                identities[f"{kind} {domain}"] = wording.domain_limited(kind, domain)
+        with self._lock:
+            now = time.monotonic()
+            for identity, reply in identities.items():
+                lately = [at for at in self._taken.get(identity, []) if at > now - self._seconds]
+                self._taken[identity] = lately
+                if len(lately) >= self._allowed:
+                    return reply
+            for identity in identities:
+                self._taken[identity].append(now)
+        return ""
 
 
 def as_told(received: Received) -> dict[str, Any]:

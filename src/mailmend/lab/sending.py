@@ -19,15 +19,18 @@ def send(
     sender: str,
     author: str,
     to: str,
-    key: bytes | None,
+    signer: str,
+    broken: bool,
+    key: bytes,
     subject: str,
     body: str,
     gap: float,
 ) -> list[str]:
     """One SMTP session into *via*; returns the relay's reply to each message.
 
-    *sender* is the envelope's, "" the null one; *author* stands in From:. The Message-ID and X-Trace carry
-    the trace and are left out of the signature, which therefore is made once for the whole batch.
+    *sender* is the envelope's, "" the null one; *author* stands in From:. *signer* is the d= of the signature,
+    "" for none; *broken*: the body is changed after it was signed, as a list's footer does. The Message-ID and
+    X-Trace carry the trace and are left out of the signature, which therefore is made once for the whole batch.
     *gap* is the time between two messages in seconds: a queue that piles up makes Postfix reuse its sessions,
     and messages of one session share one choice of address.
     """
@@ -36,7 +39,9 @@ def send(
         f"From: A Sender <{author}>\r\nTo: <{to}>\r\nSubject: {subject}\r\n"
         f"Date: {formatdate()}\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{body}\r\n"
     )
-    signature = _signature(common, domain, key) if key else ""
+    signature = _signature(common, signer, key) if signer else ""
+    if broken:
+        common += "-- \r\nwritten below it on its way here\r\n"
     replies = []
     with smtplib.SMTP(via, 25, local_hostname="mail.sender.example", timeout=20) as session:
         session.ehlo_or_helo_if_needed()

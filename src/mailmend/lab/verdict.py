@@ -22,7 +22,8 @@ _spf_lock = threading.Lock()
 class Verdict:
     """*fcrdns*: a PTR that resolves back. *spf*: RFC 7208 result for MAIL FROM (HELO for the null sender).
 
-    *dkim*: `pass`, `fail` or `none`. *dmarc*: `pass`, `fail` or `none` (no record); *policy* its p=.
+    *dkim*: `pass`, `fail` or `none`; *dkim_domain* its d=. *dmarc*: `pass`, `fail` or `none` (no record); *policy*
+    its p=.
     """
 
     fcrdns: bool
@@ -32,6 +33,7 @@ class Verdict:
     dmarc: str
     policy: str
     from_domain: str
+    dkim_domain: str = ""
 
     @property
     def authenticated(self) -> bool:
@@ -45,12 +47,12 @@ def judge(ip: str, helo: str, mail_from: str, raw: bytes, zones: Zones) -> Verdi
     dkim, dkim_domain = _dkim(raw, zones)
     heading = BytesHeaderParser().parsebytes(raw)
     author = email.utils.parseaddr(str(heading.get("From", "")))[1].rpartition("@")[2].lower()
-    policy = _policy(author, zones)
-    aligned = (spf == "pass" and _organisation(spf_domain) == _organisation(author)) or (
-        dkim == "pass" and _organisation(dkim_domain) == _organisation(author)
+    policy, record = _policy(author, zones)
+    aligned = (spf == "pass" and _aligned(spf_domain, author, record.get("aspf"))) or (
+        dkim == "pass" and _aligned(dkim_domain, author, record.get("adkim"))
     )
     dmarc = "none" if not policy else "pass" if aligned else "fail"
-    return Verdict(fcrdns(ip, zones), spf, spf_domain, dkim, dmarc, policy, author)
+    return Verdict(fcrdns(ip, zones), spf, spf_domain, dkim, dmarc, policy, author, dkim_domain)
 
 
 def fcrdns(ip: str, zones: Zones) -> bool:
@@ -110,14 +112,20 @@ def _dkim(raw: bytes, zones: Zones) -> tuple[str, str]:
     return result, domain
 
 
-def _policy(domain: str, zones: Zones) -> str:
-    """The p= of the From: domain's DMARC record (RFC 7489 6.6.3), "" where there is none."""
+def _aligned(domain: str, author: str, mode: str | None) -> bool:
+    """RFC 7489 3.1: the same domain, or where *mode* is not strict (`s`) the same organisation's."""
+    return domain == author or (mode != "s" and _organisation(domain) == _organisation(author))
+
+
+def _policy(domain: str, zones: Zones) -> tuple[str, dict[str, str]]:
+    """What the From: domain's DMARC record asks for (RFC 7489 6.6.3) and its tags; "" where there is none."""
     for name in dict.fromkeys((domain, _organisation(domain))):
         for text in zones.values(f"_dmarc.{name}", "TXT"):
             tags = dict(part.strip().split("=", 1) for part in text.split(";") if "=" in part)
             if tags.get("v") == "DMARC1":
-                return tags.get("p", "none").lower()
-    return ""
+                below = tags.get("sp") if name != domain else None
+                return (below or tags.get("p", "none")).lower(), tags
+    return "", {}
 
 
 def _organisation(domain: str) -> str:

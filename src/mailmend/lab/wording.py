@@ -79,6 +79,19 @@ def rate_limited(ip: str) -> str:
     )
 
 
+def domain_limited(kind: str, domain: str) -> str:
+    """*kind* is `SPF` or `DKIM`: the three that Google counts by (receivers/gmail.toml, 2024 on)."""
+    return _reply(
+        "421",
+        "4.7.28",
+        f"Gmail has detected an unusual rate of mail originating from your {kind}",
+        f"domain [{domain} 35]. To protect our users from spam, mail sent",
+        "from your domain has been temporarily rate limited. To review our",
+        "sender guidelines, go to",
+        " https://support.google.com/mail/?p=UnsolicitedRateLimitError",
+    )
+
+
 def _reply(code: str, status: str, *lines: str) -> str:
     """RFC 5321 4.2.1: a hyphen after the code on all lines but the last."""
     told = [*lines[:-1], f"{lines[-1]} {_token()} - gsmtp"]

@@ -120,13 +120,13 @@ def parse(text: str) -> tuple[str, Any]:
 class Zones:
     """All records by owner; one name holds the records of every type."""
 
-    def __init__(self, dkim_public: str) -> None:
-        """*dkim_public*: the senders' key, base64 without armour."""
+    def __init__(self, dkim_public: str, more: tuple[str, ...] = ()) -> None:
+        """*dkim_public*: the senders' key, base64 without armour; *more*: further records of the beginning."""
         keys = (
             f"s1._domainkey.{d} TXT v=DKIM1; k=rsa; p={dkim_public}"
             for d in ("sender.example", "strict.example")
         )
-        self._pristine = (*RECORDS, *keys)
+        self._pristine = (*RECORDS, *keys, *more)
         self._records: dict[str, list[Any]] = {}
         self.reset()
 
