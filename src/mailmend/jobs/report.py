@@ -200,7 +200,10 @@ def _tallied(run: Sequence[Part], window: _Window, number: int, is_last: bool) -
         _far[0][number] = at
 
     counted, senders, span = _read_run(_Reader(window), run, tell)
-    return counted, Senders() if is_last else senders, span  # nobody asks for the last one's senders
+    if is_last:  # nobody asks for the last one's senders
+        counted.through.close()
+        senders = Senders()
+    return counted, senders, span
 
 
 def _read_run(read: _Reader, run: Sequence[Part], tell: Callable[[int], None]) -> _Counted:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import islice
+from sys import intern
 from typing import NamedTuple, TypeVar
 
 from mailmend.model import Family, family_of
@@ -66,7 +67,8 @@ class Through:
         """A 4xx in the middle of an attempt. To be told before the outcomes of the same block."""
         over = family_of(seen.ip)
         if over:
-            self._passed_on.setdefault((seen.host, seen.queue_id, seen.pid), {})[_BITS[over]] = seen.stamp
+            process = (intern(seen.host), seen.queue_id, intern(seen.pid))
+            self._passed_on.setdefault(process, {})[_BITS[over]] = seen.stamp
             _trim(self._passed_on)
 
     def failed(self, one: Failed, over: Family | None, word: str, receiver: str | None, cause: str) -> None:
@@ -82,13 +84,20 @@ class Through:
                 if known is not None and over and known.families & _BITS[over]:
                     self._put_off[message] = self._put_off.pop(message)  # put off again; it is the newest
                     return
-        tried = _Tried(process, one.stamp)
+        host = intern(host)  # of what is kept, thousands have the same
+        message = (host, queue_id, one.recipient)
+        tried = _Tried((host, queue_id, intern(one.pid)), one.stamp)
         if word == "deferred":
             self._deferred(message, _PutOff(_BITS[over] if over else 0, tried))
             if len(self._put_off) > 2 * _KEPT:
                 _trim(self._put_off)
         elif word == "bounced" and over:
             self._came_back(_Bounce(message, (tried,), Fell(receiver, over, cause)))
+
+    def close(self) -> None:
+        """No part follows: let go of what only such a one would ask for."""
+        self._put_off.clear()
+        self._passed_on.clear()
 
     def update(self, later: Through) -> None:
         """Add what the part that follows has found, and what only both together tell."""
