@@ -1,0 +1,97 @@
+"""The log or the delivery store -> the report that the pages show; a long log is read by a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableSequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from mailmend.jobs import report as job
+from mailmend.model import CannotLook
+from mailmend.system import logfiles
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mailmend.jobs.here import Here
+    from mailmend.ui.web.console import Console
+    from mailmend.ui.web.works import Says
+
+# Bytes of a log that are read beside the pages: what takes longer would make them wait for the interpreter.
+_SHORT = 4 << 20
+_POLL = 0.2  # seconds
+_MB = 1_000_000
+
+_far: list[MutableSequence[int]] = []  # in the reading process: bytes read, of how many
+
+
+def read(console: Console, days: int, says: Says) -> job.Told:
+    """What became of the mail of the last *days* (0: all that is known), as `mailmend report` tells it.
+
+    *says* is told how far it is. CannotLook, ParseError as that job has them.
+    """
+    since = datetime.now(UTC) - timedelta(days=days) if days else None
+    says("looking for the log")
+    if console.look is None and not _short(console.here(), since):
+        return _apart(console.config_directory, console.state, since, partial(_progress, says))
+    return job.report(console.here, (), since=since, stored=None, progress=partial(_progress, says))
+
+
+def _progress(says: Says, done: int, total: int) -> None:
+    if total:
+        says(f"{done / _MB:,.0f} of {total / _MB:,.0f} MB of the log are read")
+
+
+def _short(here: Here, since: datetime | None) -> bool:
+    """Whether there is little to read; the journal is long, as nobody knows."""
+    place = here.log()
+    if place.path is None:
+        return False
+    size = 0
+    for path in logfiles.rotated(place.path, since):
+        try:
+            size += path.stat().st_size
+        except OSError:  # rotated away a moment ago; or reading says what is wrong with it
+            continue
+    return size <= _SHORT
+
+
+def _apart(
+    config_directory: str | None, state: Path, since: datetime | None, progress: Callable[[int, int], None]
+) -> job.Told:
+    """The same in a process that gives way to all others."""
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures import TimeoutError as NotYet
+    from concurrent.futures.process import BrokenProcessPool
+
+    spawned = multiprocessing.get_context("spawn")
+    far = spawned.Array("q", 2, lock=False)
+    with ProcessPoolExecutor(1, spawned, _begin, (far,)) as pool:
+        reading = pool.submit(_read, config_directory, state, since)
+        while True:
+            try:
+                return reading.result(_POLL)
+            except NotYet:
+                progress(far[0], far[1])
+            except BrokenProcessPool:
+                raise CannotLook(
+                    "the process that read the log was killed", "see whether memory is short, then look again"
+                ) from None
+
+
+def _begin(far: MutableSequence[int]) -> None:
+    import os
+
+    os.nice(10)
+    _far[:] = [far]
+
+
+def _read(config_directory: str | None, state: Path, since: datetime | None) -> job.Told:
+    from mailmend.jobs.here import here
+
+    def tell(done: int, total: int) -> None:
+        _far[0][0], _far[0][1] = done, total
+
+    return job.report(partial(here, config_directory, state), (), since=since, stored=None, progress=tell)
