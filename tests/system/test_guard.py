@@ -71,6 +71,7 @@ def test_the_postfix_that_it_started_does_not_hold_the_lock(relay: Any) -> None:
     assert relay.run(["flock", "-w", "20", LOCK, "true"]).returncode == 0
 
 
+@pytest.mark.slow
 def test_who_hangs_is_not_waited_for_forever(relay: Any) -> None:
     relay.run(["sh", "-c", f"sed -i 's/flock -w 30/flock -w 1/' {SCRIPT}"])
     hold_the_lock(relay)
@@ -81,6 +82,7 @@ def test_who_hangs_is_not_waited_for_forever(relay: Any) -> None:
     release_it(relay)
 
 
+@pytest.mark.slow
 def test_without_flock_it_goes_back_all_the_same(relay: Any) -> None:
     relay.run(["sh", "-c", f"sed -i 's/command -v flock/command -v no-flock/' {SCRIPT}"])
     assert relay.run(["sh", SCRIPT]).returncode == 0

@@ -70,6 +70,8 @@ def test_a_page_that_goes_away_ends_no_change_and_another_sees_it_to_its_end(
     shown = ask.propose(grant, settings(inet_protocols="ipv4"))
     other = ask.propose(grant, settings(message_size_limit="2048000"))
     leave(relay, grant, shown["digest"], "making sure")
+    pid = worker(relay)
+    assert relay.run(["ps", "-o", "sid=,pgid=", "-p", pid]).stdout.split() == [pid, pid], "of its own"
     # The same connection again, or another page: what is under way, and its steps so far.
     told = ask.done(verb="status", grant=grant)["under_way"]
     assert (told["what"], told["digest"], told["ended"]) == ("set", shown["digest"], None)
@@ -123,15 +125,6 @@ def test_a_change_whose_process_dies_is_taken_back_and_told_as_what_it_is(
     # And the helper is there for the next one.
     again = ask.propose(grant, settings(message_size_limit="2048000"))
     assert ask.done(verb="apply", grant=grant, digest=again["digest"])["state"] == "kept"
-
-
-def test_the_process_of_a_change_is_in_no_session_of_the_helper(relay: Any, ask: Asking, grant: str) -> None:
-    shown = ask.propose(grant, settings(inet_protocols="ipv4"))
-    leave(relay, grant, shown["digest"], "making sure")
-    pid = worker(relay)
-    own = relay.run(["ps", "-o", "sid=,pgid=", "-p", pid]).stdout.split()
-    assert own == [pid, pid]
-    ended(ask, grant)
 
 
 def test_journals_are_for_root_alone_and_few(relay: Any, ask: Asking, grant: str) -> None:

@@ -58,6 +58,7 @@ def test_what_waits_is_shown_with_its_difference_and_the_code_is_for_that(
     assert ask.done(verb="apply", grant=grant, digest=shown["digest"])["state"] == "trial"
 
 
+@pytest.mark.slow
 def test_an_undo_and_what_somebody_saved_are_shown_too(relay: Any, ask: Asking, grant: str) -> None:
     shown = ask.propose(grant, OPENS)
     ask.approve(grant, shown["digest"])

@@ -6,6 +6,7 @@ import json
 import os
 import select
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -97,7 +98,7 @@ class Acting:
             case verbs.Waiting():
                 return document("waiting", {"waiting": [_waits(*each) for each in known.waiting()]})
             case verbs.Login():
-                return document("session", {"grant": known.login(verb.code, verb.source)})
+                return document("session", {"grant": self._login(verb)})
             case verbs.Logout():
                 known.end(verb.grant)
             case verbs.Require():
@@ -112,6 +113,15 @@ class Acting:
             case _:
                 raise NotImplementedError(type(verb).__name__)
         return document("session", {"grant": None if isinstance(verb, verbs.Logout) else verb.grant})
+
+    def _login(self, verb: verbs.Login) -> str:
+        try:
+            grant = self.sessions.login(verb.code, verb.source)
+        except Refused:
+            _note(f"no session for {verb.source}")
+            raise
+        _note(f"a session for {self.sessions.require(grant)}")
+        return grant
 
     def _propose(self, verb: verbs.Propose, say: Say) -> None:
         who = self.sessions.require(verb.grant)
@@ -145,6 +155,7 @@ class Acting:
             proposed.step_up,
             datetime.fromisoformat(proposed.since) if proposed.since else None,
         )
+        _note(f"{who}: {_what(proposed.proposal)} {verb.digest}")
         self._told(self.acts.begin(job, _what(proposed.proposal)), say)
 
     def _told(self, journal: Path, say: Say) -> None:
@@ -169,6 +180,12 @@ class Acting:
         job = working.Trace(str(who), self.config_directory, str(self.state), verb.what)
         with _one_of(self._traces, 0.0):
             say(_answered(job, TRACE_LASTS, say))
+
+
+def _note(says: str) -> None:
+    """For root's journal: who was there, and what was asked for; no code and no grant."""
+    sys.stderr.write(f"mailmend helper: {says}\n")
+    sys.stderr.flush()
 
 
 def _what(proposal: verbs.AnyProposal) -> str:
