@@ -61,6 +61,9 @@ _TAKEN_UP = re.compile(
     rb"\n[^\[\n/]++/[^\[\n]++\[\d++\]: ([0-9A-Za-z]++): from=(<" + _QUOTED + rb'[^<>"\n]*+)>, [a-z]'
 )
 _LEFT_QUEUE = re.compile(rb"\n[^\[\n/]++/[^\[\n]++\[\d++\]: ([0-9A-Za-z]++): removed(?=\n)")
+# What is looked for begins with the rarest of its first letters: a pattern steps from one such to the next.
+_REFUSAL = re.compile(rb"ject: (?<=reject: )")
+_OF_HOST = re.compile(rb"host (?<=: host )")
 _REJECTION = re.compile(_HEAD + rb"((?:milter-)?reject: .*)")
 _ON_THE_WAY = re.compile(_HEAD + rb"host ([^\s\[\n]++)\[([^\]\s]++)\] (?:said|refused to talk to me): (.)")
 (_HOUR, _STAMP, _HOST, _TAG, _QUEUE, _TO, _LOCAL, _DOMAIN) = range(8)
@@ -140,12 +143,12 @@ class Scanner:
             gone = self._learn_slowly(block, seen)
         seen.gone = b"\n".join(gone).decode().split()
         seen.messages = len(gone)
-        refused = _with(b"reject: ", block)
+        refused = _with_rare(_REFUSAL, block)
         rows = _REJECTION.findall(_together(refused))
         seen.rejected = _rejected(rows)
         if len(rows) != len(refused):
             self._left_over(refused, _REJECTION, seen)
-        hosts = _with(b": host ", block)
+        hosts = _with_rare(_OF_HOST, block)
         rows = _ON_THE_WAY.findall(_together(hosts))
         seen.passed_on = [_passed_on(row) for row in rows if row[_CODE] == b"4" and _is_client(row[_TAG])]
         if len(rows) != len(hosts):
@@ -326,6 +329,18 @@ def _with(mark: bytes, block: bytes) -> _Lines:
         end = end if end >= 0 else len(block)
         lines.append(block[back(b"\n", 0, at) + 1 : end])
         at = find(mark, end)
+    return lines
+
+
+def _with_rare(mark: re.Pattern[bytes], block: bytes) -> _Lines:
+    """The same of a *mark* that few lines have, in three quarters of the time."""
+    lines, end = [], -1
+    for found in mark.finditer(block):
+        at = found.start()
+        if at >= end:
+            end = block.find(b"\n", at)
+            end = end if end >= 0 else len(block)
+            lines.append(block[block.rfind(b"\n", 0, at) + 1 : end])
     return lines
 
 
