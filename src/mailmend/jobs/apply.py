@@ -15,7 +15,7 @@ from mailmend.jobs.unloaded import named
 from mailmend.model import Activation, FileEdit, Finding, Proof, Refused, Scope
 from mailmend.questions import File, Master, Now
 from mailmend.road import verify
-from mailmend.road.edits import config_directory, digest
+from mailmend.road.edits import config_directory, difference, digest
 
 CHECKS = ("loaded", "listeners")
 NEEDS: dict[str, Activation] = {"saved-not-loaded": "reload", "loaded-not-restarted": "restart"}
@@ -47,6 +47,24 @@ def planned(here: Here) -> Unapplied:
     """What `apply` would do now; nothing is done. Raises as it does."""
     here.require_postfix()
     return _looked(here)
+
+
+def since_ours(here: Here, files: tuple[FileEdit, ...]) -> str:
+    """What others have made of *files* since we wrote them last; "" where the history does not know.
+
+    What runs is not to be had from Postfix: what we saved and proved last is the next best.
+    """
+    from mailmend.system.history import History
+
+    edits = []
+    records = History(here.state).records()
+    for file in files:
+        ours = (
+            e.after for r in records if r.state in ("kept", "trial") for e in r.files if e.path == file.path
+        )
+        last = next(ours, file.after)
+        edits.append(FileEdit(file.path, last, file.after))
+    return difference(edits)
 
 
 def apply(

@@ -190,6 +190,7 @@ def test_what_somebody_saved_is_brought_to_life_with_a_code_for_it(
     assert "[::]:25" in relay.run(["ss", "-lnt"]).stdout
     shown = ask.propose(grant, {"what": "activate"})
     assert (shown["activation"], shown["step_up"]) == ("restart", True)
+    assert shown["diff"] == "", "nothing here was saved by mailmend before, so what ran is not known"
     ask.approve(grant, shown["digest"])
     # Saved once more, after it was shown: that was not approved.
     relay.run(["postconf", "-e", "smtpd_banner=$myhostname ESMTP"])

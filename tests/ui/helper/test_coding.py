@@ -71,6 +71,8 @@ def test_an_undo_and_what_somebody_saved_are_shown_too(relay: Any, ask: Asking, 
     ask.done(verb="apply", grant=grant, digest=back["digest"])
     relay.run(["postconf", "-e", "inet_protocols=ipv4"])
     saved = ask.propose(grant, {"what": "activate"})
+    assert "+inet_protocols = ipv4" in saved["diff"]
+    assert "inet_protocols = ipv4" in code(relay, how="screen").stdout
     told = code(relay)
     assert told["proposal"]["digest"] == saved["digest"]
     assert told["proposal"]["activation"] == "restart"

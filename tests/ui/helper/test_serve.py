@@ -114,8 +114,11 @@ def junk(chance: random.Random) -> bytes:
     )
 
 
-def test_whatever_is_sent_the_helper_lives_and_does_not_grow(relay: Any, ask: Asking, grant: str) -> None:
-    chance = random.Random(6)  # noqa: S311  (the same every time)
+@pytest.mark.parametrize("seed", [6, *(pytest.param(n, marks=pytest.mark.slow) for n in range(7, 17))])
+def test_whatever_is_sent_the_helper_lives_and_does_not_grow(
+    relay: Any, ask: Asking, grant: str, seed: int
+) -> None:
+    chance = random.Random(seed)  # noqa: S311  (the same every time)
     sent = [junk(chance).decode("latin-1") for _ in range(400)]
     relay.write("/root/junk.json", json.dumps(sent))
     relay.write(

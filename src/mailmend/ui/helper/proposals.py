@@ -388,22 +388,24 @@ def _hold_off(here: Here, require: _Require, told: Told) -> Shape:
 
 
 def _look_at_activation(here: Here) -> Seen:
-    from mailmend.jobs.apply import Applied, planned
+    from mailmend.jobs.apply import Applied, planned, since_ours
     from mailmend.ui.screens.checking import findings_list
 
     seen = planned(here)
     told = show.applied(Applied(seen.activation, seen.findings, None))
     if seen.activation == "none":
         return Seen(None, "", "none", told, lambda target: findings_list(target, seen.findings))
+    diff = since_ours(here, seen.files)
+    heads = f"What is saved comes to the running server by a {seen.activation}."
+    known = "" if diff else " What differs from what runs is not known: nothing of it was saved by mailmend."
+
+    def screen(target: Console) -> None:
+        findings_list(target, seen.findings)
+        target.print()
+        _difference(heads + known, diff)(target)
+
     # What somebody saved may be anything: it is not looked into, so it always asks for a code.
-    return Seen(
-        seen.digest,
-        "",
-        seen.activation,
-        told,
-        lambda target: findings_list(target, seen.findings),
-        step_up=True,
-    )
+    return Seen(seen.digest, diff, seen.activation, told, screen, step_up=True)
 
 
 def _activate(here: Here, require: _Require, told: Told) -> Shape:
