@@ -173,12 +173,13 @@ class _Intake:
         self._gather: Gather | None = None
         self._looks = self.writer.finished()  # how files looked of which all was taken in
         self._unpacked = set(self._looks)
+        self._before = b""  # the end of what was read by somebody else, as far as it was looked at
         self._opened: set[tuple[int, int]] = set()  # files that were read, whatever they were called
 
     @property
     def gather(self) -> Gather:
         if self._gather is None:
-            self._gather = Gather()
+            self._gather = Gather(self.writer.put_off())
         return self._gather
 
     def forget(self) -> None:
@@ -231,11 +232,15 @@ class _Intake:
     def _whole(self, log: identity.Open) -> bool:
         """Whether *log* was taken in to the end that it had when it was opened."""
         reading = identity.resume(log, self.writer.known)
+        if reading is None and self._gather is None:
+            self._before = identity.last_lines(self._before + log.ends(WARM), WARM)
         return self._read(reading) if reading else True
 
     def _read(self, reading: Reading) -> bool:
-        if reading.known and self._gather is None:
-            before = reading.earlier(WARM)
+        if self._gather is None:
+            # Mail is under way across a rotation too. What is in both is learned twice, which changes nothing.
+            before = self._before + (reading.earlier(WARM) if reading.known else b"")
+            self._before = b""
             if before:
                 self.gather.warm(before)
         begun = since = reading.read

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
@@ -14,7 +14,7 @@ from mailmend.parse.logscan import Failed, Rejected, Scanner
 from mailmend.road import tally
 from mailmend.road.causes import Causes
 from mailmend.road.tally import Sketch
-from mailmend.road.through import Through
+from mailmend.road.through import Message, Through
 from mailmend.system import logfiles
 from mailmend.system.store import times
 from mailmend.system.store.queries import Place
@@ -36,13 +36,13 @@ class _Clock:
 
 class Gather:
     """Reads blocks, and hands out what they told since the last `batch`. What one block tells of senders and of
-    mail put off serves the next, also of the next file.
+    mail put off serves the next, also of the next file. *put_off* is what was told before (`Batch`).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, put_off: Mapping[Message, int] | None = None) -> None:
         self.causes = Causes(catalogue.load())
         self.scanner = Scanner(by=BY, sampled=tally.SAMPLED)
-        self._through = Through(alone=True)
+        self._through = Through(alone=True, put_off=put_off)
         self._batch = Batch()
         self._bad: Counter[tuple[Place, int, str, bool]] = Counter()
         self._sketches: dict[tuple[int, str | None], tuple[Sketch, ...]] = {}
@@ -83,10 +83,12 @@ class Gather:
         self._sampled.setdefault(times.day(self._now), []).extend(seen.delays)
 
     def warm(self, block: bytes) -> None:
-        """Learn the senders from what was read before by somebody else, and nothing more."""
+        """Learn the senders from what was read before by somebody else, and what attempts are under way."""
         other = Scanner(by=BY)
-        other.scan(block)
+        seen = other.scan(block)
         self.scanner.senders.update(other.senders)
+        for passed in seen.passed_on:
+            self._through.passed_on(passed)
 
     def batch(self) -> Batch:
         """What the blocks since the last batch told."""
@@ -100,6 +102,7 @@ class Gather:
                     if count:
                         self._batch.delays[day, receiver, part, step] = count
         self._sketches = {}
+        self._batch.put_off = self._through.changed()
         done, self._batch = self._batch, Batch()
         return done
 

@@ -7,6 +7,7 @@ and answers 5xx, the mail comes back, although the first family would have been 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from sys import intern
 from typing import NamedTuple, TypeVar
@@ -18,6 +19,7 @@ _KEPT = 25_000  # messages put off, attempts under way, and bounces that an earl
 _BITS: dict[Family, int] = {"ipv4": 1, "ipv6": 2}
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
+Message = tuple[str, str, str]  # host, queue id, recipient
 
 
 class Fell(NamedTuple):
@@ -51,17 +53,21 @@ class _Bounce(NamedTuple):
 class Through:
     """What fell through, counted. Of each part of a log there may be one, to be joined in the order of the parts.
 
-    *alone*: there is but this one, so no part before it can tell more of a bounce.
+    *alone*: there is but this one, so no part before it can tell more of a bounce. *put_off*: what one before it had
+    told (`changed`), the oldest first.
     """
 
-    def __init__(self, *, alone: bool = False) -> None:
+    def __init__(self, *, alone: bool = False, put_off: Mapping[Message, int] | None = None) -> None:
         self._alone = alone
+        self._changed: set[Message] = set()  # of an only one: put off, or not any more, since `changed`
         self.fell: Counter[Fell] = Counter()
-        # (host, queue id, recipient) -> the families that put it off.
-        self._put_off: dict[tuple[str, str, str], _PutOff] = {}
+        # The families that put it off.
+        self._put_off: dict[Message, _PutOff] = {}
         # (host, queue id, process) -> when, by family, that process had a 4xx and went on to the next address.
         self._passed_on: dict[tuple[str, str, str], dict[int, str]] = {}
         self._unanswered: list[_Bounce] = []
+        for message, families in (put_off or {}).items():
+            self._put_off[message] = _PutOff(families, _Tried(message, ""))
 
     def passed_on(self, seen: PassedOn) -> None:
         """A 4xx in the middle of an attempt. To be told before the outcomes of the same block."""
@@ -90,7 +96,7 @@ class Through:
         if word == "deferred":
             self._deferred(message, _PutOff(_BITS[over] if over else 0, tried))
             if len(self._put_off) > 2 * _KEPT:
-                _trim(self._put_off)
+                self._gone(_trim(self._put_off))
         elif word == "bounced" and over:
             self._came_back(_Bounce(message, (tried,), Fell(receiver, over, cause)))
 
@@ -111,13 +117,26 @@ class Through:
         _trim(self._put_off)
         _trim(self._passed_on)
 
+    def changed(self) -> dict[Message, int]:
+        """Of an only one: what changed since the last time, by the families that put it off; 0: not to be kept."""
+        changed, self._changed = self._changed, set()
+        return {m: known.families if (known := self._put_off.get(m)) else 0 for m in changed}
+
+    def _gone(self, messages: Iterable[Message]) -> None:
+        if self._alone:
+            self._changed.update(messages)
+
     def _deferred(self, message: tuple[str, str, str], new: _PutOff) -> None:
         known = self._put_off.pop(message, None)
         families = new.families | self._before(new.first) | (known.families if known else 0)
         self._put_off[message] = _PutOff(families, known.first if known else new.first)
+        if self._alone and (known is None or known.families != families):
+            self._changed.add(message)
 
     def _came_back(self, bounce: _Bounce) -> None:
         known = self._put_off.pop(bounce.message, None)
+        if known:
+            self._gone([bounce.message])
         before = known.families if known else 0
         for tried in bounce.tried:
             before |= self._before(tried)
@@ -139,8 +158,9 @@ def _later(one: str, than: str) -> bool:
     return one[:day] == than[:day] and one > than
 
 
-def _trim(kept: dict[_Key, _Value]) -> None:
-    """Let the oldest go, many at a time: one by one costs a search each."""
-    if len(kept) > 2 * _KEPT:
-        for key in list(islice(kept, len(kept) - _KEPT)):
-            del kept[key]
+def _trim(kept: dict[_Key, _Value]) -> list[_Key]:
+    """Let the oldest go, which are given back, many at a time: one by one costs a search each."""
+    oldest = list(islice(kept, len(kept) - _KEPT)) if len(kept) > 2 * _KEPT else []
+    for key in oldest:
+        del kept[key]
+    return oldest

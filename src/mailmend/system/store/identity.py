@@ -69,6 +69,22 @@ class Open:
         """Which file it is, whatever it is called."""
         return self.stat.st_dev, self.stat.st_ino
 
+    def ends(self, most: int) -> bytes:
+        """Up to *most* bytes of its end: whole lines; b"" where it is packed."""
+        if self.packed:
+            return b""
+        start = max(0, self.stat.st_size - most - 1)  # one more: where a line ends, the next begins
+        data = os.pread(self.raw.fileno(), self.stat.st_size - start, start)
+        return last_lines(data[: data.rfind(b"\n") + 1], most)
+
+
+def last_lines(lines: bytes, most: int) -> bytes:
+    """Those of *lines* that are whole within their last *most* bytes: half a one may look like another."""
+    if len(lines) <= most:
+        return lines
+    cut = lines.find(b"\n", len(lines) - most - 1)
+    return lines[cut + 1 :] if cut >= 0 else b""
+
 
 @contextmanager
 def open_log(path: Path) -> Iterator[Open]:
@@ -171,9 +187,8 @@ class Plain(Reading):
         return os.pread(self._fd, len(self.head), 0) == self.head
 
     def earlier(self, most: int) -> bytes:
-        start = max(0, self.read - most)
-        data = os.pread(self._fd, self.read - start, start)
-        return data if not start else data[data.find(b"\n") + 1 :]
+        start = max(0, self.read - most - 1)
+        return last_lines(os.pread(self._fd, self.read - start, start), most)
 
 
 class Packed(Reading):

@@ -66,6 +66,11 @@ create table month_delays(month int, receiver text, part int, class int, count i
 create table fell(hour int, receiver text, family int, cause text, count int not null,
     primary key(hour, receiver, family, cause)) without rowid;
 """
+# What may yet fall through from one address family to the other, for whoever reads on (road/through.py).
+PUT_OFF = """
+create table if not exists put_off(queue_id text, recipient text, host text, families int not null, at int not null,
+    primary key(queue_id, recipient, host)) without rowid
+"""
 
 
 def file(folder: Path) -> Path:
@@ -94,6 +99,7 @@ def to_write(folder: Path) -> sqlite3.Connection:
             connection.execute("pragma temp_store=memory")
             _make(connection)
             _known(connection, path)
+            connection.execute(PUT_OFF)
         except BaseException:
             connection.close()
             raise

@@ -28,6 +28,7 @@ class Batch:
     *days*: (day, recipient's domain, place). *failed*: each with its place and time. *seen*: hour -> lines, unparsed,
     messages, time of the first line, of the last. *rejected*: (hour, reason). *delays*: (day, receiver, part 0..3,
     class). *fell*: (hour, receiver, family, cause). *about*: a failure's place -> who must act, one reply.
+    *put_off*: (host, queue id, recipient) -> the address families that put it off, 0: none any more.
     """
 
     sums: dict[PlaceHour, list[int]] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class Batch:
     delays: Counter[tuple[int, str | None, int, int]] = field(default_factory=Counter)
     fell: Counter[tuple[int, str | None, Family, str]] = field(default_factory=Counter)
     about: dict[Place, tuple[str, str]] = field(default_factory=dict)
+    put_off: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
     @property
     def lines(self) -> int:
@@ -103,6 +105,12 @@ class Writer:
         with schema.telling(self.path):
             row = self._db.execute("select id, cursor from sources where cursor<>''").fetchone()
         return (int(row[0]), str(row[1])) if row else None
+
+    def put_off(self) -> dict[tuple[str, str, str], int]:
+        """What all batches so far have left of `Batch.put_off`, the oldest first."""
+        with schema.telling(self.path):
+            rows = self._db.execute("select host, queue_id, recipient, families from put_off order by at")
+            return {(host, queue_id, recipient): families for host, queue_id, recipient, families in rows}
 
     def finished(self) -> set[str]:
         """How the packed files looked that were read to their end (`finish`)."""
@@ -276,8 +284,20 @@ class Writer:
             5,
             ((h, who or "", NUMBERS[over], why, n) for (h, who, over, why), n in batch.fell.items()),
         )
+        self._put_off(batch.put_off)
         self._failures(batch.failed, number)
         self._hit_domains(batch, number)
+
+    def _put_off(self, changed: Mapping[tuple[str, str, str], int]) -> None:
+        now = int(time.time())
+        self._db.executemany(
+            "delete from put_off where host=? and queue_id=? and recipient=?",
+            [message for message, families in changed.items() if not families],
+        )
+        self._db.executemany(
+            "insert or replace into put_off(host, queue_id, recipient, families, at) values(?, ?, ?, ?, ?)",
+            [(*message, families, now) for message, families in changed.items() if families],
+        )
 
     def _add(self, table: str, width: int, rows: Iterable[tuple[int | str | None, ...]]) -> None:
         marks = ", ".join("?" * width)
