@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mailmend.ui.helper import verbs
-from ui.helper.conftest import MAIN, PAGE, SOCKET, Asking, said, settings
+from ui.helper.conftest import ASK, MAIN, PAGE, SOCKET, Asking, said, settings
 
 pytestmark = pytest.mark.lab
 NO_GRANT = "g" * 43
@@ -66,6 +66,25 @@ def test_root_is_no_session_either(ask: Asking) -> None:
 def test_what_is_no_request_is_refused_in_a_line(relay: Any, line: bytes) -> None:
     (told,) = said(relay, PAGE, line)
     assert told["error"]["kind"] == "parse"
+
+
+def test_a_socket_that_systemd_has_opened_is_served(relay: Any) -> None:
+    given = "/run/mailmend/given.sock"
+    launch = f"""
+        import os, socket
+        opened = socket.socket(socket.AF_UNIX)
+        opened.bind("{given}")
+        opened.listen()
+        os.dup2(opened.fileno(), 3)
+        os.environ |= {{"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"}}
+        os.execv({sys.executable!r}, [{sys.executable!r}, "-P", "-m", "mailmend", "helper", "--user", "nobody"])
+        """
+    relay.write("/root/launch.py", dedent(launch))
+    begin = f"setsid {sys.executable} /root/launch.py >/root/given 2>&1 & echo $! >/root/given.pid"
+    relay.run(["sh", "-c", begin + f"; for _ in $(seq 100); do [ -S {given} ] && exit; sleep 0.05; done"])
+    asked = relay.run([sys.executable, "-c", ASK, "0", given], input='{"verb": "login-code"}\n')
+    assert json.loads(asked.stdout)[0]["done"]["code"], relay.read("/root/given")
+    relay.run(["sh", "-c", "kill $(cat /root/given.pid)"])
 
 
 def test_who_only_connects_keeps_nobody_out(relay: Any, ask: Asking) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mailmend.ui.helper.client import Helper
-    from mailmend.ui.helper.proposals import Seen
+    from mailmend.ui.helper.seeing import Seen
 
 LOGIN = "login"
 _SHORT = 8  # letters of a digest that people type

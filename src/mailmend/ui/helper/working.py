@@ -26,6 +26,7 @@ from mailmend.ui import looks, show
 from mailmend.ui.encode import printable
 from mailmend.ui.helper import proposals, verbs
 from mailmend.ui.helper.allowed import require_ours
+from mailmend.ui.helper.seeing import Agreed
 from mailmend.ui.show import Shape
 
 _MEMORY = 1 << 30  # bytes for what only looks; a change is stopped by nothing
@@ -115,7 +116,7 @@ def _done(job: AnyJob, host: Here, out: _Out) -> Shape:
         case Propose():
             return proposals.shape(job.proposal, proposals.look(job.proposal, host, progress=out.step))
         case Act():
-            agreed = proposals.Agreed(job.proposal, job.digest, job.approved, job.since)
+            agreed = Agreed(job.proposal, job.digest, job.approved, job.since)
             return proposals.carry_out(agreed, host, out)
         case Confirm():
             return _confirm(job.change, host)
