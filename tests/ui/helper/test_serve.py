@@ -73,8 +73,9 @@ def test_a_socket_that_systemd_has_opened_is_served(relay: Any) -> None:
     launch = f"""
         import os, socket
         opened = socket.socket(socket.AF_UNIX)
-        opened.bind("{given}")
+        opened.bind("{given}.new")
         opened.listen()
+        os.rename("{given}.new", "{given}")
         os.dup2(opened.fileno(), 3)
         os.environ |= {{"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"}}
         os.execv({sys.executable!r}, [{sys.executable!r}, "-P", "-m", "mailmend", "helper", "--user", "nobody"])
@@ -83,7 +84,8 @@ def test_a_socket_that_systemd_has_opened_is_served(relay: Any) -> None:
     begin = f"setsid {sys.executable} /root/launch.py >/root/given 2>&1 & echo $! >/root/given.pid"
     relay.run(["sh", "-c", begin + f"; for _ in $(seq 100); do [ -S {given} ] && exit; sleep 0.05; done"])
     asked = relay.run([sys.executable, "-c", ASK, "0", given], input='{"verb": "login-code"}\n')
-    assert json.loads(asked.stdout)[0]["done"]["code"], relay.read("/root/given")
+    assert asked.returncode == 0, asked.stderr + relay.read("/root/given")
+    assert json.loads(asked.stdout)[0]["done"]["code"]
     relay.run(["sh", "-c", "kill $(cat /root/given.pid)"])
 
 
