@@ -76,7 +76,7 @@ def test_a_socket_that_systemd_has_opened_is_served(relay: Any) -> None:
         opened.bind("{given}.new")
         opened.listen()
         os.rename("{given}.new", "{given}")
-        os.dup2(opened.fileno(), 3)
+        os.dup2(opened.fileno(), 3), os.set_inheritable(3, True)
         os.environ |= {{"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"}}
         os.execv({sys.executable!r}, [{sys.executable!r}, "-P", "-m", "mailmend", "helper", "--user", "nobody"])
         """
