@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from mailmend.jobs.report import Told
+from mailmend.ui.web.console import Console
+from mailmend.ui.web.works import Says
 from ui.web.consoles import HOSTILE, ORIGIN, REFUSED, Visitor, log, looks
 
 GROUP = "/bounces/group?cause=ipv6-ptr-or-auth&receiver=google&family=ipv6"
@@ -108,12 +111,15 @@ def test_a_group_that_is_not_there_is_said_to_be_none(operator: Visitor) -> None
 def test_one_reader_at_a_time_and_one_reading_for_everybody(
     operator: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mailmend.ui.web.pages import bounces
+    from mailmend.ui.web.pages import bounces, bounces_reading
 
-    read, readings = bounces.read, list[int]()
-    monkeypatch.setattr(
-        bounces, "read", lambda console, days, says: (readings.append(days), read(console, days, says))[1]
-    )
+    read, readings = bounces_reading.read, list[int]()
+
+    def counted(console: Console, grant: str, days: int, says: Says) -> Told:
+        readings.append(days)
+        return read(console, grant, days, says)
+
+    monkeypatch.setattr(bounces, "read", counted)
     for path in ("/bounces", GROUP, "/bounces?family=ipv4", "/bounces/told", "/bounces?days=1"):
         operator.told(path)
     assert readings == [7, 1]

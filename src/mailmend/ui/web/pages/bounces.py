@@ -49,11 +49,11 @@ async def _answer(asked: Asked[Wanted], template: str) -> Response:
 
 
 def _work(asked: Asked[Wanted]) -> Work[Told]:
-    days, console = asked.given.days, asked.console
+    days, console, grant = asked.given.days, asked.console, asked.person.grant
     return works(asked).ask(
         f"report {days}",
         "log",
-        lambda says: read(console, days, says),
+        lambda says: read(console, grant, days, says),
         lasts=LASTS,
         anew=asked.given.again,
     )

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, MutableSequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 from mailmend.jobs import report as job
-from mailmend.model import CannotLook
+from mailmend.jobs import report_stored
+from mailmend.model import CannotLook, MailmendError
+from mailmend.road import report as road
 from mailmend.system import logfiles
+from mailmend.ui.helper.client import Helper
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,11 +30,34 @@ _MB = 1_000_000
 _far: list[MutableSequence[int]] = []  # in the reading process: bytes read, of how many
 
 
-def read(console: Console, days: int, says: Says) -> job.Told:
+def read(console: Console, grant: str, days: int, says: Says) -> job.Told:
     """What became of the mail of the last *days* (0: all that is known), as `mailmend report` tells it.
 
-    *says* is told how far it is. CannotLook, ParseError as that job has them.
+    Where only root reads the history, the helper is asked for it with *grant*. *says* is told how far it is.
+    CannotLook, ParseError as that job has them.
     """
+    told = _read_here(console, days, says)
+    if told.turns or console.helper is None:
+        return told
+    return replace(told, turns=_turns(told.report, Helper(console.helper), grant))
+
+
+def _turns(found: road.Report, helper: Helper, grant: str) -> tuple[road.Turn, ...]:
+    """What the kept changes brought, as `jobs.report` has it; () where the history cannot be had."""
+    try:
+        history = helper.look(grant, "history")
+    except MailmendError:
+        return ()
+    kept = [
+        (each["id"], datetime.fromisoformat(each["at"]))
+        for each in history["records"]
+        if each["state"] == "kept"
+    ]
+    # The hours were not cut at changes that the reading process could not see.
+    return road.turns(found, sorted(kept, key=lambda each: each[1]), report_stored.uncut(found))
+
+
+def _read_here(console: Console, days: int, says: Says) -> job.Told:
     since = datetime.now(UTC) - timedelta(days=days) if days else None
     says("looking for the log")
     if console.look is None and not _short(console.here(), since):
