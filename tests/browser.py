@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from mailmend.lab import root
@@ -28,9 +29,18 @@ def _unpacked() -> Path:
     return place
 
 
+def _inside(program: str, process: int, folder: Path) -> str:
+    """A program that runs *program* in the network of *process*: a lab's has no way in from outside."""
+    user = "" if os.geteuid() == 0 else "--user --preserve-credentials "
+    wrapper = folder / "chromium"
+    wrapper.write_text(f'#!/bin/sh\nexec nsenter --target {process} {user}--net -- {program} "$@"\n')
+    wrapper.chmod(0o755)
+    return str(wrapper)
+
+
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """A browser without a window, this host's own or the unpacked one."""
+def chromium(process: int | None = None) -> Iterator[Browser]:
+    """A browser without a window: this host's own or the unpacked one, in the network of *process* if given."""
     from playwright.sync_api import sync_playwright
 
     own = shutil.which("chromium")
@@ -41,7 +51,9 @@ def chromium() -> Iterator[Browser]:
         libraries = {str(found.parent) for found in place.glob("usr/lib/*/**/*.so*")}
         environment["LD_LIBRARY_PATH"] = ":".join(sorted(libraries))
         environment["XDG_DATA_DIRS"] = f"{place}/usr/share:/usr/share"
-    with sync_playwright() as playwright:
+    with TemporaryDirectory() as folder, sync_playwright() as playwright:
+        if process is not None:
+            own = _inside(own, process, Path(folder))
         # Chromium's own sandbox does not run as root.
         browser = playwright.chromium.launch(
             executable_path=own, args=["--no-sandbox"] if os.geteuid() == 0 else [], env=environment

@@ -496,6 +496,47 @@ def webmin(back: bool) -> Outcome:
     return changing.webmin(this_host(), back)
 
 
+@mailmend.command()
+@everywhere
+@click.option("--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Where it listens.")
+@click.option("--port", metavar="N", type=click.IntRange(0, 65535), default=8825, show_default=True)
+@click.option("--name", "names", metavar="NAME", multiple=True, help="Another name that it is asked by.")
+@click.option("--user", "reads_only", is_flag=True, help="Only read, as whoever runs it, without a helper.")
+@click.option("--code", "shown", is_flag=True, help="Show root a code: for what waits, else to log in.")
+@click.option("--for", "wanted", metavar="DIGEST|login", help="With --code: which of several changes.")
+@click.option("--socket", "path", metavar="FILE", hidden=True)
+def web(
+    host: str,
+    port: int,
+    names: tuple[str, ...],
+    reads_only: bool,
+    shown: bool,
+    wanted: str | None,
+    path: str | None,
+) -> Outcome:
+    """Serve the console: what is wrong, the cure, and the proof, on a page.
+
+    As root it starts a helper that does what needs root, and drops its own rights; a code to log in is printed.
+    """
+    place = Path(path) if path else None
+    if shown or wanted:
+        from mailmend.ui.commands import coding
+
+        return coding.code(this_host(), place, wanted)
+    from mailmend.ui.commands import serving
+
+    serving.web(
+        this_host(),
+        host=host,
+        port=port,
+        names=names,
+        reads_only=reads_only,
+        path=place,
+        as_json=wants_json(),
+    )
+    click.get_current_context().exit()
+
+
 @mailmend.command(hidden=True)
 @everywhere
 @click.option("--socket", "path", metavar="FILE", help="Where it is asked.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -16,6 +17,13 @@ from mailmend import __version__
 from mailmend.jobs.here import Here, here
 from mailmend.places import STATE
 from mailmend.ui.encode import printable
+from mailmend.ui.helper.client import Helper
+from mailmend.ui.looks import Of
+from mailmend.ui.looks import look as look_at
+from mailmend.ui.screens.fixing import ACTIVATION
+from mailmend.ui.show import Shape
+from mailmend.ui.web.looks import Looks, Seen
+from mailmend.ui.web.proposing import Shown
 from mailmend.ui.web.sessions import Authority, Session, Sessions
 
 Parameters = ParamSpec("Parameters")
@@ -40,8 +48,11 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters["plain"] = plain
+    made.filters["words"] = words
+    made.filters["clock"] = clock
     made.globals["pages"] = PAGES
     made.globals["version"] = __version__
+    made.globals["ACTIVATION"] = ACTIVATION
     # Whatever a stranger wrote is shown as it is: a hidden or reordering character as its escape. Jinja escapes markup.
     made.finalize = _shown
     return made
@@ -56,6 +67,27 @@ def _shown(value: Any) -> Any:
 def plain(text: str) -> str:
     """*text* with what is not plainly visible as its escape, line by line."""
     return "\n".join(printable(line) for line in text.replace("\r\n", "\n").split("\n"))
+
+
+def words(value: Any, most: int = 2000) -> str:
+    """A piece of a document as text: what a look was asked, what it answered."""
+    if isinstance(value, dict):
+        told = ", ".join(
+            f"{key}: {words(each)}" for key, each in value.items() if each not in (None, "", [], {})
+        )
+    elif isinstance(value, list):
+        told = "; ".join(words(each) for each in value)
+    else:
+        told = "nothing" if value is None else str(value)
+    return told if len(told) <= most else f"{told[:most]} ... ({len(told)} characters)"
+
+
+def clock(moment: str | datetime | None) -> str:
+    """A moment (RFC 3339) as people here read it; where it is of today, only the time."""
+    if moment is None:
+        return "at an unknown time"
+    at = (datetime.fromisoformat(moment) if isinstance(moment, str) else moment).astimezone()
+    return f"{at:%H:%M:%S}" if at.date() == datetime.now().astimezone().date() else f"{at:%Y-%m-%d %H:%M}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +105,24 @@ class Console:
     sessions: Sessions = field(default_factory=Sessions)
     templates: jinja2.Environment = field(default_factory=_templates)
     look: Callable[[], Here] | None = None
+    looks: Looks = field(default_factory=Looks)
+    shown: Shown = field(default_factory=Shown)
+
+    @property
+    def asks(self) -> Helper | None:
+        """The helper, where there is one: without it the console only reads."""
+        return Helper(self.helper) if self.helper else None
+
+    async def seen(self, session: Session, of: Of, change: str | None = None, *, within: float) -> Seen:
+        """The document *of* the host, not older than *within* seconds: looked at by root where there is a helper."""
+        name = f"{of} {change}" if change else of
+        if seen := self.looks.within(name, within):
+            return seen
+        return await self.run(self.looks.look, name, lambda: self._look(session, of, change), within)
+
+    def _look(self, session: Session, of: Of, change: str | None) -> Shape:
+        helper = self.asks
+        return helper.look(session.grant, of, change) if helper else look_at(of, self.here(), change)
 
     def here(self) -> Here:
         """This host, to be looked at afresh."""

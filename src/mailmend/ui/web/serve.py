@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mailmend.model import Refused
 from mailmend.places import STATE
+from mailmend.ui.helper.client import Helper
 from mailmend.ui.web.app import application
 from mailmend.ui.web.console import Console
 from mailmend.ui.web.sessions import Authority
@@ -71,3 +72,22 @@ def serve(
     )
     ready()
     uvicorn.Server(config).run(sockets=[opened])
+
+
+class ByHelper:
+    """The helper at *path* knows which codes are good (sessions.Authority)."""
+
+    def __init__(self, path: Path) -> None:
+        self._helper = Helper(path)
+
+    def login(self, code: str, source: str) -> str:
+        return self._helper.begin_session(code, source or "unix")
+
+    def require(self, grant: str) -> None:
+        self._helper.require_session(grant)
+
+    def keep(self, grant: str) -> None:
+        self._helper.keep_session(grant)
+
+    def end(self, grant: str) -> None:
+        self._helper.end_session(grant)

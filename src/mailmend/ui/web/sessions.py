@@ -21,7 +21,7 @@ class Authority(Protocol):
     def login(self, code: str, source: str) -> str:
         """A grant for *code*, typed at *source*. Refused where it is none, or *source* guessed too often."""
 
-    def require(self, grant: str) -> None:
+    def require(self, grant: str) -> object:
         """Refused where *grant* is over."""
 
     def keep(self, grant: str) -> None:

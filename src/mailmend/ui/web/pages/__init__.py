@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailmend.ui.web.pages import bounces, changes, dns, login, now, settings
+from mailmend.ui.web.pages import bounces, changes, dns, live, login, now, proposals, settings
 
 if TYPE_CHECKING:
     from mailmend.ui.web.endpoint import Endpoint
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 ENDPOINTS: tuple[Endpoint, ...] = (
     *login.ENDPOINTS,
     *now.ENDPOINTS,
+    *live.ENDPOINTS,
+    *proposals.ENDPOINTS,
     *bounces.ENDPOINTS,
     *settings.ENDPOINTS,
     *changes.ENDPOINTS,
