@@ -97,7 +97,10 @@ def served(console: Console) -> Iterator[str]:
     import uvicorn
 
     opened = serve.listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(application(console), log_level="warning", lifespan="off"))
+    config = uvicorn.Config(
+        application(console), log_level="critical", lifespan="off", timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
     running = threading.Thread(target=server.run, kwargs={"sockets": [opened]}, daemon=True)
     running.start()
     try:

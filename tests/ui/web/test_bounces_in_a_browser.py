@@ -68,15 +68,14 @@ def test_the_plot_is_drawn_and_nothing_is_wider_than_the_screen(
         page.goto("/bounces")
         page.wait_for_selector(".plot canvas")
         assert page.locator(".plot .u-legend .u-label", has_text="IPv6").count() == 1
-        drawn = page.evaluate(
+        page.wait_for_function(
             """() => { const c = document.querySelector(".plot canvas");
             return c.getContext("2d").getImageData(0, 0, c.width, c.height).data.some(each => each > 0); }"""
         )
-        assert drawn
         for path in ("/bounces", "/bounces/group?cause=ipv6-ptr-or-auth&receiver=google", "/dns"):
             page.goto(path)
             page.wait_for_selector("main:not(:has([aria-busy]))")
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+            page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width)
 
 
 def test_a_bounce_is_explained_in_place_and_dropped_as_well(browser: Browser, tmp_path: Path) -> None:
@@ -87,7 +86,8 @@ def test_a_bounce_is_explained_in_place_and_dropped_as_well(browser: Browser, tm
         page.click("text=Explain >> nth=-1")
         page.wait_for_selector("text=No refusal found in it")
         dropped = page.evaluate_handle(
-            """text => { const all = new DataTransfer(); all.items.add(new File([text], "bounce.eml")); return all; }""",
+            """text => { const all = new DataTransfer();
+            all.items.add(new File([text], "bounce.eml")); return all; }""",
             REFUSED.partition("said: ")[2],
         )
         page.dispatch_event("form.drop", "drop", {"dataTransfer": dropped})
