@@ -534,7 +534,7 @@ def web(
         path=place,
         as_json=wants_json(),
     )
-    click.get_current_context().exit()
+    raise click.exceptions.Exit(0)
 
 
 @mailmend.command(hidden=True)
