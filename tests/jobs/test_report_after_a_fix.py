@@ -81,7 +81,7 @@ def test_once_the_log_is_taken_in_the_store_is_asked(world: Any) -> None:
     asked = json.loads(done.stdout)
     assert done.returncode == 1
     assert asked["store"]
-    assert asked["waiting"] is None
+    assert asked["waiting"] == []  # as the queue is
     for key in (
         "lines",
         "messages",

@@ -103,7 +103,7 @@ def _from_store(here: Here, since: datetime | None, until: datetime | None) -> T
     from mailmend.jobs import report_stored
 
     store = _store(here)
-    found = report_stored.report(store, since, until)
+    found = report_stored.report(store, since, until, None if until else report_stored.held(here))
     return Told(found, road.turns(found, _changes(lambda: here), report_stored.uncut(found)), store.path)
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
-from mailmend.model import MailmendError
+from mailmend.jobs.here import Here
+from mailmend.model import CannotLook, MailmendError
+from mailmend.parse import maillog
 from mailmend.road import report as road
 from mailmend.road.tally import Place, Sketch
 from mailmend.road.through import Fell
-from mailmend.system import follow
-from mailmend.system.store.queries import Count, Deliveries, Summary
+from mailmend.system import follow, queue
+from mailmend.system.probe import Recorded
+from mailmend.system.store.queries import Count, Deliveries, Kept, Summary
 
 if TYPE_CHECKING:
     from mailmend.road.tally import HourPlace
@@ -52,13 +55,69 @@ def _up_to_date(store: Deliveries, place: follow.Place | None) -> bool:
     return source.read == stat.st_size or written - source.at <= _BEHIND
 
 
-def report(store: Deliveries, since: datetime | None, until: datetime | None) -> road.Report:
-    """What *store* tells of the hours that begin in between. CannotLook: it cannot be read."""
-    return told(store.report(since, until))
+def report(
+    store: Deliveries,
+    since: datetime | None,
+    until: datetime | None,
+    held: Mapping[str, queue.Message] | None = None,
+) -> road.Report:
+    """What *store* tells of the hours that begin in between. CannotLook: it cannot be read.
+
+    *held* is what is in the queue now: of that it tells why. None: nobody knows what waits.
+    """
+    return told(store.report(since, until), None if held is None else waits(store, held, since))
 
 
-def told(summary: Summary) -> road.Report:
-    """The report that *summary* makes; of what still waits a store knows nothing."""
+def held(here: Here) -> Mapping[str, queue.Message] | None:
+    """What is in this host's queue; None where nobody can see, or the host is a recorded one."""
+    if isinstance(here.probe, Recorded):
+        return None
+    try:
+        return queue.messages(here.config_directory)
+    except CannotLook:
+        return None
+
+
+def waits(
+    store: Deliveries, held: Mapping[str, queue.Message], since: datetime | None = None
+) -> tuple[road.Waits, ...]:
+    """What of *held* was deferred since then, by receiver, family and cause, the most first; as of the log.
+
+    A store knows nothing of mail that went well in the end, and a queue not why or since when: both together do.
+    """
+    recipients: dict[tuple[str, str], tuple[datetime, Kept]] = {}
+    for kept in store.failures_of({queue_id: message.arrived for queue_id, message in held.items()}):
+        one = kept.line
+        outside = since is not None and kept.at < since
+        if outside or kept.place.status != "deferred" or one.recipient not in held[one.queue_id].recipients:
+            continue
+        first, _ = recipients.get((one.queue_id, one.recipient), (kept.at, kept))
+        recipients[one.queue_id, one.recipient] = first, kept
+    groups: dict[Place, list[tuple[datetime, Kept]]] = {}
+    for first, last in recipients.values():
+        groups.setdefault(Place(*last.place), []).append((first, last))
+    found = [_waits(place, members) for place, members in groups.items()]
+    return tuple(sorted(found, key=lambda each: (-each.count, each.queue_id)))
+
+
+def _waits(place: Place, members: list[tuple[datetime, Kept]]) -> road.Waits:
+    since, oldest = min(members, key=lambda each: each[0])
+    newest = max((last for _, last in members), key=lambda last: last.at)
+    return road.Waits(
+        place.receiver,
+        place.family,
+        place.cause,
+        len(members),
+        len({last.line.queue_id for _, last in members}),
+        oldest.line.queue_id,
+        since,
+        newest.at,
+        maillog.said(newest.line.text),
+    )
+
+
+def told(summary: Summary, waits: tuple[road.Waits, ...] | None = None) -> road.Report:
+    """The report that *summary* makes, with what still *waits* (None: nobody knows)."""
     return road.assembled(
         road.Counts(summary.lines, summary.unparsed, summary.messages, summary.span),
         map(_row, summary.counts),
@@ -68,7 +127,7 @@ def told(summary: Summary) -> road.Report:
         fell=Counter({Fell(*key): count for key, count in summary.fell.items()}),
         domains=tuple(road.Hit(*each) for each in summary.domains),
         senders=tuple(road.Hit(*each) for each in summary.senders),
-        waits=None,
+        waits=waits,
         step=_step(summary),
     )
 

@@ -6,13 +6,24 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from mailmend.model import CannotLook, Delivery
 from mailmend.parse import mailq
 from mailmend.system import host
 
 _SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One in the queue: since when, and the *recipients* who have not got it yet."""
+
+    arrived: datetime
+    recipients: frozenset[str]
 
 
 def waiting(config_directory: str | None = None) -> tuple[Delivery, ...]:
@@ -34,12 +45,26 @@ def names(config_directory: str | None = None) -> Mapping[str, str]:
 
     CannotLook where it cannot be seen, or by a Postfix before 3.1.
     """
+    return {entry["queue_id"]: entry["queue_name"] for entry in _entries(config_directory)}
+
+
+def messages(config_directory: str | None = None) -> Mapping[str, Message]:
+    """Each queue id in the queue with its message. CannotLook where it cannot be seen, or by a Postfix before 3.1."""
+    return {
+        entry["queue_id"]: Message(
+            datetime.fromtimestamp(entry["arrival_time"], UTC),
+            frozenset(each["address"] for each in entry["recipients"]),
+        )
+        for entry in _entries(config_directory)
+    }
+
+
+def _entries(config_directory: str | None) -> list[dict[str, Any]]:
     done = host.command([*_postqueue(config_directory), "-j"], timeout=_SECONDS)
     if done.returncode:
         said = done.stderr.strip().partition("\n")[0]
         raise CannotLook(said or f"postqueue ended with {done.returncode}", "run it as root")
-    entries = (json.loads(line) for line in done.stdout.splitlines() if line.startswith("{"))
-    return {entry["queue_id"]: entry["queue_name"] for entry in entries}
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
 def try_now(queue_ids: Iterable[str], config_directory: str | None = None) -> tuple[str, ...]:

@@ -147,7 +147,10 @@ def zone(found: Report) -> str:
 def stored(found: Report) -> str:
     """What is different in a report that the delivery store gives."""
     by = "day" if found.step > _HOUR else "hour"
-    return f"From the delivery store, by the {by}; what still waits is not in it: --no-stored reads the log."
+    waits = (
+        "what still waits is not in it" if found.waits is None else "what still waits is as the queue is now"
+    )
+    return f"From the delivery store, by the {by}; {waits}: --no-stored reads the log."
 
 
 def number(count: int) -> str:

@@ -5,7 +5,7 @@ The store of one relay is SQLite (`sqlite.py`). One for many relays (ClickHouse)
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -160,6 +160,10 @@ class Deliveries(Protocol):
 
     def deliveries_of(self, word: str) -> Iterator[Kept]:
         """The failures of a queue id or an address (recipient, the one before, sender), oldest first."""
+        ...
+
+    def failures_of(self, messages: Mapping[str, datetime]) -> Iterator[Kept]:
+        """The failures of these queue ids, each since the time with it, by message in that order, oldest first."""
         ...
 
     def failures(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -146,6 +146,17 @@ class Store:
             ]
             for row in sorted(dict.fromkeys(rows), key=lambda row: row[1]):
                 yield _kept(row[1:], places)
+
+    def failures_of(self, messages: Mapping[str, datetime]) -> Iterator[Kept]:
+        with self._open() as db:
+            places = _places(db)
+            for queue_id, since in messages.items():
+                rows = db.execute(
+                    _WHOLE + "where f.queue_id=? and f.at>=? order by f.id",
+                    (queue_id, int(since.timestamp())),
+                )
+                for row in rows:
+                    yield _kept(row, places)
 
     def failures(
         self,
