@@ -504,6 +504,7 @@ def webmin(back: bool) -> Outcome:
 @click.option("--user", "reads_only", is_flag=True, help="Only read, as whoever runs it, without a helper.")
 @click.option("--code", "shown", is_flag=True, help="Show root a code: for what waits, else to log in.")
 @click.option("--for", "wanted", metavar="DIGEST|login", help="With --code: which of several changes.")
+@click.option("--print-unit", "unit", is_flag=True, help="Print its systemd units; install nothing.")
 @click.option("--socket", "path", metavar="FILE", hidden=True)
 def web(
     host: str,
@@ -512,6 +513,7 @@ def web(
     reads_only: bool,
     shown: bool,
     wanted: str | None,
+    unit: bool,
     path: str | None,
 ) -> Outcome:
     """Serve the console: what is wrong, the cure, and the proof, on a page.
@@ -523,6 +525,10 @@ def web(
         from mailmend.ui.commands import coding
 
         return coding.code(this_host(), place, wanted)
+    if unit:
+        from mailmend.ui.commands import coding
+
+        return coding.units(this_host())
     from mailmend.ui.commands import serving
 
     serving.web(

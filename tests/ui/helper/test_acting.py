@@ -78,14 +78,14 @@ def test_what_opens_the_relay_asks_for_a_code_for_just_that(relay: Any, ask: Ask
 
 
 def test_what_was_begun_on_a_terminal_is_ended_there(relay: Any, ask: Asking, grant: str) -> None:
-    tried = json.loads(relay.mailmend("--json", "set", "inet_interfaces=127.0.0.1", "--yes").stdout)[
+    made = json.loads(relay.mailmend("--json", "set", "message_size_limit=2048000", "--yes").stdout)[
         "change"
     ]["id"]
-    undo = {"verb": "propose", "grant": grant, "proposal": {"what": "undo", "change": tried}}
-    for request in (undo, {"verb": "confirm", "grant": grant, "change": tried}):
+    undo = {"verb": "propose", "grant": grant, "proposal": {"what": "undo", "change": made}}
+    for request in (undo, {"verb": "confirm", "grant": grant, "change": made}):
         assert "not begun from a page" in ask.refused(**request)
     (record,) = json.loads(relay.mailmend("--json", "history").stdout)["records"]
-    assert (record["id"], record["state"]) == (tried, "trial")
+    assert (record["id"], record["state"]) == (made, "kept")
 
 
 def test_two_traces_at_once_are_enough(relay: Any, ask: Asking, grant: str) -> None:

@@ -9,26 +9,15 @@ from typing import Any
 
 import pytest
 
-from ui.helper.conftest import Asking, settings
+from ui.helper.conftest import PAGE, Asking, settings
 
 pytestmark = pytest.mark.lab
 OPENS = settings(smtpd_relay_restrictions="permit_mynetworks, reject_unauth_destination")
-CODE = dedent(
-    """
-    import sys
-    from mailmend.jobs.here import here
-    from mailmend.ui.commands import coding
-    from mailmend.ui.ending import finish, run
-    wanted, as_json = (sys.argv[1] or None), sys.argv[2] == "json"
-    def command():
-        return finish(coding.code(here(), None, wanted), as_json=as_json)
-    sys.exit(run(command, ["web", "--json"] if as_json else ["web"]))
-    """
-)
 
 
 def code(relay: Any, wanted: str = "", *, how: str = "json") -> Any:
-    done = relay.run([sys.executable, "-P", "-c", CODE, wanted, how])
+    words = [*(["--json"] if how == "json" else []), "web", "--code", *(["--for", wanted] if wanted else [])]
+    done = relay.mailmend(*words)
     assert how != "json" or done.stdout, done.stderr
     return json.loads(done.stdout) if how == "json" else done
 
@@ -97,10 +86,18 @@ def test_of_several_it_has_to_be_said_which(relay: Any, ask: Asking, grant: str)
 
 
 def test_only_root_asks_for_one(relay: Any) -> None:
-    done = relay.run(
-        ["setpriv", "--reuid", "65534", "--clear-groups", sys.executable, "-P", "-c", CODE, "", "x"]
+    as_page = dedent(
+        f"""
+        import os, sys
+        from mailmend.system import live, probe
+        from mailmend.ui.commands import coding, recovering
+        from mailmend.ui import cli
+        os.setgroups([]), os.setgid({PAGE}), os.setuid({PAGE})
+        cli.mailmend.main(["web", "--code"])
+        """
     )
-    assert done.returncode == 4
+    done = relay.run([sys.executable, "-P", "-c", as_page])
+    assert done.returncode == 4, done.stderr
     assert "needs root" in done.stderr
 
 

@@ -9,10 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mailmend.jobs.here import Here
-from mailmend.system.probe import Recorded
-from mailmend.ui.commands import coding
-from mailmend.ui.ending import finish
+from mailmend.ui import cli
 from mailmend.ui.helper import units
 
 TEXTS = units.texts(["/opt/mailmend/bin/python", "-P", "-m", "mailmend"])
@@ -42,12 +39,13 @@ def test_each_says_where_it_goes_and_fits_a_screen() -> None:
 
 
 def test_they_are_printed_and_nothing_is_installed(capsys: pytest.CaptureFixture[str]) -> None:
-    here = Here(Recorded({}), "/etc/postfix-out")
-    finish(coding.units(here), as_json=False)
-    printed = capsys.readouterr().out
+    for how in ("--print-unit", "--json --print-unit"):
+        with pytest.raises(SystemExit) as ended:
+            cli.mailmend.main(["--config-directory", "/etc/postfix-out", "web", *how.split()])
+        assert ended.value.code == 0
+    printed, _, told_as_json = capsys.readouterr().out.partition("{\n")
     assert "\nReadWritePaths=-/etc/postfix-out -/etc/systemd/system /var /run\n" in printed
-    finish(coding.units(here), as_json=True)
-    told = json.loads(capsys.readouterr().out)["units"]
+    told = json.loads("{" + told_as_json)["units"]
     assert list(told) == [units.SOCKET, units.SERVICE, units.WEB]
     assert "\n".join(told.values()) == printed
     assert "--config-directory /etc/postfix-out helper" in told[units.SERVICE]
