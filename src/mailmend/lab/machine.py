@@ -32,7 +32,7 @@ COVERED = (
     "etc/mailmend",
 )
 COVERED_IF_THERE = ("etc/webmin", "etc/opendkim", "etc/postsrsd", "etc/cron.d", "var/spool/cron")
-LEFT_OUT = ("proc", "sys", "dev", "run", "tmp", "boot", "lost+found")
+LEFT_OUT = ("proc", "sys", "dev", "run", "tmp", "boot", "lost+found", ".shelf")
 CHANGED = ("etc", "usr", "var")
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 ACCOUNTS = {
