@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import jinja2
+from markupsafe import escape
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -50,6 +51,7 @@ def _templates() -> jinja2.Environment:
     made.filters["plain"] = plain
     made.filters["words"] = words
     made.filters["clock"] = clock
+    made.filters["as_it_is"] = escape  # for what is sent back: to be edited, not to be read
     made.globals["pages"] = PAGES
     made.globals["version"] = __version__
     made.globals["ACTIVATION"] = ACTIVATION

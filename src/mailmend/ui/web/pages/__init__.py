@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailmend.ui.web.pages import bounces, changes, dns, live, login, now, proposals, settings
+from mailmend.ui.web.pages import bounces, changes, dns, files, live, login, now, proposals, settings
 
 if TYPE_CHECKING:
     from mailmend.ui.web.endpoint import Endpoint
@@ -16,6 +16,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *proposals.ENDPOINTS,
     *bounces.ENDPOINTS,
     *settings.ENDPOINTS,
+    *files.ENDPOINTS,
     *changes.ENDPOINTS,
     *dns.ENDPOINTS,
 )

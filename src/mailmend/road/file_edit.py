@@ -1,0 +1,93 @@
+"""main.cf as somebody wants it -> the settings that this changes, and what cannot be said as a change of settings.
+
+The file's text goes no further: only settings do, each with its tier, through the same transaction as `mailmend set`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from mailmend import settings
+from mailmend.model import Refused
+from mailmend.parse import logical, maincf
+from mailmend.settings import Known
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """*after* None: the setting is taken out. *line* of the text as it is wanted (as it was, where taken out)."""
+
+    known: Known
+    before: str | None
+    after: str | None
+    line: int
+
+    @property
+    def name(self) -> str:
+        return self.known.name
+
+
+@dataclass(frozen=True, slots=True)
+class Unsaid:
+    """Lines that no setting stands for, and why: counted from 1, in the text as it is wanted."""
+
+    line: int
+    text: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    changed: tuple[Changed, ...]
+    unsaid: tuple[Unsaid, ...]
+
+
+def main_cf(before: str, after: str) -> Edit:
+    """What it takes to bring *before* to mean what *after* means, whose lines end as a browser sends them."""
+    after = after.replace("\r\n", "\n").replace("\n", logical.line_end(before))
+    old, new = maincf.parse(before), maincf.parse(after)
+    loaded = settings.load()
+    changed = []
+    unsaid = [Unsaid(n, _line(after, n), "this is no setting: there is no = in it") for n in new.broken]
+    result = old
+    for name in dict.fromkeys((*new.names(), *old.names())):
+        was, is_ = old.get(name), new.get(name)
+        if was == is_:
+            continue
+        line = _of(new if is_ is not None else old, name)
+        try:
+            result = result.remove(name) if is_ is None else result.assign(name, is_)
+        except Refused as refused:
+            unsaid.append(Unsaid(line, name, refused.reason))
+            continue
+        changed.append(Changed(loaded.of(name), was, is_, line))
+    unsaid += _unsaid(str(result), after, new)
+    return Edit(tuple(changed), tuple(sorted(set(unsaid), key=lambda each: each.line)))
+
+
+def _of(parsed: maincf.MainCf, name: str) -> int:
+    return next(a.line.number for a in reversed(parsed.assignments) if a.name == name)
+
+
+def _line(text: str, number: int) -> str:
+    lines = text.split("\n")
+    return lines[number - 1] if 0 < number <= len(lines) else ""
+
+
+def _unsaid(would_be: str, wanted: str, parsed: maincf.MainCf) -> list[Unsaid]:
+    """Lines in which the file would differ from what is *wanted*, although the settings are the same."""
+    names = {a.line.number: a.name for a in parsed.assignments}
+    ours, theirs = (text.replace("\r\n", "\n").rstrip("\n").split("\n") for text in (would_be, wanted))
+    found = []
+    for kind, _, _, begin, end in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
+        if kind not in ("insert", "replace"):
+            continue
+        for number, text in enumerate(theirs[begin:end], begin + 1):
+            if not text.strip() or number in parsed.broken:
+                continue
+            if text.lstrip().startswith("#"):
+                found.append(Unsaid(number, text, "a comment is not saved from here"))
+            elif number in names and (text not in ours):
+                found.append(Unsaid(number, text, "blanks, order and doubles are not saved from here"))
+    return found
