@@ -42,7 +42,7 @@ class Gather:
     def __init__(self, put_off: Mapping[Message, int] | None = None) -> None:
         self.causes = Causes(catalogue.load())
         self.scanner = Scanner(by=BY, sampled=tally.SAMPLED)
-        self._through = Through(alone=True, put_off=put_off)
+        self._through = Through(alone=True, put_off=put_off or {})
         self._batch = Batch()
         self._bad: Counter[tuple[Place, int, str, bool]] = Counter()
         self._sketches: dict[tuple[int, str | None], tuple[Sketch, ...]] = {}

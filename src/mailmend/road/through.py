@@ -54,12 +54,13 @@ class Through:
     """What fell through, counted. Of each part of a log there may be one, to be joined in the order of the parts.
 
     *alone*: there is but this one, so no part before it can tell more of a bounce. *put_off*: what one before it had
-    told (`changed`), the oldest first.
+    told (`changed`), the oldest first; None: nobody asks for what changed.
     """
 
     def __init__(self, *, alone: bool = False, put_off: Mapping[Message, int] | None = None) -> None:
         self._alone = alone
-        self._changed: set[Message] = set()  # of an only one: put off, or not any more, since `changed`
+        self._is_asked = put_off is not None
+        self._changed: set[Message] = set()  # if asked: put off, or not any more, since `changed`
         self.fell: Counter[Fell] = Counter()
         # The families that put it off.
         self._put_off: dict[Message, _PutOff] = {}
@@ -118,19 +119,19 @@ class Through:
         _trim(self._passed_on)
 
     def changed(self) -> dict[Message, int]:
-        """Of an only one: what changed since the last time, by the families that put it off; 0: not to be kept."""
+        """What changed since the last time, by the families that put it off; 0: not to be kept."""
         changed, self._changed = self._changed, set()
         return {m: known.families if (known := self._put_off.get(m)) else 0 for m in changed}
 
     def _gone(self, messages: Iterable[Message]) -> None:
-        if self._alone:
+        if self._is_asked:
             self._changed.update(messages)
 
     def _deferred(self, message: tuple[str, str, str], new: _PutOff) -> None:
         known = self._put_off.pop(message, None)
         families = new.families | self._before(new.first) | (known.families if known else 0)
         self._put_off[message] = _PutOff(families, known.first if known else new.first)
-        if self._alone and (known is None or known.families != families):
+        if self._is_asked and (known is None or known.families != families):
             self._changed.add(message)
 
     def _came_back(self, bounce: _Bounce) -> None:
