@@ -58,6 +58,12 @@ def test_of_two_assignments_the_last_counts() -> None:
     assert [(one.name, one.after, one.line) for one in edit.changed] == [("inet_protocols", "ipv4", 7)]
 
 
+def test_how_a_line_that_changes_is_written_is_not_told_besides() -> None:
+    edit = main_cf(MAIN, MAIN.replace("inet_protocols = all", "inet_protocols=ipv4"))
+    assert [one.name for one in edit.changed] == ["inet_protocols"]
+    assert edit.unsaid == ()
+
+
 def test_each_change_has_its_tier() -> None:
     text = MAIN + "daemon_directory = /tmp/x\nsmtpd_recipient_restrictions = permit\n"
     assert {one.name: one.known.tier for one in main_cf(MAIN, text).changed} == {

@@ -62,7 +62,7 @@ def main_cf(before: str, after: str) -> Edit:
             unsaid.append(Unsaid(line, name, refused.reason))
             continue
         changed.append(Changed(loaded.of(name), was, is_, line))
-    unsaid += _unsaid(str(result), after, new)
+    unsaid += _unsaid(str(result), after, new, {one.name for one in changed})
     return Edit(tuple(changed), tuple(sorted(set(unsaid), key=lambda each: each.line)))
 
 
@@ -75,7 +75,7 @@ def _line(text: str, number: int) -> str:
     return lines[number - 1] if 0 < number <= len(lines) else ""
 
 
-def _unsaid(would_be: str, wanted: str, parsed: maincf.MainCf) -> list[Unsaid]:
+def _unsaid(would_be: str, wanted: str, parsed: maincf.MainCf, said: set[str]) -> list[Unsaid]:
     """Lines in which the file would differ from what is *wanted*, although the settings are the same."""
     names = {a.line.number: a.name for a in parsed.assignments}
     ours, theirs = (text.replace("\r\n", "\n").rstrip("\n").split("\n") for text in (would_be, wanted))
@@ -88,6 +88,6 @@ def _unsaid(would_be: str, wanted: str, parsed: maincf.MainCf) -> list[Unsaid]:
                 continue
             if text.lstrip().startswith("#"):
                 found.append(Unsaid(number, text, "a comment is not saved from here"))
-            elif number in names and (text not in ours):
+            elif number in names and names[number] not in said and text not in ours:
                 found.append(Unsaid(number, text, "blanks, order and doubles are not saved from here"))
     return found
