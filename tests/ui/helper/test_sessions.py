@@ -243,6 +243,33 @@ def test_root_is_told_what_waits_the_newest_first(known: Sessions, clock: Clock)
     assert known.waiting() == ()
 
 
+def test_even_the_right_code_waits_for_who_has_guessed_and_others_do_not(
+    known: Sessions, clock: Clock
+) -> None:
+    for _ in range(5):
+        with pytest.raises(Refused, match="not one that is waited for"):
+            known.login("0000-0000-0000", "192.0.2.1")
+    code = known.login_code()
+    with pytest.raises(Refused, match="too many wrong codes"):
+        known.login(code, "192.0.2.1")
+    log_in(known, "192.0.2.2")
+    clock.now += 2
+    known.require(known.login(code, "192.0.2.1"))
+
+
+def test_who_guesses_at_an_approval_waits_too(known: Sessions, clock: Clock) -> None:
+    grant = log_in(known)
+    session = propose(known, grant)
+    for _ in range(5):
+        with pytest.raises(Refused, match="not one that is waited for"):
+            known.step_up(grant, ONE, "0000-0000-0000")
+    code = known.approval_code(session, ONE)
+    with pytest.raises(Refused, match="too many wrong codes"):
+        known.step_up(grant, ONE, code)
+    clock.now += 2
+    known.step_up(grant, ONE, code)
+
+
 def test_nothing_grows_without_a_bound(known: Sessions) -> None:
     grants = [log_in(known) for _ in range(300)]
     with pytest.raises(Refused):
