@@ -57,7 +57,8 @@ td.n, th.n { text-align: right; white-space: nowrap; }
   :root { --paper: #fff; --ink: #000; --faint: #444; --line: #bbb; --card: #fff;
     --bounced: #b42318; --deferred: #bf8700; --sent: #9db8ee; --cure: #1a7f37; }
   body { font-size: 10pt; } main { padding: 0; max-width: none; }
-  details::details-content { content-visibility: visible; } article, figure, tr { break-inside: avoid; } h2 { break-after: avoid; }
+  details::details-content { content-visibility: visible; }
+  article, figure, tr { break-inside: avoid; } h2 { break-after: avoid; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 """
