@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mailmend.receivers import Receiver
 
 # Pages may name these too: what is explained and not yet applied, and what is a command of its own.
-LATER = ("srs",)
+LATER: tuple[str, ...] = ()
 COMMANDS = ("hold",)
 
 

@@ -20,6 +20,7 @@ from mailmend.model import (
     Judgement,
     Probe,
     Proof,
+    Refused,
     Verdict,
     family_of,
 )
@@ -273,6 +274,21 @@ def _delivered(expectation: Expectation, probe: Probe) -> Judgement:
     return _judgement(expectation, "pending", "no delivery since; the next ones will tell", seen)
 
 
+def _rewritten(expectation: Expectation, probe: Probe) -> Judgement:
+    """*subject* is a recipient; mail of strangers must leave for it under an envelope of the domain *wanted*."""
+    from mailmend.facts.forward_measured import leaves_as
+
+    try:
+        sender, _way = leaves_as("anybody@sender.example", expectation.subject, probe)
+    except Unknown as gap:
+        return _unknown(expectation, gap.evidence)
+    except Refused as refused:
+        return _judgement(expectation, "fails", refused.reason)
+    says = f"it leaves as {sender}"
+    holds = sender.rpartition("@")[2].lower() == expectation.wanted
+    return _judgement(expectation, "holds" if holds else "fails", says)
+
+
 def _record_seen(expectation: Expectation, probe: Probe) -> Judgement:
     """*subject* is `name TYPE`; *wanted* the record. Somebody else publishes it: not seen is pending."""
     name, _, rtype = expectation.subject.rpartition(" ")
@@ -299,6 +315,7 @@ _JUDGES: dict[str, Callable[[Expectation, Probe], Judgement]] = {
     "client-ignores": _client_ignores,
     "client-binds": _client_binds,
     "delivered": _delivered,
+    "rewritten": _rewritten,
     "record-seen": _record_seen,
 }
 

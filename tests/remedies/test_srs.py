@@ -1,0 +1,146 @@
+"""An operator is led to SRS step by step; applied, forwards are accepted, and undone, every byte is as before."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from facts import srs_relay
+from mailmend.lab import Lab
+
+pytestmark = pytest.mark.lab
+MX, SPF = srs_relay.RECORDS
+
+
+def fix(lab: Lab, *arguments: str, code: int = 0) -> dict[str, Any]:
+    done = lab.relay.mailmend("--json", "fix", "--remedy", "srs", *arguments)
+    assert done.returncode == code, done.stdout + done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def config(lab: Lab) -> dict[str, str]:
+    names = lab.relay.run(["find", "/etc/postfix", "-type", "f", "!", "-name", "*.tmp"]).stdout.split()
+    return {name: lab.relay.read(name) for name in names}
+
+
+@pytest.fixture
+def strict(lab: Lab) -> Lab:
+    """A fresh relay that forwards, over IPv4, to a receiver that asks for SPF or DKIM there too."""
+    lab.reset(main={"inet_protocols": "ipv4"})
+    lab.receiver.world("strict")
+    return lab
+
+
+def ready(lab: Lab) -> Lab:
+    """postsrsd installed and set, its records published."""
+    lab.dns.publish(*srs_relay.RECORDS)
+    srs_relay.postsrsd(lab.relay)
+    lab.relay.start()
+    return lab
+
+
+def stale(lab: Lab) -> Lab:
+    """As ready(), but what runs was started before its settings were made."""
+    lab.dns.publish(*srs_relay.RECORDS)
+    lab.relay.install("postsrsd")
+    lab.relay.start_daemon("postsrsd", 10001, 10002)
+    defaults = lab.relay.read("/etc/default/postsrsd")
+    lab.relay.write("/etc/default/postsrsd", f"{defaults}SRS_DOMAIN={srs_relay.DOMAIN}\n")
+    lab.relay.start()
+    return lab
+
+
+# ---- what must not happen -----------------------------------------------------------------
+
+
+def test_each_thing_that_is_missing_is_named_and_nothing_is_changed(strict: Lab) -> None:
+    relay = strict.relay
+    relay.start()
+    before = config(strict)
+
+    def refusal() -> str:
+        told = fix(strict, "--yes", code=4)["error"]
+        return f"{told['reason']}; {told['next_step']}"
+
+    assert refusal() == "postsrsd is not installed; apt-get install postsrsd"
+    relay.install("postsrsd")
+    assert "systemctl start postsrsd" in refusal()
+    relay.start_daemon("postsrsd", 10001, 10002)
+    assert "set SRS_DOMAIN=srs.example.org in /etc/default/postsrsd" in refusal()
+    relay.stop_daemon("postsrsd")
+    srs_relay.postsrsd(relay)
+    assert refusal().endswith("publish: srs.example.org MX 10 relay.example.org.")
+    strict.dns.publish(MX)
+    assert refusal().endswith("publish: srs.example.org TXT v=spf1 ip4:192.0.2.10 -all")
+    assert config(strict) == before
+
+
+def test_where_own_domains_cannot_be_listed_it_is_not_set_up(strict: Lab) -> None:
+    strict.relay.reset(
+        main={"inet_protocols": "ipv4", "virtual_mailbox_domains": "regexp:/etc/postfix/ours"},
+        files={"ours": "/^boxes[0-9]\\.example\\.org$/ x\n"},
+    )
+    told = fix(ready(strict), "--yes", code=4)["error"]
+    assert "some domains of this host stand in regexp:/etc/postfix/ours" in told["reason"]
+
+
+def test_where_dns_does_not_answer_nothing_is_changed(strict: Lab) -> None:
+    before = config(ready(strict))
+    strict.dns.mode("servfail")
+    fix(strict, "--yes", code=3)
+    strict.dns.mode("ok")
+    assert config(strict) == before
+
+
+def test_a_daemon_that_was_not_restarted_has_it_undone(strict: Lab) -> None:
+    """Its settings name the domain, what runs is older: the proof sees what really leaves."""
+    before = config(stale(strict))
+    done = strict.relay.mailmend("--json", "fix", "--remedy", "srs", "--yes")
+    assert done.returncode == 4, done.stdout
+    assert config(strict) == before
+
+
+def test_a_route_in_transport_maps_would_go_past_it(strict: Lab) -> None:
+    strict.relay.reset(main={"inet_protocols": "ipv4", "transport_maps": "inline:{gmail.com=smtp:}"})
+    told = fix(ready(strict), "--yes", code=4)["error"]
+    assert "transport_maps" in told["reason"]
+
+
+# ---- what must happen ---------------------------------------------------------------------
+
+
+def test_it_is_applied_and_undone_to_the_byte(strict: Lab) -> None:
+    ready(strict)
+    before = config(strict)
+    (refused,) = strict.outcomes(strict.send(count=1)).values()
+    assert refused.status == "bounced"
+    assert fix(strict, "--yes", "--confirm")["state"] in ("kept", "applied")
+    outcomes = strict.outcomes(strict.send(count=3)).values()
+    assert {o.status for o in outcomes} == {"sent"}
+    assert strict.receiver.received()[-1].mail_from.endswith("=sender.example=alice@srs.example.org")
+    (own,) = strict.outcomes(strict.send(to="postmaster@relay.example.org", count=1)).values()
+    assert own.text == "delivered to mailbox"
+    assert fix(strict, "--yes")["state"] == "in-place"
+    undone = strict.relay.mailmend("--json", "undo")
+    assert undone.returncode == 0, undone.stdout + undone.stderr
+    assert json.loads(undone.stdout)["identical"]
+    assert config(strict) == before
+    (refused,) = strict.outcomes(strict.send(count=1)).values()
+    assert refused.status == "bounced"
+
+
+def test_domains_in_tables_of_text_are_own_domains(strict: Lab) -> None:
+    strict.relay.reset(
+        main={
+            "inet_protocols": "ipv4",
+            "relay_domains": "texthash:/etc/postfix/ours",
+            "mynetworks": "203.0.113.0/24",
+        },
+        files={"ours": "# people of ours\nboxes.example.org x\n"},
+    )
+    fix(ready(strict), "--yes", "--confirm")
+    strict.outcomes(strict.send(to="friend@elsewhere.example", count=1, sender="anna@boxes.example.org"))
+    assert strict.elsewhere.received()[-1].mail_from == "anna@boxes.example.org"
