@@ -14,7 +14,7 @@ def blocks(cursor: str) -> Iterator[tuple[bytes, str]]:
 
     CannotLook: the journal cannot be read.
     """
-    after = [f"--after-cursor={cursor}"] if cursor else []
+    after = [_after(cursor)] if cursor else []
     rest = b""
     with opened.journal("--show-cursor", *after) as stream:
         while data := stream.read(logfiles.BLOCK):
@@ -25,6 +25,16 @@ def blocks(cursor: str) -> Iterator[tuple[bytes, str]]:
                 yield whole, cursor
     lines, cut, found = (b"\n" + rest).rpartition(b"\n" + _CURSOR)
     yield lines[1:] + b"\n" if len(lines) > 1 else b"", found.decode().strip() if cut else cursor
+
+
+def _after(cursor: str) -> str:
+    """The option that begins behind *cursor*.
+
+    journalctl(1) of systemd 252 goes to what follows a cursor that was thrown away (--vacuum-size), and skips that.
+    """
+    with opened.journal(f"--cursor={cursor}", "--lines=1", "--show-cursor") as stream:
+        found = stream.read().rpartition(_CURSOR)[2].decode("ascii", "replace").strip()
+    return f"--after-cursor={cursor}" if found == cursor else f"--cursor={cursor}"
 
 
 def _parted(data: bytes) -> tuple[bytes, bytes, bytes]:
