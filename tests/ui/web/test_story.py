@@ -1,0 +1,143 @@
+"""An operator's evening on the pages, in Chromium, against the lab's real Postfix: seen, cured, proven, taken back."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from browser import chromium
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.lab
+PORT = 8825
+MAIN = "/etc/postfix/main.cf"
+PATIENCE = 60_000  # milliseconds: the machine may be busy
+WAIT = (
+    "for _ in $(seq 600); do grep -q 'Ctrl-C' /root/web.log && exit 0; "
+    "kill -0 $(cat /root/web.pid) || exit 1; sleep 0.1; done; exit 1"
+)
+
+
+def inside() -> int:
+    """The console's process, as it is called outside of the lab."""
+    own = Path("/proc/self/ns/net").readlink()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            if b"web" in words and f"{PORT}".encode() in words and (folder / "ns/net").readlink() != own:
+                return int(folder.name)
+        except OSError:
+            continue
+    raise AssertionError("the console does not run")
+
+
+@pytest.fixture
+def page(lab: Any) -> Iterator[Page]:
+    """Somebody who is logged in by the code that `mailmend web` has printed; no script failed until the end."""
+    relay = lab.relay
+    lab.reset()
+    relay.start()
+    # A process without rights has to be able to read Python, wherever this machine has it.
+    mode = relay.run(["stat", "-c", "%a", "/root"]).stdout.strip()
+    relay.run(["chmod", "755", "/root"])
+    command = f"{sys.executable} -P -m mailmend web --port {PORT}"
+    relay.run(["sh", "-c", f"setsid {command} >/root/web.log 2>&1 & echo $! >/root/web.pid"])
+    try:
+        assert relay.run(["sh", "-c", WAIT], timeout=90).returncode == 0, relay.read("/root/web.log")
+        code = re.search(r"minutes: (\S+)", relay.read("/root/web.log"))
+        assert code
+        with chromium(inside()) as browser:
+            opened = browser.new_page(base_url=f"http://127.0.0.1:{PORT}")
+            opened.set_default_timeout(PATIENCE)
+            wrong: list[str] = []
+            opened.on("pageerror", lambda error: wrong.append(str(error)))
+            opened.goto("/")
+            opened.fill("#code", code.group(1))
+            opened.click("main button")
+            opened.wait_for_url("**/")
+            yield opened
+            assert wrong == []
+    finally:
+        relay.run(["sh", "-c", "kill $(cat /root/web.pid); rm -f /run/mailmend/helper.sock"])
+        relay.run(["chmod", mode, "/root"])
+
+
+def applied(page: Page) -> str:
+    """Approve what is shown; what the page says when it has ended."""
+    page.click("#apply")
+    page.wait_for_selector("#outcome, .failed")
+    assert page.locator(".failed").all_inner_texts() == []
+    page.wait_for_selector("#outcome:not([data-ended=''])")
+    return page.inner_text("#outcome h2")
+
+
+def test_from_what_is_wrong_to_a_proven_cure_and_back(lab: Any, page: Page) -> None:
+    relay = lab.relay
+    before = relay.read(MAIN)
+    lab.outcomes(lab.send(count=12))
+    page.click("text=Look again")
+    page.wait_for_selector("#finding-ipv6-ptr-or-auth")
+    assert "[::]:25" in page.inner_text("#listeners")
+    page.click(".cure button")
+    page.wait_for_url("**/proposal/*")
+    assert "smtp_dns_reply_filter" in page.inner_text(".diff")
+    assert relay.read(MAIN) == before
+    assert applied(page) == "fix: done and proven"
+    assert "holds" in page.inner_text(".proof")
+    assert "smtp_dns_reply_filter" in relay.read(MAIN)
+    assert "console:" in relay.mailmend("history").stdout
+    page.click("#outcome >> text=Undo")
+    page.wait_for_url("**/proposal/*")
+    assert applied(page).startswith("undo: done")
+    assert relay.read(MAIN) == before
+    page.goto("/changes")
+    assert "taken back" in page.inner_text("#changes")
+
+
+def test_whoever_edits_the_file_behind_its_back_the_page_says_that_it_is_not_live(
+    lab: Any, page: Page
+) -> None:
+    relay = lab.relay
+    page.wait_for_selector("#listeners")
+    relay.run(["postconf", "-e", "inet_protocols=ipv4"])
+    page.wait_for_selector("#not-live")
+    assert "inet_protocols" in page.inner_text("#not-live")
+    page.click("#not-live button")
+    page.wait_for_url("**/proposal/*")
+    assert "stopped and started" in page.inner_text("#activation")
+    assert page.is_visible("#code"), "what somebody else saved may be anything"
+    told = json.loads(relay.mailmend("--json", "web", "--code").stdout)
+    assert told["for"] == "change"
+    page.fill("#code", told["code"])
+    assert applied(page).startswith("activate: done")
+    assert "[::]:25" not in relay.listeners_ss()
+    page.goto("/")
+    page.wait_for_selector("#listeners")
+    assert "[::]:25" not in page.inner_text("#listeners")
+    page.wait_for_selector("#not-live", state="detached")
+
+
+def test_a_connection_that_is_lost_meanwhile_ends_nothing_and_finds_it_again(lab: Any, page: Page) -> None:
+    lab.outcomes(lab.send(count=12))
+    page.click("text=Look again")
+    page.wait_for_selector(".cure button")
+    page.click(".cure button")
+    page.wait_for_url("**/proposal/*")
+    page.click("#apply")
+    page.wait_for_url("**/under-way")
+    page.context.set_offline(True)
+    lab.relay.wait_log("reload -- version")
+    page.context.set_offline(False)
+    page.goto("/under-way")
+    page.wait_for_selector("#outcome[data-ended=done]")
+    assert page.inner_text("#outcome h2") == "fix: done and proven"
+    change = (page.get_attribute("#outcome a", "href") or "").removeprefix("/changes/")
+    assert change in lab.relay.mailmend("history").stdout.split()
