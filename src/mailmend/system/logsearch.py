@@ -78,7 +78,7 @@ def own(place: follow.Place, since: datetime | None) -> Searched:
         raise CannotLook(f"{path} does not exist: Postfix has logged nothing there") from None
     except PermissionError:
         siblings = []
-    recent = [s for s in siblings if since is None or s.stat().st_mtime >= since.timestamp()]
+    recent = [s for s in siblings if since is None or _looked(s)[0] >= since.timestamp()]
     return Searched((*_in_time_order(recent), path), since)
 
 
@@ -90,12 +90,21 @@ def given(names: Sequence[str], since: datetime | None) -> Searched:
     return Searched(_in_time_order(paths), since)
 
 
+def _looked(path: Path) -> tuple[float, int]:
+    """When it was changed, and its size; 0 where it is gone: whoever opens it says so."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0.0, 0
+    return status.st_mtime, status.st_size
+
+
 def _in_time_order(paths: Iterable[Path]) -> tuple[Path, ...]:
     """By the time of their first lines (what was copied has no other), then by that of their last change."""
     now = datetime.now(UTC).astimezone()
 
     def begins(path: Path) -> tuple[float, float]:
-        changed = path.stat().st_mtime
+        changed, _ = _looked(path)
         with _opened(path) as (stream, _):
             head = stream.read(1 << 13)
         for line in head.decode("utf-8", "surrogateescape").split("\n"):
@@ -122,7 +131,7 @@ def find(
     if not where.paths:
         yield from _journal(where, pattern, fold)
         return
-    total = sum(path.stat().st_size for path in where.paths)
+    total = sum(_looked(path)[1] for path in where.paths)
     before = 0
     for number, path in enumerate(where.paths):
         with _opened(path) as (stream, raw):
@@ -131,7 +140,7 @@ def find(
                 progress((before + raw.tell()) >> 20, (total >> 20) + 1)
                 for at, line in _lines(block, pattern, fold):
                     yield (number, offset + at), line
-        before += path.stat().st_size
+        before += _looked(path)[1]
 
 
 def has_postfix(where: Searched) -> bool:
