@@ -144,3 +144,21 @@ def test_domains_in_tables_of_text_are_own_domains(strict: Lab) -> None:
     fix(ready(strict), "--yes", "--confirm")
     strict.outcomes(strict.send(to="friend@elsewhere.example", count=1, sender="anna@boxes.example.org"))
     assert strict.elsewhere.received()[-1].mail_from == "anna@boxes.example.org"
+
+
+def test_alias_domains_that_only_their_table_names_stay_own_domains(strict: Lab) -> None:
+    """Without virtual_alias_domains in main.cf, Postfix takes the keys of virtual_alias_maps."""
+    strict.relay.reset(
+        main={"inet_protocols": "ipv4", "virtual_alias_maps": "texthash:/etc/postfix/forwards"},
+        files={"forwards": "example.org whatever\nuser@example.org someone@gmail.com\n"},
+        remove=["virtual_alias_domains"],
+    )
+    fix(ready(strict), "--yes", "--confirm")
+    outcomes = strict.outcomes([*strict.send(count=1), *strict.send(count=1, sender="anna@example.org")])
+    assert {o.status for o in outcomes.values()} <= {"sent", "bounced"}
+    own, rewritten = sorted((message.mail_from for message in strict.receiver.received()), reverse=True)
+    assert own == "anna@example.org"
+    assert rewritten.startswith("SRS0=")
+    bounce = strict.send(to=rewritten, count=1, sender="")
+    strict.outcomes(bounce)
+    assert strict.sender.received()[-1].recipients == ("alice@sender.example",)

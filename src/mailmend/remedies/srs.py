@@ -1,4 +1,4 @@
-"""Forwarded mail leaves under an envelope of this host, rewritten by postsrsd; nothing else does (facts/srs.py).
+"""Forwarded mail leaves under an envelope of this host, rewritten by postsrsd; what is not forwarded leaves as it is.
 
 The daemon is the distribution's: mailmend names what is to be installed, set and published, in that order, and
 changes Postfix once all of it is seen. So no mail waits for a daemon or leaves under a domain that nobody knows.
