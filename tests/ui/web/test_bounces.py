@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from mailmend.jobs import report as job
+from mailmend.jobs.ingest import ingest
 from mailmend.jobs.report import Told
+from mailmend.model import CannotLook
 from mailmend.ui.web.console import Console
+from mailmend.ui.web.pages import bounces, bounces_reading
 from mailmend.ui.web.works import Says
 from ui.web.consoles import HOSTILE, ORIGIN, REFUSED, Visitor, log, looks
 
@@ -111,8 +115,6 @@ def test_a_group_that_is_not_there_is_said_to_be_none(operator: Visitor) -> None
 def test_one_reader_at_a_time_and_one_reading_for_everybody(
     operator: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mailmend.ui.web.pages import bounces, bounces_reading
-
     read, readings = bounces_reading.read, list[int]()
 
     def counted(console: Console, grant: str, days: int, says: Says) -> Told:
@@ -181,3 +183,27 @@ def test_what_strangers_wrote_is_text_wherever_it_stands(tmp_path: Path) -> None
         harmless(page)
     assert "&lt;script&gt;alert(1)" in pages[1], "it is shown as it is"
     assert "\\u202e" in pages[1]
+
+
+def test_a_long_log_is_read_by_a_process_of_its_own_to_the_same_report(tmp_path: Path) -> None:
+    log(tmp_path / "mail.log", refused=300, sent=400)
+    far: list[tuple[int, int]] = []
+    told = bounces_reading.apart(
+        None, tmp_path / "state", [tmp_path / "mail.log"], None, lambda *at: far.append(at)
+    )
+    here = looks(WORLD, tmp_path / "mail.log", tmp_path / "state")
+    assert told.report == job.report(here, [tmp_path / "mail.log"]).report
+    with pytest.raises(CannotLook, match=r"none\.log"):
+        bounces_reading.apart(None, tmp_path / "state", [tmp_path / "none.log"], None, lambda *_: None)
+
+
+def test_a_store_that_knows_enough_is_asked_and_the_log_left_alone(tmp_path: Path) -> None:
+    log(tmp_path / "mail.log")
+    look = looks(WORLD, tmp_path / "mail.log", tmp_path / "state")
+    (tmp_path / "state").mkdir()
+    ingest([tmp_path / "mail.log"], look())
+    operator = Visitor(look)
+    assert "From the delivery store" in operator.told("/bounces?days=0")
+    page = operator.told(GROUP + "&days=0")
+    assert "does not meet IPv6 sending guidelines" in page
+    assert "/bounces/trace?what=ABCDE000" in page, "each with its queue id"

@@ -27,7 +27,10 @@ _SHARE = (
 
 @dataclass(slots=True, eq=False)
 class Work(Generic[Answer]):
-    """*says* is how far it is; when *ended* (monotonic seconds) there is an *answer*, or the *failure* to find one."""
+    """*says* is how far it is; when *ended* (monotonic seconds) there is an *answer*, or the *failure* to find one.
+
+    *before* is the same work done earlier, where that found an answer and nobody asked for another.
+    """
 
     turn: str
     at: datetime
@@ -36,6 +39,13 @@ class Work(Generic[Answer]):
     answer: Answer | None = None
     failure: MailmendError | None = None
     ended: float | None = None
+    before: Work[Answer] | None = None
+
+    @property
+    def shown(self) -> Work[Answer]:
+        """This work; while it is under way the one before, whose answer is only a little old."""
+        before = self.before
+        return before if self.ended is None and before is not None else self
 
     @property
     def result(self) -> Answer:
@@ -75,6 +85,8 @@ class Works:
             if waiting >= _WAITING:
                 raise Refused("too much is being looked at already", "try it again in a moment")
             work: Work[Answer] = Work(turn, datetime.now().astimezone(), time.monotonic())
+            if known is not None and known.answer is not None and not anew:
+                known.before, work.before = None, known
             self._works[name] = work
             self._forget()
             mine = self._turns.setdefault(turn, threading.Lock())
@@ -101,7 +113,7 @@ def _do(work: Work[Answer], job: Callable[[Says], Answer], turn: threading.Lock)
             work.failure = CannotLook(f"it could not be looked at: {type(failure).__name__}")
             raise
         finally:
-            work.ended = time.monotonic()
+            work.ended, work.before = time.monotonic(), None
 
 
 def works(asked: Asked[Any]) -> Works:
@@ -114,8 +126,8 @@ def works(asked: Asked[Any]) -> Works:
 
 
 async def patience(work: Work[Any], seconds: float) -> bool:
-    """Whether *work* has ended, waiting for it that long; nothing else waits meanwhile."""
+    """Whether there is something to show of *work*, waiting for it that long; nothing else waits meanwhile."""
     until = time.monotonic() + seconds
-    while work.ended is None and time.monotonic() < until:
+    while work.shown.ended is None and time.monotonic() < until:
         await asyncio.sleep(0.02)
-    return work.ended is not None
+    return work.shown.ended is not None

@@ -41,11 +41,12 @@ async def told(asked: Asked[Wanted]) -> Response:
 
 async def _answer(asked: Asked[Wanted], template: str) -> Response:
     work = _work(asked)
-    await patience(work, _PATIENCE)
+    waits = not await patience(work, _PATIENCE)
+    work = work.shown
     values: dict[str, Any] = {"view": None}
-    if work.ended is not None and work.failure is None:
+    if not waits and work.failure is None:
         values["view"] = await asked.console.run(_view, work, asked.given)
-    return asked.page(template, work=work, wanted=asked.given, **_WORDS, **values)
+    return asked.page(template, work=work, waits=waits, wanted=asked.given, **_WORDS, **values)
 
 
 def _work(asked: Asked[Wanted]) -> Work[Told]:
@@ -68,7 +69,7 @@ async def group(asked: Asked[Wanted]) -> Response:
     work = _work(asked)
     if not await patience(work, _PATIENCE_OF_A_GROUP):
         return asked.page("bounces_waits.html", work=work, wanted=asked.given)
-    values = await asked.console.run(_opened, work.result, asked.given)
+    values = await asked.console.run(_opened, work.shown.result, asked.given)
     return asked.page("bounces_group.html", wanted=asked.given, **_WORDS, **values)
 
 

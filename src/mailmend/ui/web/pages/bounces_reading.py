@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableSequence
+from collections.abc import Callable, MutableSequence, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 
 from mailmend.jobs import report as job
 from mailmend.jobs import report_stored
+from mailmend.jobs.ingest import folder
 from mailmend.model import CannotLook, MailmendError
 from mailmend.road import report as road
 from mailmend.system import logfiles
+from mailmend.system.store.sqlite import Store
 from mailmend.ui.helper.client import Helper
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mailmend.jobs.here import Here
     from mailmend.ui.web.console import Console
     from mailmend.ui.web.works import Says
 
@@ -60,9 +61,21 @@ def _turns(found: road.Report, helper: Helper, grant: str) -> tuple[road.Turn, .
 def _read_here(console: Console, days: int, says: Says) -> job.Told:
     since = datetime.now(UTC) - timedelta(days=days) if days else None
     says("looking for the log")
-    if console.look is None and not _short(console.here(), since):
-        return _apart(console.config_directory, console.state, since, partial(_progress, says))
-    return job.report(console.here, (), since=since, stored=None, progress=partial(_progress, says))
+    here = console.here()
+    place, progress = here.log(), partial(_progress, says)
+    if report_stored.knows(Store(folder(here)), place, since, None):
+        return job.report(console.here, (), since=since, stored=True)
+    files = logfiles.rotated(place.path, since) if place.path else []
+    if files and sum(map(_size, files)) <= _SHORT:
+        return job.report(console.here, files, since=since, progress=progress)
+    return apart(console.config_directory, console.state, files, since, progress)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # rotated away a moment ago; or reading says what is wrong with it
+        return 0
 
 
 def _progress(says: Says, done: int, total: int) -> None:
@@ -70,24 +83,17 @@ def _progress(says: Says, done: int, total: int) -> None:
         says(f"{done / _MB:,.0f} of {total / _MB:,.0f} MB of the log are read")
 
 
-def _short(here: Here, since: datetime | None) -> bool:
-    """Whether there is little to read; the journal is long, as nobody knows."""
-    place = here.log()
-    if place.path is None:
-        return False
-    size = 0
-    for path in logfiles.rotated(place.path, since):
-        try:
-            size += path.stat().st_size
-        except OSError:  # rotated away a moment ago; or reading says what is wrong with it
-            continue
-    return size <= _SHORT
-
-
-def _apart(
-    config_directory: str | None, state: Path, since: datetime | None, progress: Callable[[int, int], None]
+def apart(
+    config_directory: str | None,
+    state: Path,
+    files: Sequence[Path],
+    since: datetime | None,
+    progress: Callable[[int, int], None],
 ) -> job.Told:
-    """The same in a process that gives way to all others."""
+    """The report on *files* (none: on this host's log) by a process that gives way to all others.
+
+    *progress* is told the bytes read, of how many. CannotLook, ParseError as `jobs.report` has them.
+    """
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures import TimeoutError as NotYet
@@ -96,7 +102,7 @@ def _apart(
     spawned = multiprocessing.get_context("spawn")
     far = spawned.Array("q", 2, lock=False)
     with ProcessPoolExecutor(1, spawned, _begin, (far,)) as pool:
-        reading = pool.submit(_read, config_directory, state, since)
+        reading = pool.submit(_read, config_directory, state, files, since)
         while True:
             try:
                 return reading.result(_POLL)
@@ -115,10 +121,12 @@ def _begin(far: MutableSequence[int]) -> None:
     _far[:] = [far]
 
 
-def _read(config_directory: str | None, state: Path, since: datetime | None) -> job.Told:
+def _read(
+    config_directory: str | None, state: Path, files: Sequence[Path], since: datetime | None
+) -> job.Told:
     from mailmend.jobs.here import here
 
     def tell(done: int, total: int) -> None:
         _far[0][0], _far[0][1] = done, total
 
-    return job.report(partial(here, config_directory, state), (), since=since, stored=None, progress=tell)
+    return job.report(partial(here, config_directory, state), files, since=since, progress=tell)

@@ -49,11 +49,12 @@ async def _answer(asked: Asked[Look], template: str) -> Response:
     work: Work[Names] = works(asked).ask(
         "dns", "dns", lambda says: _records(console, says), lasts=LASTS, anew=asked.given.again
     )
-    await patience(work, _PATIENCE)
+    waits = not await patience(work, _PATIENCE)
+    work = work.shown
     values: dict[str, Any] = {"names": None, "subjects": []}
-    if work.ended is not None and work.failure is None:
+    if not waits and work.failure is None:
         values = {"names": work.result, "subjects": subjects(work.result)}
-    return asked.page(template, work=work, STATES=_STATES, LONG=_LONG, **values)
+    return asked.page(template, work=work, waits=waits, STATES=_STATES, LONG=_LONG, **values)
 
 
 def _records(console: Console, says: Says) -> Names:
