@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -27,11 +28,12 @@ def config(lab: Lab) -> dict[str, str]:
 
 
 @pytest.fixture
-def strict(lab: Lab) -> Lab:
+def strict(lab: Lab) -> Iterator[Lab]:
     """A fresh relay that forwards, over IPv4, to a receiver that asks for SPF or DKIM there too."""
     lab.reset(main={"inet_protocols": "ipv4"})
     lab.receiver.world("strict")
-    return lab
+    yield lab
+    lab.reset()
 
 
 def ready(lab: Lab) -> Lab:
@@ -101,6 +103,13 @@ def test_a_daemon_that_was_not_restarted_has_it_undone(strict: Lab) -> None:
     done = strict.relay.mailmend("--json", "fix", "--remedy", "srs", "--yes")
     assert done.returncode == 4, done.stdout
     assert config(strict) == before
+
+
+def test_where_every_envelope_is_rewritten_already_it_is_not_done_twice(strict: Lab) -> None:
+    usual = {"sender_canonical_maps": "tcp:127.0.0.1:10001", "sender_canonical_classes": "envelope_sender"}
+    strict.relay.reset(main={"inet_protocols": "ipv4", **usual})
+    told = fix(ready(strict), "--yes", code=4)["error"]
+    assert told["reason"].startswith("sender_canonical_maps = tcp:127.0.0.1:10001 rewrites envelopes already")
 
 
 def test_a_route_in_transport_maps_would_go_past_it(strict: Lab) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from mailmend.facts import srs
 from mailmend.facts.case import Case, written
 from mailmend.facts.domains import own_domains
+from mailmend.facts.forwarding import envelope_rewriter
 from mailmend.facts.looking import answer
 from mailmend.facts.settings import lookup, value
 from mailmend.facts.source import used
@@ -133,6 +134,12 @@ def _objections(case: Case, domain: str, unlisted: tuple[str, ...], probe: Probe
         yield Objection(
             f"some domains of this host stand in {table}, which cannot be listed: what they send would be rewritten",
             "name them in a table of text (texthash) there",
+        )
+    by = envelope_rewriter(probe)
+    if by and srs.LEAVING not in by:
+        yield Objection(
+            f"{by} rewrites envelopes already, those of mail for this host's own mailboxes too",
+            "take it out first: mailmend set -X and its name",
         )
     yield from _daemon(domain, probe)
     yield from _records(case, domain, probe)
