@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,8 @@ def write(path: Path, stop: Any, rate: int, beginning: int) -> None:
         began = time.monotonic()
         while not stop.is_set():
             due = beginning + int((time.monotonic() - began) * rate)
-            now, out = datetime.now(UTC), list[str]()
+            # The store has to know the whole time that is asked for, else the log is read.
+            now, out = datetime.now(UTC) - timedelta(days=0 if written else 8), list[str]()
             while written + len(out) < due:
                 out += lines(dice, number, now)
                 number += 1
@@ -163,7 +164,7 @@ def main() -> int:
         here, there = spawned.Pipe()
         writer = spawned.Process(target=write, args=(folder / "mail.log", stop, rate, BEGINNING), daemon=True)
         taker = spawned.Process(target=take_in, args=(folder, stop), daemon=True)
-        server = spawned.Process(target=serve_pages, args=(folder, there), daemon=True)
+        server = spawned.Process(target=serve_pages, args=(folder, there))  # it has children
         for process in (writer, taker, server):
             process.start()
         try:
