@@ -102,6 +102,21 @@ def test_from_what_is_wrong_to_a_proven_cure_and_back(lab: Any, page: Page) -> N
     assert "taken back" in page.inner_text("#changes")
 
 
+def test_a_setting_that_needs_a_restart_is_restarted_confirmed_and_its_socket_gone(
+    lab: Any, page: Page
+) -> None:
+    page.goto("/settings/inet_protocols")
+    page.fill("#value", "ipv4")
+    page.click(".edit button")
+    page.wait_for_url("**/proposal/*")
+    assert "stopped and started" in page.inner_text("#activation")
+    assert applied(page).endswith("on trial")
+    page.click("#act #confirm")
+    page.wait_for_url("**/changes/*")
+    assert "in force" in page.inner_text("main")
+    assert "[::]:25" not in lab.relay.listeners_ss()
+
+
 def test_whoever_edits_the_file_behind_its_back_the_page_says_that_it_is_not_live(
     lab: Any, page: Page
 ) -> None:
