@@ -7,23 +7,18 @@ Jobs, screens and shapes are imported when a command runs: `mailmend --help` nee
 
 from __future__ import annotations
 
-import functools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+from typing import Any, NoReturn
 
 import click
 
 from mailmend import __version__
-from mailmend.model import ParseError
+from mailmend.ui import log_commands, serving_commands
 from mailmend.ui.ending import Interrupted, Outcome, finish, run
-
-if TYPE_CHECKING:
-    from mailmend.jobs.here import Here
-
-Function = TypeVar("Function", bound=Callable[..., Any])
+from mailmend.ui.options import approval, everywhere, this_host, wants_json
 
 
 class Mailmend(click.Group):
@@ -51,85 +46,6 @@ class Mailmend(click.Group):
             return click.Group.main(self, argv, prog_name or "mailmend", **extra)
 
         sys.exit(run(command, argv))
-
-
-def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
-    if value:
-        ctx.find_root().meta[f"mailmend.{parameter.name}"] = value
-
-
-def everywhere(function: Function) -> Function:
-    """The options that may stand before the command or after it."""
-    as_json = click.option(
-        "--json", is_flag=True, expose_value=False, callback=_remember, help="Print one JSON document."
-    )
-    directory = click.option(
-        "--config-directory",
-        metavar="DIR",
-        hidden=True,
-        expose_value=False,
-        callback=_remember,
-        help="Another Postfix instance's configuration.",
-    )
-    # What was asked of the world, written down or played back: for reports, the demo and tests.
-    record = click.option("--record", metavar="FILE", hidden=True, expose_value=False, callback=_remember)
-    replay = click.option("--replay", metavar="FILE", hidden=True, expose_value=False, callback=_remember)
-    bundle = click.option(
-        "--bundle",
-        metavar="FILE",
-        expose_value=False,
-        callback=_remember,
-        help="Write what was looked at, without mailbox names and passwords, for a report.",
-    )
-    return as_json(bundle(directory(record(replay(function)))))
-
-
-def approval(function: Function) -> Function:
-    """`--yes`, `--confirm` and `--confirm-within`, given to the command as *yes* and *trial*."""
-
-    @functools.wraps(function)
-    def command(*args: Any, confirm: bool, within: int, **options: Any) -> Any:
-        return function(*args, trial=None if confirm else timedelta(seconds=within), **options)
-
-    yes = click.option("--yes", is_flag=True, help="Approve the plan without being asked.")
-    at_once = click.option(
-        "--confirm",
-        is_flag=True,
-        help="Keep it once its proof holds, instead of waiting for mailmend confirm.",
-    )
-    seconds = click.option(
-        "--confirm-within",
-        "within",
-        metavar="SECONDS",
-        type=click.IntRange(5, 3600),
-        default=120,
-        show_default=True,
-        help="How long a change to listeners, TLS or relaying waits to be confirmed.",
-    )
-    return yes(at_once(seconds(cast("Function", command))))
-
-
-def wants_json() -> bool:
-    return bool(click.get_current_context().find_root().meta.get("mailmend.json"))
-
-
-def this_host() -> Here:
-    """The host that the command is about: this one, or one whose looks were recorded."""
-    from mailmend.jobs.here import here
-
-    root = click.get_current_context().find_root()
-    replay, record = root.meta.get("mailmend.replay"), root.meta.get("mailmend.record")
-    try:
-        host = here(root.meta.get("mailmend.config_directory"), replay=Path(replay) if replay else None)
-    except (OSError, ValueError) as error:
-        raise ParseError(
-            f"{replay} is no recording that can be read: {error}", "make one with --record"
-        ) from None
-    if record:
-        root.call_on_close(lambda: host.save(Path(record)))
-    if bundle := root.meta.get("mailmend.bundle"):
-        root.call_on_close(lambda: host.save(Path(bundle), redacted=True))
-    return host
 
 
 @click.group(
@@ -370,110 +286,8 @@ def prove(address: str | None, recipient: str | None) -> Outcome:
     return looking.prove(this_host(), address or recipient)
 
 
-@mailmend.command()
-@everywhere
-@click.argument("files", nargs=-1, metavar="[FILE]...")
-@click.option("--since", metavar="WHEN", help="Leave out what was logged before: 2h, 3 days, 2026-11-20.")
-@click.option("--until", metavar="WHEN", help="And what was logged from then on.")
-@click.option(
-    "--processes",
-    metavar="N",
-    type=click.IntRange(1, 64),
-    default=2,
-    show_default=True,
-    help="How many read a large log side by side.",
-)
-@click.option("--html", metavar="FILE", help="Write a page with plots there as well.")
-@click.option("--csv", metavar="FILE", help="Write the deliveries as a table there as well.")
-@click.option(
-    "--stored/--no-stored",
-    default=None,
-    help="Ask the delivery store, however far it reaches; or read the log in any case.",
-)
-def report(
-    files: tuple[str, ...],
-    since: str | None,
-    until: str | None,
-    processes: int,
-    html: str | None,
-    csv: str | None,
-    stored: bool | None,
-) -> Outcome:
-    """Say what is wrong with the mail, since when, who is hit and what cures it.
-
-    Counts deliveries by receiver, address family and cause, over time, before and after each change, with
-    delays, what still waits, what this server refused. Reads this host's log with its rotated parts, or FILEs,
-    packed or not; without FILE it asks the delivery store (see ingest) where that knows as much, by the hour,
-    and says so. Times are in this host's zone. Exit status 1: it shows what this host should have cured.
-    """
-    from mailmend.ui.commands import reporting
-
-    return reporting.report(
-        files,
-        this_host,
-        since=since,
-        until=until,
-        processes=processes,
-        html=html,
-        csv=csv,
-        stored=stored,
-    )
-
-
-@mailmend.command()
-@everywhere
-@click.argument("what", metavar="QUEUE-ID|MESSAGE-ID|ADDRESS")
-@click.argument("files", nargs=-1, metavar="[FILE]...")
-@click.option("--since", metavar="WHEN", help="Leave out what was logged before: 2h, 3 days, 2026-11-20.")
-@click.option("--follow", is_flag=True, help="Go on as it happens, until all of it is removed or Ctrl-C.")
-def trace(what: str, files: tuple[str, ...], since: str | None, *, follow: bool) -> Outcome:
-    """Tell a message's whole life from the log: client, attempts, replies explained, bounces, forwards.
-
-    Reads this host's log with its rotated parts, or FILEs. Exit status 1: nothing was found. With --follow
-    and --json each event is a line of JSON.
-    """
-    from mailmend.ui.commands import tracing
-
-    if follow:
-        click.get_current_context().exit(
-            tracing.follow(what, files, since, this_host(), as_json=wants_json())
-        )
-    return tracing.trace(what, files, since, this_host())
-
-
-@mailmend.command()
-@everywhere
-@click.argument("files", nargs=-1, metavar="[FILE]...")
-@click.option("--follow", is_flag=True, help="Go on as it is logged, until SIGTERM or Ctrl-C.")
-@click.option("--status", "look", is_flag=True, help="Say what the store holds; take nothing in.")
-@click.option(
-    "--keep",
-    metavar="DAYS",
-    type=click.IntRange(0, 36500),
-    help="How long failures are kept whole from now on; 0 for ever.  [400]",
-)
-@click.option(
-    "--print-unit", "unit", is_flag=True, help="Print a systemd unit that follows; install nothing."
-)
-@click.option("--state", metavar="DIR", hidden=True)
-def ingest(
-    files: tuple[str, ...], *, follow: bool, look: bool, keep: int | None, unit: bool, state: str | None
-) -> Outcome:
-    """Take the log into the delivery store: what is new, exactly once.
-
-    Reads this host's log with its rotated parts, or FILEs, packed or not, whatever they are called now. Failed
-    deliveries are kept whole for 400 days, what was sent is counted by hour and by day and domain, for ever.
-    """
-    from mailmend.ui.commands import ingesting
-
-    host = ingesting.at(this_host(), state)
-    if unit:
-        return ingesting.unit(host)
-    if look:
-        return ingesting.status(host)
-    if follow:
-        click.get_current_context().exit(ingesting.follow(files, host, keep, as_json=wants_json()))
-    return ingesting.ingest(files, host, keep)
+for command in (log_commands.report, log_commands.trace, log_commands.ingest):
+    mailmend.add_command(command)
 
 
 @mailmend.command(name="list")
@@ -496,113 +310,9 @@ def webmin(back: bool) -> Outcome:
     return changing.webmin(this_host(), back)
 
 
-@mailmend.command()
-@everywhere
-@click.option("--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Where it listens.")
-@click.option("--port", metavar="N", type=click.IntRange(0, 65535), default=8825, show_default=True)
-@click.option("--name", "names", metavar="NAME", multiple=True, help="Another name that it is asked by.")
-@click.option("--user", "reads_only", is_flag=True, help="Only read, as whoever runs it, without a helper.")
-@click.option("--code", "shown", is_flag=True, help="Show root a code: for what waits, else to log in.")
-@click.option("--for", "wanted", metavar="DIGEST|login", help="With --code: which of several changes.")
-@click.option("--print-unit", "unit", is_flag=True, help="Print its systemd units; install nothing.")
-@click.option("--socket", "path", metavar="FILE", hidden=True)
-def web(
-    host: str,
-    port: int,
-    names: tuple[str, ...],
-    reads_only: bool,
-    shown: bool,
-    wanted: str | None,
-    unit: bool,
-    path: str | None,
-) -> Outcome:
-    """Serve the console: what is wrong, the cure, and the proof, on a page.
-
-    As root it starts a helper that does what needs root, and drops its own rights; a code to log in is printed.
-    """
-    place = Path(path) if path else None
-    if shown or wanted:
-        from mailmend.ui.commands import coding
-
-        return coding.code(this_host(), place, wanted)
-    if unit:
-        from mailmend.ui.commands import coding
-
-        return coding.units(this_host())
-    from mailmend.ui.commands import serving
-
-    serving.web(
-        this_host(),
-        host=host,
-        port=port,
-        names=names,
-        reads_only=reads_only,
-        path=place,
-        as_json=wants_json(),
-    )
-    raise click.exceptions.Exit(0)
-
-
-@mailmend.command(hidden=True)
-@everywhere
-@click.option("--socket", "path", metavar="FILE", help="Where it is asked.")
-@click.option("--user", metavar="NAME", help="Who may ask it, besides root.")
-@click.option("--work", "one", is_flag=True, help="Carry out one request of the helper's, on stdin.")
-def helper(path: str | None, user: str | None, one: bool) -> None:
-    """Do for the console what needs root, of a closed list: for its unit."""
-    from mailmend.ui.commands import helping
-
-    context = click.get_current_context()
-    if one:
-        context.exit(helping.work())
-    if user is None:
-        raise click.UsageError("--user is missing", context)
-    helping.serve(this_host(), Path(path) if path else None, user)
-
-
-@mailmend.command(hidden=True)
-@everywhere
-@click.option("--guard", "change_id", metavar="ID", help="Wait until that change is settled.")
-@click.option("--state", metavar="DIR", help="Where the history is kept.")
-def recover(change_id: str | None, state: str | None) -> Outcome:
-    """Take back what was interrupted, or not confirmed in time: for the units and undo.sh."""
-    from mailmend.ui.commands import recovering
-
-    return recovering.recover(change_id, Path(state) if state else None)
-
-
-@mailmend.group()
-def bench() -> None:
-    """Measure mailmend, on material of your own.
-
-    What a figure is worth depends on what it is taken on: give refusals that nobody wrote rules for.
-    """
-
-
-@bench.command(name="log")
-@everywhere
-@click.argument("file", metavar="FILE")
-def bench_log(file: str) -> Outcome:
-    """Say how fast a log is read, beside others.
-
-    FILE is a mail log, not packed. The others: pflogsumm, a plain Python loop, ripgrep's count and grep's.
-    """
-    from mailmend.ui.commands import measuring
-
-    return measuring.log(file)
-
-
-@bench.command(name="explain")
-@everywhere
-@click.argument("file", metavar="FILE")
-def bench_explain(file: str) -> Outcome:
-    """Say how often explain is right.
-
-    FILE (or - for standard input) is JSON Lines: text and cause, where known also receiver, coarse and who.
-    """
-    from mailmend.ui.commands import measuring
-
-    return measuring.explain(file)
+for command in (serving_commands.web, serving_commands.helper, serving_commands.recover):
+    mailmend.add_command(command)
+mailmend.add_command(log_commands.bench)
 
 
 @mailmend.command()
