@@ -34,6 +34,18 @@ def test_a_comment_is_told_and_changes_nothing() -> None:
     assert [(one.line, one.why) for one in edit.unsaid] == [(1, "a comment is not saved from here")]
 
 
+def test_what_was_taken_out_and_no_setting_stands_for_is_told() -> None:
+    edit = main_cf(MAIN, MAIN.replace("# A relay.\n", ""))
+    assert edit.changed == ()
+    assert [(one.text, one.why) for one in edit.unsaid] == [
+        ("# A relay.", "it stays: a comment is not saved from here")
+    ]
+    twice = "inet_protocols = ipv6\n" + MAIN
+    edit = main_cf(twice, MAIN)
+    assert edit.changed == ()
+    assert [one.text for one in edit.unsaid] == ["inet_protocols = ipv6"]
+
+
 def test_what_keeps_postfix_from_starting_is_named_by_its_line() -> None:
     edit = main_cf(MAIN, MAIN + "inet_protocols ipv4\n")
     assert edit.changed == ()

@@ -77,17 +77,33 @@ def _line(text: str, number: int) -> str:
 
 def _unsaid(would_be: str, wanted: str, parsed: maincf.MainCf, said: set[str]) -> list[Unsaid]:
     """Lines in which the file would differ from what is *wanted*, although the settings are the same."""
-    names = {a.line.number: a.name for a in parsed.assignments}
     ours, theirs = (text.replace("\r\n", "\n").rstrip("\n").split("\n") for text in (would_be, wanted))
+    new, old = _names(parsed), _names(maincf.parse(would_be))
     found = []
-    for kind, _, _, begin, end in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
-        if kind not in ("insert", "replace"):
+    for kind, gone, gone_end, begin, end in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
+        if kind == "equal":
             continue
-        for number, text in enumerate(theirs[begin:end], begin + 1):
-            if not text.strip() or number in parsed.broken:
-                continue
-            if text.lstrip().startswith("#"):
-                found.append(Unsaid(number, text, "a comment is not saved from here"))
-            elif number in names and names[number] not in said and text not in ours:
-                found.append(Unsaid(number, text, "blanks, order and doubles are not saved from here"))
+        came = [
+            Unsaid(number, text, why)
+            for number, text in enumerate(theirs[begin:end], begin + 1)
+            if number not in parsed.broken and (why := _why(text, new.get(number), said))
+        ]
+        found += came
+        if not came:
+            found += [
+                Unsaid(begin + 1, text, f"it stays: {why}")
+                for number, text in enumerate(ours[gone:gone_end], gone + 1)
+                if (why := _why(text, old.get(number), said))
+            ]
     return found
+
+
+def _names(parsed: maincf.MainCf) -> dict[int, str]:
+    return {a.line.number: a.name for a in parsed.assignments}
+
+
+def _why(text: str, name: str | None, said: set[str]) -> str:
+    """Why no setting stands for a line; "" where one does, or nothing is in it."""
+    if text.lstrip().startswith("#"):
+        return "a comment is not saved from here"
+    return "blanks, order and doubles are not saved from here" if name and name not in said else ""

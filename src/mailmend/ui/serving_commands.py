@@ -14,7 +14,13 @@ from mailmend.ui.options import everywhere, this_host, wants_json
 @everywhere
 @click.option("--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Where it listens.")
 @click.option("--port", metavar="N", type=click.IntRange(0, 65535), default=8825, show_default=True)
-@click.option("--name", "names", metavar="NAME", multiple=True, help="Another name that it is asked by.")
+@click.option(
+    "--name",
+    "names",
+    metavar="NAME",
+    multiple=True,
+    help="Another name that it is asked by; https://NAME behind a proxy with TLS.",
+)
 @click.option("--user", "reads_only", is_flag=True, help="Only read, as whoever runs it, without a helper.")
 @click.option("--code", "shown", is_flag=True, help="Show root a code: for what waits, else to log in.")
 @click.option("--for", "wanted", metavar="DIGEST|login", help="With --code: which of several changes.")

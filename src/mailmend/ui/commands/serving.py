@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
 # Of systemd's dynamic users (systemd.exec(5), DynamicUser=): nobody has one of these for good.
 _FREE = range(61184, 65520)
-_NO_NEW_PRIVILEGES, _SIGNAL_OF_PARENT, _NAMED = 38, 1, 3  # prctl(2); the last, PR_GET_DUMPABLE, only asks
-_TERM = 15
+_NO_NEW_PRIVILEGES, _NAMED = 38, 3  # prctl(2); the last, PR_GET_DUMPABLE, only asks
 _BEGINS = 10.0  # seconds
 
 
@@ -47,6 +46,7 @@ def web(
     _require_packages()
     from mailmend.ui.web import serve
 
+    serve.asked_by(names)  # said before anything is begun
     opened = serve.listen(host, port)
     place = f"[{host}]" if ":" in host else host
     address = f"http://{place}:{opened.getsockname()[1]}/"
@@ -106,7 +106,9 @@ def _told(address: str, code: str, host: str, *, writes: bool) -> str:
             f"From another machine: ssh -L {port}:{host}:{port} SERVER, and open the same address there."
         )
     else:
-        lines.append("Others can listen in: put a proxy with TLS before it, or use ssh -L.")
+        lines.append(
+            "Others can listen in: put a proxy with TLS before it (--name https://NAME), or use ssh -L."
+        )
     return "\n".join([*lines, "Ctrl-C ends it.", ""])
 
 
@@ -136,18 +138,23 @@ def _with_helper(here: Here, path: Path, opened: socket.socket) -> str:
     path.unlink(missing_ok=True)  # of one that is gone
     uid = _a_user()
     _prctl(_NAMED, 0)  # what prctl needs is loaded while it can be read
+    # The kernel's own signal at a parent's death is sent with the parent's rights, which will not reach root.
+    lives, living = os.pipe()
     if os.fork() == 0:
         opened.close()
-        _be_helper(here, path, uid)
+        os.close(living)
+        _be_helper(here, path, uid, lives)
+    os.close(lives)
     _until(path.is_socket, "the helper did not start")
     code = Helper(path).login_code()
     _drop(uid)
     return code
 
 
-def _be_helper(here: Here, path: Path, uid: int) -> None:
-    """In the child: serve, until the console ends. It never returns."""
+def _be_helper(here: Here, path: Path, uid: int, lives: int) -> None:
+    """In the child: serve, until the console ends and with it the other end of *lives*. It never returns."""
     import signal
+    import threading
 
     from mailmend.ui.helper.acting import Acting
     from mailmend.ui.helper.serve import Helper
@@ -155,13 +162,21 @@ def _be_helper(here: Here, path: Path, uid: int) -> None:
     status = 1
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the console's
-        _prctl(_SIGNAL_OF_PARENT, _TERM)
+        threading.Thread(target=_end_with, args=(lives, path), daemon=True).start()
         acting = Acting(config_directory=here.config_directory, state=here.state)
         Helper(path, uid, uid, acting).serve()
     except Refused as refused:
         sys.stderr.write(f"mailmend helper: {refused}\n")
     finally:
         os._exit(status)
+
+
+def _end_with(lives: int, path: Path) -> None:
+    """End this process when nobody holds the other end of *lives* any more, and take its socket away."""
+    while os.read(lives, 1):
+        pass
+    path.unlink(missing_ok=True)
+    os._exit(0)
 
 
 def _a_user() -> int:

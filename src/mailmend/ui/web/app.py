@@ -42,7 +42,7 @@ def application(console: Console) -> ASGIApp:
         Mount("/static", StaticFiles(directory=HERE / "static")),
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _http(console)})  # type: ignore[dict-item]
-    return Doorkeeper(app, console.hosts)
+    return Doorkeeper(app, console.hosts, console.origins)
 
 
 def _answering(endpoint: Endpoint, console: Console) -> Callable[[Request], Awaitable[Response]]:

@@ -97,10 +97,12 @@ class Console:
     """*authority* checks codes; *helper* is the helper's socket, None where the console only reads.
 
     *config_directory* and *state* as everywhere; *hosts*: the names that the console is asked by.
+    *origins*: what a browser is at where a proxy with TLS stands in front, as `https://NAME`.
     """
 
     authority: Authority
     hosts: frozenset[str]
+    origins: frozenset[str] = frozenset()
     helper: Path | None = None
     config_directory: str | None = None
     state: Path = STATE

@@ -7,10 +7,9 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from starlette.responses import RedirectResponse, Response
 
-from mailmend.model import MailmendError, Refused
+from mailmend.model import CannotLook, MailmendError, Refused
 from mailmend.ui.show import Shape
 
 if TYPE_CHECKING:
@@ -96,12 +95,18 @@ def begin(helper: Helper, grant: str, digest: str) -> None:
             helper.apply(grant, digest, heard)
         except MailmendError as failure:
             failures.append(failure)
-        except msgspec.ValidationError:  # pragma: no cover (another version's helper: status tells)
-            pass
+        except Exception as failure:
+            failures.append(
+                CannotLook(f"it is not known whether it began: {failure}", "mailmend status tells")
+            )
+            raise
         finally:
             told.set()
 
     threading.Thread(target=work, daemon=True, name="apply").start()
-    told.wait(_BEGINS)
+    if not told.wait(_BEGINS):
+        raise CannotLook(
+            "it is not known whether it began: no word came yet", "Changes tells what is under way"
+        )
     if failures and not lines:
         raise failures[0]

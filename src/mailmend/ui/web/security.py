@@ -33,11 +33,15 @@ HEADERS = {
 
 
 class Doorkeeper:
-    """ASGI around *app*, which answers for *hosts* only (names and addresses without their port)."""
+    """ASGI around *app*, which answers for *hosts* only (names and addresses without their port).
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
+    *origins* are those of a proxy with TLS in front (`https://NAME`): what a browser is at, where we see plain HTTP.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: frozenset[str], origins: frozenset[str] = frozenset()) -> None:
         self._app = app
         self._hosts = hosts
+        self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -53,7 +57,7 @@ class Doorkeeper:
         """Why the request is not let in; None: it is."""
         hosts = headers.getlist("host")
         if len(hosts) != 1 or _name(hosts[0]) not in self._hosts:
-            return "This console is not asked by that name; mailmend web --host names those it answers to."
+            return "This console is not asked by that name; mailmend web --name adds one that it answers to."
         if headers.get("sec-fetch-site", "none") not in ("same-origin", "none") and not _comes_by_a_link(
             method, headers
         ):
@@ -61,7 +65,8 @@ class Doorkeeper:
         if method in SAFE:
             return None
         origins = headers.getlist("origin")
-        if len(origins) != 1 or origins[0].lower() != f"{scheme}://{hosts[0]}".lower():
+        ours = {f"{scheme}://{hosts[0]}".lower()} | self._origins
+        if len(origins) != 1 or origins[0].lower() not in ours:
             return "A change is asked for by a page of this console, and by nothing else."
         return None
 

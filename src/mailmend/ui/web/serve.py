@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 
-from mailmend.model import Refused
+from mailmend.model import ParseError, Refused
 from mailmend.places import STATE
 from mailmend.ui.helper.client import Helper
 from mailmend.ui.web.app import application
@@ -15,6 +16,7 @@ from mailmend.ui.web.console import Console
 from mailmend.ui.web.sessions import Authority
 
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+_NAME = re.compile(r"(?P<scheme>https://)?(?P<host>[a-z0-9][a-z0-9.-]{0,252})(?P<port>:[0-9]{1,5})?/?")
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -48,13 +50,18 @@ def serve(
     state: Path = STATE,
     ready: Callable[[], None] = lambda: None,
 ) -> None:
-    """Until SIGTERM or SIGINT. *names*: what else the console is asked by (a reverse proxy's name)."""
+    """Until SIGTERM or SIGINT. *names*: what else the console is asked by, or `https://NAME` of a proxy in front.
+
+    ParseError: one of them is no name.
+    """
     import uvicorn
 
     host = str(opened.getsockname()[0])
+    also, origins = asked_by(names)
     console = Console(
         authority,
-        LOCAL | {host.lower()} | {name.lower() for name in names},
+        LOCAL | {host.lower()} | also,
+        origins,
         helper=helper,
         config_directory=config_directory,
         state=state,
@@ -73,6 +80,21 @@ def serve(
     )
     ready()
     uvicorn.Server(config).run(sockets=[opened])
+
+
+def asked_by(names: Sequence[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """The hosts that *names* stand for, and the origins among them. ParseError: one is neither."""
+    hosts, origins = set(), set()
+    for name in names:
+        found = _NAME.fullmatch(name.lower())
+        if found is None:
+            raise ParseError(
+                f"{name!r} is no name", "write console.example.org, or https://console.example.org"
+            )
+        hosts.add(found["host"])
+        if found["scheme"]:
+            origins.add(found["scheme"] + found["host"] + (found["port"] or ""))
+    return frozenset(hosts), frozenset(origins)
 
 
 class ByHelper:

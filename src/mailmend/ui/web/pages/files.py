@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mailmend.ui.web.console import Console
 
 _MOST = 1 << 20  # characters of a file that a page shows
+_EDITED, _LINES = 1 << 18, 5000  # of an edit: what is compared takes its time
 _PARAMETER = re.compile(r"(?P<name>[^\s=#][^\s=]*)(?P<is>\s*=\s*)(?P<value>.*)", re.DOTALL)
 _ENTRY = re.compile(r"(?P<name>\S+\s+\S+)(?P<is>)(?P<value>.*)", re.DOTALL)
 Span = tuple[str, str]  # its class, its text
@@ -47,7 +48,7 @@ async def changes(asked: Asked[Text]) -> Response:
             f"that is more than {_MOST} characters", "edit the file in an editor, then: mailmend apply"
         )
     main, path = await asked.console.run(_read, asked.console, "main.cf")
-    edit = file_edit.main_cf(main, asked.given.text)
+    edit = await asked.console.run(file_edit.main_cf, main, asked.given.text)
     return asked.page(
         "files_changes.html",
         path=path,

@@ -33,9 +33,9 @@ async def login(asked: Asked[Code]) -> Response:
     asked.console.sessions.end(asked.request.cookies.get(COOKIE))
     cookie, _ = asked.console.sessions.begin(grant, source)
     answer = RedirectResponse("/", 303)
-    answer.set_cookie(
-        COOKIE, cookie, httponly=True, samesite="strict", secure=asked.request.url.scheme == "https"
-    )
+    # The browser's own word, which the doorkeeper has held against the origins that there are.
+    secure = asked.request.headers.get("origin", "").lower().startswith("https://")
+    answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", secure=secure)
     return answer
 
 
