@@ -24,6 +24,8 @@ QUEUE = Path("/var/spool/postfix")
 DATA = Path("/var/lib/postfix")
 LOG = Path("/var/log/mail.log")
 STATE = (Path("/var/lib/mailmend"), Path("/etc/mailmend"))
+MAIL = Path("/var/mail")
+ALIASES = Path("/etc/aliases")  # its table lies beside it, under the name of its type
 DAEMONS = Path("/usr/lib/postfix/sbin")
 PRISTINE = Path("/.pristine")
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
@@ -99,6 +101,10 @@ def install(package: Path) -> None:
     _fill_chroot()
     for folder in (ETC, QUEUE):
         _copy(folder, _pristine(folder))
+    kept = _pristine(ALIASES)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    for path in ALIASES.parent.glob(f"{ALIASES.name}*"):
+        shutil.copy2(path, kept.parent)
 
 
 def reset(main: dict[str, str], master_extra: str, files: dict[str, str], remove: list[str]) -> None:
@@ -110,9 +116,13 @@ def reset(main: dict[str, str], master_extra: str, files: dict[str, str], remove
     for folder in (ETC, QUEUE):
         _empty(folder)
         _copy(_pristine(folder), folder)
-    for folder in (DATA, *STATE):
+    for folder in (DATA, *STATE, MAIL):
         folder.mkdir(exist_ok=True)
         _empty(folder)
+    for path in ALIASES.parent.glob(f"{ALIASES.name}*"):
+        path.unlink()
+    for path in _pristine(ALIASES).parent.glob(f"{ALIASES.name}*"):
+        shutil.copy2(path, ALIASES.parent)
     text = (ETC / "main.cf").read_text()
     for name in (*main, *remove):
         text = re.sub(rf"^{re.escape(name)}\s*=.*\n", "", text, flags=re.MULTILINE)
