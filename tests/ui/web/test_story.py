@@ -48,6 +48,9 @@ def page(lab: Any) -> Iterator[Page]:
     # A process without rights has to be able to read Python, wherever this machine has it.
     mode = relay.run(["stat", "-c", "%a", "/root"]).stdout.strip()
     relay.run(["chmod", "755", "/root"])
+    # As rsyslog keeps it on Debian and Ubuntu.
+    relay.run(["chgrp", "adm", "/var/log/mail.log"])
+    relay.run(["chmod", "640", "/var/log/mail.log"])
     command = f"{sys.executable} -P -m mailmend web --port {PORT}"
     relay.run(["sh", "-c", f"setsid {command} >/root/web.log 2>&1 & echo $! >/root/web.pid"])
     try:
@@ -77,6 +80,24 @@ def applied(page: Page) -> str:
     assert page.locator(".failed").all_inner_texts() == []
     page.wait_for_selector("#outcome:not([data-ended=''])")
     return page.inner_text("#outcome h2")
+
+
+def test_the_bounce_that_he_got_is_pasted_and_explained_and_the_random_ones_are_seen(
+    lab: Any, page: Page
+) -> None:
+    lab.outcomes(lab.send(count=12))
+    for _ in range(200):  # it comes back a moment later
+        if returned := lab.sender.received():
+            break
+        page.wait_for_timeout(100)
+    page.goto("/bounces/explain")
+    page.fill("#bounce", returned[-1].message)
+    page.click("text=Explain >> nth=-1")
+    page.wait_for_selector("#explained article")
+    assert "ipv6-ptr-or-auth" in page.inner_text("#explained")
+    page.goto("/bounces")
+    page.wait_for_selector("canvas")
+    assert "over IPv6" in page.inner_text("main")
 
 
 def test_from_what_is_wrong_to_a_proven_cure_and_back(lab: Any, page: Page) -> None:

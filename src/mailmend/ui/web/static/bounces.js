@@ -60,7 +60,8 @@ function draw(box) {
     cursor: { drag: { x: true, y: false } },
     hooks: { draw: [marks(data)] },
   };
-  drawn.set(box, new uPlot(options, [data.x, ...data.series.map((one) => one.y)], box));
+  // A step reaches to the next point: the last one to the end of its time.
+  drawn.set(box, new uPlot(options, [[...data.x, last], ...data.series.map((one) => [...one.y, one.y.at(-1)])], box));
 }
 
 function drawAll() {
