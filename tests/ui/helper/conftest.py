@@ -37,6 +37,20 @@ ASK = dedent(
 Told = dict[str, Any]
 
 
+class Clock:
+    """Seconds that go on when the test says so."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
 def said(relay: Any, uid: int, line: bytes) -> list[Told]:
     """All that comes back to one line sent by the user *uid*."""
     asked = [sys.executable, "-c", ASK, str(uid), SOCKET]

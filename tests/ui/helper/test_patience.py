@@ -7,18 +7,7 @@ import pytest
 from mailmend.model import Refused
 from mailmend.ui.helper import patience
 from mailmend.ui.helper.patience import Patience, network
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+from ui.helper.conftest import Clock
 
 
 @pytest.fixture

@@ -7,21 +7,10 @@ import pytest
 from mailmend.model import Refused
 from mailmend.ui.helper import sessions, verbs
 from mailmend.ui.helper.sessions import Proposed, Sessions
+from ui.helper.conftest import Clock
 
 ONE, OTHER = "1" * 64, "2" * 64
 BANNER = verbs.Set((verbs.Assign("smtpd_banner", "$myhostname"),))
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -65,3 +65,9 @@ def test_an_edit_is_a_list_of_settings(visitor: Visitor, probe: Postconf) -> Non
 
 def test_two_megabytes_are_refused_in_one_line(visitor: Visitor) -> None:
     assert "more than" in visitor.post("/files/changes", 422, text="a" * ((1 << 20) + 1))
+
+
+def test_more_lines_than_anybody_edits_on_a_page_are_refused_before_they_are_compared(
+    visitor: Visitor,
+) -> None:
+    assert "more than" in visitor.post("/files/changes", 422, text="\n" * 5001)

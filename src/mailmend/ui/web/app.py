@@ -113,7 +113,7 @@ def _told(
 ) -> Response:
     template = "_failure.html" if wants_a_part(request) else "failure.html"
     return console.render(
-        template, status, request=request, session=session, title="", reason=reason, next_step=next_step
+        template, status, request=request, session=session, reason=reason, next_step=next_step
     )
 
 

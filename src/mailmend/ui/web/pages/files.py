@@ -43,15 +43,16 @@ async def changes(asked: Asked[Text]) -> Response:
     """The settings that an edit changes, each with its tier; nothing is saved."""
     from mailmend.road import file_edit
 
-    if len(asked.given.text) > _MOST:
-        raise ParseError(
-            f"that is more than {_MOST} characters", "edit the file in an editor, then: mailmend apply"
-        )
-    main, path = await asked.console.run(_read, asked.console, "main.cf")
+    main, _ = await asked.console.run(_read, asked.console, "main.cf")
+    for text in (main, asked.given.text):
+        if len(text) > _EDITED or text.count("\n") > _LINES:
+            raise ParseError(
+                f"that is more than {_LINES} lines or {_EDITED} characters",
+                "edit the file in an editor, then: mailmend apply",
+            )
     edit = await asked.console.run(file_edit.main_cf, main, asked.given.text)
     return asked.page(
         "files_changes.html",
-        path=path,
         edit=edit,
         here=[one for one in edit.changed if one.known.tier not in ONLY_IN_A_TERMINAL],
         terminal=[(one, _command(one)) for one in edit.changed if one.known.tier in ONLY_IN_A_TERMINAL],
