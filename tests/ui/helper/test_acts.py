@@ -138,3 +138,15 @@ def test_journals_are_for_root_alone_and_few(relay: Any, ask: Asking, grant: str
     assert folder == "700 root"
     assert set(files) == {"600 root"}
     assert len(files) == 5
+
+
+def test_the_newest_is_told_first_whatever_the_older_are_named(relay: Any, ask: Asking, grant: str) -> None:
+    # Named by a date, as once they were, by a clock that has been set back since.
+    older = '{"id": "x", "what": "confirm", "digest": null, "by": "x", "began": "2099-12-31T00:00:00+00:00"}'
+    relay.run(["mkdir", "-p", "/var/lib/mailmend/console"])
+    relay.write("/var/lib/mailmend/console/20991231-000000-000000-abcd.jsonl", older + "\n")
+    for change in ("20260101-000000-first", "20260101-000000-second"):
+        ask(verb="confirm", grant=grant, change=change)
+    told = ask.done(verb="status", grant=grant)["last"]
+    assert ["second" in str(told[0]["error"]), "first" in str(told[1]["error"])] == [True, True]
+    assert told[2]["ended"] == "interrupted"

@@ -71,10 +71,11 @@ class Acts:
     def _begun(self, job: working.Act | working.Confirm, what: str) -> Path:
         at = now().astimezone(UTC)
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for old in self._journals()[KEPT - 1 :]:
+        journals = self._journals()
+        for old in journals[KEPT - 1 :]:
             old.unlink(missing_ok=True)
         act = {
-            "id": f"{at:%Y%m%d-%H%M%S-%f}-{secrets.token_hex(2)}",
+            "id": f"{_number(journals[0]) + 1 if journals else 1:08}-{secrets.token_hex(2)}",
             "what": what,
             "digest": job.digest if isinstance(job, working.Act) else None,
             "by": job.by,
@@ -144,6 +145,13 @@ class Acts:
     def _journals(self) -> list[Path]:
         """The newest first."""
         return sorted(self.folder.glob("*.jsonl"), reverse=True)
+
+
+def _number(journal: Path) -> int:
+    """They are counted, not dated: the newest is the newest where the clock was set back, too."""
+    with suppress(ValueError):
+        return int(journal.name.partition("-")[0])
+    return 0
 
 
 def start(job: working.AnyJob, out: int) -> subprocess.Popen[bytes]:
