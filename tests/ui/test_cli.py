@@ -227,6 +227,16 @@ def test_the_sentence_that_matters_comes_first() -> None:
     assert any(f"mailmend explain --check {BOUNCE}" in line for line in lines)
 
 
+def test_what_this_server_refused_is_not_said_to_be_a_receiver_s_words() -> None:
+    line = (
+        "Nov 22 10:00:00 mx postfix/smtpd[123]: NOQUEUE: reject: RCPT from unknown[192.0.2.7]: 554 5.7.1"
+        " <a@b.example>: Relay access denied; from=<x@y.example> to=<a@b.example> proto=ESMTP helo=<h>\n"
+    )
+    said = mailmend("explain", stdin=line).stdout
+    assert "What this server wrote" in said
+    assert "the receiver wrote" not in said
+
+
 def test_a_refusal_that_no_rule_knows_is_found_but_not_explained() -> None:
     result = mailmend("explain", stdin="550 5.7.1 The moon is in the wrong quarter for mail\n")
     assert result.exit_code == 1

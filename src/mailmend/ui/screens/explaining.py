@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from mailmend.road.group import grouped
+from mailmend.road.group import alike, grouped
 from mailmend.ui.encode import printable
 from mailmend.ui.screens.checking import findings_list
 from mailmend.ui.terminal import (
@@ -73,9 +73,9 @@ def explained(
 
     Few kinds are each explained in full; of many, counts first, then one example of each kind.
     """
-    alike = _alike(refusals)
-    if len(alike) <= _IN_FULL:
-        for number, group in enumerate(alike):
+    kinds = alike(refusals)
+    if len(kinds) <= _IN_FULL:
+        for number, group in enumerate(kinds):
             if number:
                 _rule(target)
             _group(target, group)
@@ -133,21 +133,7 @@ def nothing(target: Console, names: Sequence[str]) -> None:
     )
 
 
-def _alike(refusals: Iterable[Refusal]) -> list[list[Refusal]]:
-    """Same receiver, cause, severity and family: one explanation holds for all of them."""
-    groups: dict[tuple[object, ...], list[Refusal]] = {}
-    for one in refusals:
-        relay = one.delivery.relay
-        family = relay.family if relay else None
-        reply = one.delivery.reply
-        # What no rule explains is only alike where the reply is the same.
-        text = reply.text if reply and one.cause == "unknown" else ""
-        key = (one.receiver, one.cause, one.delivery.severity, family, one.steps, text)
-        groups.setdefault(key, []).append(one)
-    return list(groups.values())
-
-
-def _group(target: Console, group: list[Refusal]) -> None:
+def _group(target: Console, group: Sequence[Refusal]) -> None:
     first = group[0]
     say(target, words(_headline(first), STRONG))
     target.print()
@@ -156,7 +142,7 @@ def _group(target: Console, group: list[Refusal]) -> None:
     if len(group) > _NAMED:
         say(target, f"and {len(group) - _NAMED} more like these", indent=2)
     if first.delivery.reply:
-        heading(target, "What the receiver wrote")
+        heading(target, wrote(first))
         say(target, marked(first), indent=2)
     target.print()
     pairs(
@@ -171,6 +157,12 @@ def _group(target: Console, group: list[Refusal]) -> None:
     if first.steps:
         heading(target, "What to do")
         numbered(target, first.steps)
+
+
+def wrote(one: Refusal) -> str:
+    """What its reply is headed by: whose words they are."""
+    own = one.delivery.severity == "rejected-inbound"
+    return "What this server wrote" if own else "What the receiver wrote"
 
 
 def _who(one: Refusal) -> str:

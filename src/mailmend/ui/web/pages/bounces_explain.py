@@ -8,14 +8,13 @@ import msgspec
 from starlette.responses import Response
 
 from mailmend.model import ParseError
+from mailmend.road.group import alike
 from mailmend.ui import figures
-from mailmend.ui.screens.explaining import NOBODY_CAN, WHO
+from mailmend.ui.screens.explaining import NOBODY_CAN, WHO, wrote
 from mailmend.ui.web.endpoint import Asked, Endpoint, Nothing
 from mailmend.ui.web.pages.bounces_told import prose
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from mailmend.model import Refusal
 
 _MOST = 2 << 20  # characters
@@ -70,41 +69,26 @@ def _explained(text: str) -> dict[str, Any]:
     notices: list[str] = []
     refusals = job([("what you gave", text.encode("utf-8", "surrogateescape"))], note=notices.append)
     causes, known = cause_pages(), remedies()
-    kinds = sorted(_alike(refusals), key=len, reverse=True)
+    kinds = sorted(alike(refusals), key=len, reverse=True)
     told = [
         {
-            "first": alike[0],
-            "count": len(alike),
-            "attempts": alike[:_NAMED],
-            "quoted": _quoted(alike[0]),
-            "title": causes[alike[0].cause].title if alike[0].cause in causes else "",
-            "sources": causes[alike[0].cause].sources if alike[0].cause in causes else (),
+            "first": first,
+            "count": len(of_kind),
+            "attempts": of_kind[:_NAMED],
+            "wrote": wrote(first),
+            "quoted": _quoted(first),
+            "title": causes[first.cause].title if first.cause in causes else "",
+            "sources": causes[first.cause].sources if first.cause in causes else (),
             "cures": [
                 (each, (known[each].__doc__ or "").split("\n", 1)[0])
-                for each in alike[0].remedies
+                for each in first.remedies
                 if each in known
             ],
         }
-        for alike in kinds[:_SHOWN]
+        for of_kind in kinds[:_SHOWN]
+        for first in of_kind[:1]
     ]
     return {"told": told, "more": len(kinds) - len(told), "notices": notices}
-
-
-def _alike(refusals: Sequence[Refusal]) -> list[list[Refusal]]:
-    """Those that one explanation holds for; what no rule explains only where the reply is the same."""
-    kinds: dict[tuple[object, ...], list[Refusal]] = {}
-    for one in refusals:
-        relay, reply = one.delivery.relay, one.delivery.reply
-        key = (
-            one.receiver,
-            one.cause,
-            one.delivery.severity,
-            relay.family if relay else None,
-            one.steps,
-            reply.text if reply and one.cause == "unknown" else "",
-        )
-        kinds.setdefault(key, []).append(one)
-    return list(kinds.values())
 
 
 def _quoted(one: Refusal) -> str:
