@@ -47,7 +47,7 @@ async def banner(asked: Asked[Watch]) -> Response:
 async def _events(asked: Asked[Watch]) -> AsyncIterator[str]:
     console, session, request = asked.console, asked.person, asked.request
     sent: dict[str, str] = {}
-    stamp: tuple[float, ...] | None = None
+    stamp: tuple[int, ...] | None = None
     last = time.monotonic()
     yield "retry: 2000\n\n"
     while not await request.is_disconnected():
@@ -92,17 +92,18 @@ async def look(console: Console, session: Session) -> dict[str, Any]:
     return {"standing": seen, "act": act, "under_way": going, **_waiting(seen.document if seen else None)}
 
 
-def saved(console: Console) -> tuple[float, ...]:
-    """When main.cf and master.cf were saved last: whoever did it."""
+def saved(console: Console) -> tuple[int, ...]:
+    """What main.cf and master.cf are told by: it is another after they were saved, whoever did it and however."""
     folder = Path(console.config_directory) if console.config_directory else _DEFAULT
-    times = []
+    told: list[int] = []
     for name in ("main.cf", "master.cf"):
         try:
             found = (folder / name).stat()
-            times += [found.st_mtime, float(found.st_ino)]
+            # The time of the change of status (inode(7)) is nobody's to set, as that of the content is (`cp -p`).
+            told += [found.st_ino, found.st_ctime_ns]
         except OSError:
-            times += [0.0, 0.0]
-    return tuple(times)
+            told += [0, 0]
+    return tuple(told)
 
 
 def _waiting(status: Shape | None) -> dict[str, Any]:
