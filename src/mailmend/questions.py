@@ -329,6 +329,30 @@ class RecentDeliveries(Question[LogCounts]):
 
 
 @dataclass(frozen=True, slots=True)
+class Spacing:
+    """*messages* that one service tried to deliver; *close* of them came sooner after the one before than asked.
+
+    *shortest* is the shortest time between two of them, in seconds; None where there were not two.
+    """
+
+    messages: int
+    close: int
+    shortest: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Spaced(Question[Spacing]):
+    """How far apart the log's deliveries by *service* are, whose name stands behind the syslog_name's first part.
+
+    Several recipients of one message are one delivery. *seconds* is what counts as close.
+    """
+
+    service: str
+    seconds: float
+    days: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class LogLines(Question[tuple[str, ...]]):
     """The log's lines of warning, error, fatal and panic since *since*."""
 

@@ -64,7 +64,7 @@ INCURABLE = words("""
     dmarc-reject ip-reputation domain-reputation dnsbl-listed domain-dnsbl-listed private-blocklist
     recipient-blocked-sender content-spam content-phishing virus attachment-blocked message-too-large no-such-user
     mailbox-full mailbox-disabled recipient-restricted recipient-null-mx list-refused receiver-error receiver-policy
-    rate-limited sender-account-blocked dnsbl-query-refused
+    sender-account-blocked dnsbl-query-refused
 """)
 
 # Whose move it is first, once the mail was forwarded.

@@ -82,6 +82,7 @@ CUT_OFF = Delivery(
         ("no-fatal", "log", SINCE, {q.LogLines: FAILED_LOOK}, "unknown"),
         ("delivered", GOOGLE, SINCE, {q.RecentDeliveries: FAILED_LOOK}, "unknown"),
         ("record-seen", "example.org TXT", "v=spf1 -all", {q.Records: FAILED_LOOK}, "unknown"),
+        ("spaced", "smtp-paced-google", "1", {q.Spaced: FAILED_LOOK}, "unknown"),
         # What does not hold.
         ("setting-is", "inet_protocols", "ipv4", {q.Setting: q.SettingValue("all", None)}, "fails"),
         ("listener", "0.0.0.0:25", "gone", {q.Listeners: OPEN}, "fails"),
@@ -99,8 +100,10 @@ CUT_OFF = Delivery(
         ("client-ignores", "a@gmail.com", "AAAA", {**trial(via("192.0.2.1")), **HAS_IPV6}, "fails"),
         ("client-ignores", "a@gmail.com", "AAAA", trial(CUT_OFF, ignored=("ignoring DNS RR: x",)), "fails"),
         ("client-family", "a@gmail.com", "ipv4", trial(CUT_OFF), "fails"),
+        ("spaced", "smtp-paced-google", "1", {q.Spaced: q.Spacing(30, 29, 0.02)}, "fails"),
         # What only time or others can show.
         ("client-family", "a@gmail.com", "ipv4", trial(), "pending"),
+        ("spaced", "smtp-paced-google", "1", {q.Spaced: q.Spacing(1, 0, None)}, "pending"),
         ("client-family", "a@gmail.com", "ipv4", {q.ClientTrial: FAILED_LOOK}, "pending"),
         ("delivered", GOOGLE, SINCE, log(count("bounced", "ipv6", EARLIER, "5.7.1", REFUSED)), "pending"),
         (
@@ -126,6 +129,8 @@ CUT_OFF = Delivery(
         ("listener", "0.0.0.0:25", "open", {q.Listeners: OPEN}, "holds"),
         ("running-since", "qmgr", SINCE, {q.Master: q.Running(7, EARLIER, LATER)}, "holds"),
         ("greeting", "[::1]:25", "220", {q.Greeting: "220 relay.example.org ESMTP"}, "holds"),
+        # A queue manager that was started anew in between does not know of the delivery before.
+        ("spaced", "smtp-paced-google", "1", {q.Spaced: q.Spacing(30, 1, 0.02)}, "holds"),
         ("no-fatal", "log", SINCE, dead("warning: hostname does not resolve"), "holds"),
         (
             "no-fatal",

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from mailmend.model import CannotLook
-from mailmend.questions import DeliveryCount, LogCounts, LogLines, RecentDeliveries
+from mailmend.questions import DeliveryCount, LogCounts, LogLines, RecentDeliveries, Spaced, Spacing
 from mailmend.system import deliveries, follow
 from mailmend.system.follow import Place
 from system.programs import for_programs
@@ -268,6 +268,28 @@ def test_trouble_since_a_moment(log: Path) -> None:
         "fatal: cannot handle socket type AF_INET6",
         "warning: process smtpd pid 5 exit status 1",
     ]
+
+
+# ---- how far apart --------------------------------------------------------------------------------
+
+
+def test_deliveries_of_one_service_and_how_close_they_are(log: Path) -> None:
+    """Other services, probes and further recipients of a message are no deliveries that came too soon."""
+
+    def sent(ago: float, queue_id: str, service: str = "smtp-paced-google/smtp", status: str = "sent") -> str:
+        return (
+            f"{(NOW - timedelta(seconds=ago)).isoformat()} relay postfix/{service}[1]: {queue_id}: to=<a@gmail.com>, "
+            f"relay=mx.example[192.0.2.1]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status={status} (250 OK)\n"
+        )
+
+    log.write_text(
+        sent(200_000, "OLD11")
+        + sent(60, "AAA11") + sent(60, "AAA11") + sent(59.9, "PRB11", status="deliverable")
+        + sent(59, "BBB11", service="smtp") + sent(58, "BBB22") + sent(57.5, "CCC11")
+    )  # fmt: skip
+    found = deliveries.spaced(Spaced("smtp-paced-google", 1), Place(log))
+    assert found == Spacing(3, 1, 0.5)
+    assert deliveries.spaced(Spaced("smtp-paced", 1), Place(log)) == Spacing(0, 0, None)
 
 
 # ---- the journal ----------------------------------------------------------------------------------

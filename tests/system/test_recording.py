@@ -44,7 +44,7 @@ def sample(kind: Any) -> Any:
         return arguments[0]
     if arguments:  # a union: whatever is not None
         return sample(next(a for a in arguments if a is not type(None)))
-    return {str: "caf\udce9 \u2028 ü", int: 7, bool: True, datetime: AT}[kind]
+    return {str: "caf\udce9 \u2028 ü", int: 7, float: 1.5, bool: True, datetime: AT}[kind]
 
 
 def answer_type(kind: type[AnyQuestion]) -> Any:

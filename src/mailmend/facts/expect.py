@@ -37,6 +37,7 @@ from mailmend.questions import (
     Records,
     Services,
     Setting,
+    Spaced,
     TrialResult,
 )
 
@@ -274,6 +275,21 @@ def _delivered(expectation: Expectation, probe: Probe) -> Judgement:
     return _judgement(expectation, "pending", "no delivery since; the next ones will tell", seen)
 
 
+def _spaced(expectation: Expectation, probe: Probe) -> Judgement:
+    """*subject* is a service that may deliver one message in *wanted* seconds, now and then one more.
+
+    A queue manager that is started anew does not know of the one before.
+    """
+    seen = probe.ask(Spaced(expectation.subject, float(expectation.wanted or "")))
+    if seen.answer is None:
+        return _unknown(expectation, seen)
+    if seen.answer.shortest is None:
+        return _judgement(expectation, "pending", "no two deliveries yet; the next ones will tell", seen)
+    says = f"{seen.answer.messages} deliveries, the closest {seen.answer.shortest:.1f} s apart"
+    often = seen.answer.close > max(1, seen.answer.messages // 20)
+    return _judgement(expectation, "fails" if often else "holds", says, seen)
+
+
 def _rewritten(expectation: Expectation, probe: Probe) -> Judgement:
     """*subject* is a recipient; mail of strangers must leave for it under an envelope of the domain *wanted*."""
     from mailmend.facts.forward_measured import leaves_as
@@ -316,6 +332,7 @@ _JUDGES: dict[str, Callable[[Expectation, Probe], Judgement]] = {
     "client-binds": _client_binds,
     "delivered": _delivered,
     "rewritten": _rewritten,
+    "spaced": _spaced,
     "record-seen": _record_seen,
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from mailmend.facts import mx
+from mailmend.facts import mx, pacing
 from mailmend.facts.dmarc import aligned, organisation, policy
 from mailmend.facts.forward_outcome import Mail, Signature, Way
 from mailmend.facts.forwarding import alterations, filters, milters
@@ -65,7 +65,7 @@ def ways(sender: Sender, recipient: str, probe: Probe) -> tuple[Way, ...]:
     rewritten = envelope.rpartition("@")[2].lower() != sender.envelope.rpartition("@")[2].lower()
     helo = value(probe, "smtp_helo_name", out.service)
     intact = _intact(probe)
-    paced = value(probe, f"{out.service.partition('/')[0]}_destination_rate_delay") not in ("", "0", "0s")
+    paced = pacing.paced(out.service, out.domain, probe)
     found = []
     for family, addresses in _reachable(out, probe).items():
         for source in sources(out.service, probe, addresses[:1]):

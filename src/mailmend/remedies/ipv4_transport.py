@@ -1,35 +1,24 @@
 """Mail to named domains takes a transport of its own that speaks IPv4 only (transport(5), master(5)).
 
-The clone carries over what the original transport had: its `-o` overrides, its nexthop and the
-`smtp_destination_*` limits, which Postfix reads by the transport's own name.
+The clone carries over what the original transport had: its `-o` overrides, its nexthop and its limits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mailmend.facts import clones
 from mailmend.facts.case import Case, Way, written
 from mailmend.facts.hazards import ipv4_out, ipv6_literals, sender_dependent
 from mailmend.facts.services import service as entry_of
 from mailmend.facts.settings import value
 from mailmend.model import Change, Effect, Expectation, Objection, Probe, Proposal
-from mailmend.questions import File, MapTypes, Service
+from mailmend.questions import File, MapTypes
 
 ID = "ipv4-transport"
 HEALS = ("ipv6-ptr-or-auth", "ptr-missing", "fcrdns-mismatch", "spf-fail", "unauthenticated")
 EFFECT: Effect = "contains"
 TABLE = "ipv4_only_transport"
-# The per-destination limits of postconf(5) that a transport has under its own name.
-LIMITS = (
-    "destination_concurrency_limit",
-    "destination_recipient_limit",
-    "destination_rate_delay",
-    "destination_concurrency_failed_cohort_limit",
-    "destination_concurrency_negative_feedback",
-    "destination_concurrency_positive_feedback",
-    "initial_destination_concurrency",
-    "transport_rate_delay",
-)
 
 
 def propose(case: Case, probe: Probe) -> Proposal:
@@ -72,25 +61,9 @@ def _clone(service: str, probe: Probe) -> Iterator[Change]:
     name = clone_name(service)
     if original is None or entry_of(probe, f"{name}/unix") is not None:
         return
-    yield Change("service", f"{name}/unix", None, _entry(name, original), "reload")
-    old = service.rpartition("/")[0]
-    for limit in LIMITS:
-        own = written(probe, f"{old}_{limit}")
-        if own is not None:
-            yield Change(
-                "setting", f"{name}_{limit}", written(probe, f"{name}_{limit}"), f"${old}_{limit}", "reload"
-            )
-
-
-def _entry(name: str, original: Service) -> str:
-    columns = (
-        name, original.type, original.private, original.unprivileged, original.chroot,
-        original.wakeup, original.process_limit, original.command,
-    )  # fmt: skip
-    kept = [(k, v) for k, v in original.overrides if k not in ("inet_protocols", "syslog_name")]
-    options = [*kept, ("inet_protocols", "ipv4"), ("syslog_name", f"postfix/{name}")]
-    lines = [f"  -o {k}={v}" if " " not in v else f"  -o {{ {k} = {v} }}" for k, v in options]
-    return "\n".join(["  ".join(columns), *lines]) + "\n"
+    options = (("inet_protocols", "ipv4"), ("syslog_name", f"postfix/{name}"))
+    yield Change("service", f"{name}/unix", None, clones.entry(name, original, options), "reload")
+    yield from clones.limits(name, original, probe)
 
 
 def _table(before: str | None, ways: tuple[Way, ...]) -> str:

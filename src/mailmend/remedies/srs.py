@@ -194,5 +194,5 @@ def _bypassed(case: Case, probe: Probe) -> Iterator[Objection]:
         if text and any(lookup(probe, text, key, whole="@" in key) for key in (way.recipient, way.domain)):
             yield Objection(
                 f"transport_maps has a route for {way.domain}: mail that it routes is not rewritten",
-                "take that route out, or choose a remedy without one (ipv4-for-receiver)",
+                "take that route out (mailmend undo ID); after SRS, mailmend fix --remedy pace or ipv4-for-receiver",
             )

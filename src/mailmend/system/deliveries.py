@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Literal
 
 from mailmend.model import CannotLook, Family, Severity, family_of
 from mailmend.parse import maillog
-from mailmend.questions import DeliveryCount, LogCounts, LogLines, RecentDeliveries
+from mailmend.questions import DeliveryCount, LogCounts, LogLines, RecentDeliveries, Spaced, Spacing
 from mailmend.system import follow, opened
 
 if TYPE_CHECKING:
@@ -90,6 +90,31 @@ def recent(question: RecentDeliveries, place: Place) -> LogCounts:
         counts=tuple(_result(key, total) for key, total in tally.sums.items()),
         local_ipv6_clients=tally.local_ipv6_clients,
     )
+
+
+def spaced(question: Spaced, place: Place) -> Spacing:
+    """The times between the deliveries of one service, by their lines in the log. CannotLook as `recent`."""
+    now = datetime.now(UTC).astimezone()
+    start = now - timedelta(days=question.days)
+    wanted = f"/{question.service}/".encode()
+    messages, gaps = 0, list[float]()
+    before: tuple[str | None, datetime] | None = None
+    for lines in _blocks(place, start):
+        for raw in lines:
+            if _STATUS not in raw or wanted not in raw:
+                continue
+            line = maillog.line(raw.decode("utf-8", "surrogateescape"), now)
+            tried = maillog.attempt(line) if line else None
+            if line is None or tried is None or tried.status in ("deliverable", "undeliverable"):
+                continue
+            if line.tag.partition("/")[2] != question.service or line.at is None or line.at < start:
+                continue
+            if before and before[0] == line.queue_id:
+                continue
+            messages += 1
+            gaps += [(line.at - before[1]).total_seconds()] if before else []
+            before = line.queue_id, line.at
+    return Spacing(messages, sum(gap < question.seconds for gap in gaps), min(gaps, default=None))
 
 
 def trouble(question: LogLines, place: Place) -> tuple[str, ...]:
