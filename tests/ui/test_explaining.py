@@ -1,4 +1,4 @@
-"""explain as it is typed: the sentence that matters first, many counted, strangers' words as text, and how often right."""
+"""explain as it is typed: the sentence that matters first, many counted, how often it is right."""
 
 from __future__ import annotations
 
