@@ -44,6 +44,11 @@ class _PutOff(NamedTuple):
     first: _Tried
 
 
+_FIRST = {
+    over: _PutOff(_BITS[over] if over else 0, _Tried(("", "", ""), "")) for over in (None, "ipv4", "ipv6")
+}
+
+
 class _Bounce(NamedTuple):
     message: tuple[str, str, str]
     tried: tuple[_Tried, ...]
@@ -82,14 +87,22 @@ class Through:
         """An outcome: *word* is `deferred` or `bounced`, *over* the family of the last address tried."""
         host, queue_id = one.host, one.queue_id
         message = (host, queue_id, one.recipient)
-        process = (host, queue_id, one.pid)
-        if self._alone and process not in self._passed_on:
-            if word == "bounced" and message not in self._put_off:
+        if self._alone and (host, queue_id, one.pid) not in self._passed_on:
+            put_off = self._put_off
+            known = put_off.pop(message, None)
+            if word == "bounced" and known is None:
                 return  # as nearly all are
-            if word == "deferred":
-                known = self._put_off.get(message)
-                if known is not None and over and known.families & _BITS[over]:
-                    self._put_off[message] = self._put_off.pop(message)  # put off again; it is the newest
+            if word == "deferred" and known is None:
+                # Nobody asks when it was tried first, where nothing comes before.
+                put_off[intern(host), queue_id, one.recipient] = _FIRST[over]
+                if self._is_asked:
+                    self._changed.add(message)
+                if len(put_off) > 2 * _KEPT:
+                    self._gone(_trim(put_off))
+                return
+            if known is not None:
+                put_off[message] = known  # the newest now
+                if word == "deferred" and over and known.families & _BITS[over]:
                     return
         host = intern(host)  # of what is kept, thousands have the same
         message = (host, queue_id, one.recipient)

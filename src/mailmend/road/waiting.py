@@ -63,14 +63,16 @@ class Waiting:
 
     def failed(self, one: Failed, place: Place) -> None:
         """A deferral or a bounce, to be told before what was sent or left the queue in the same block."""
-        known = self._known(one.queue_id, one.recipient)
+        queue_id, recipient = one.queue_id, one.recipient
         if place.status != "deferred":
-            self._settle(one.queue_id, one.recipient)
-        elif known is not None and known.place is not None:
+            self._settle(queue_id, recipient)
+            return
+        known = self._known(queue_id, recipient)
+        if known is not None and known.place is not None:
             known.place = place
-            self._last[place] = one.stamp, one.text
-        elif self._keep(one.queue_id, _Recipient(one.recipient, one.stamp, place)):
-            self._last[place] = one.stamp, one.text
+        elif not self._keep(queue_id, _Recipient(recipient, one.stamp, place)):
+            return
+        self._last[place] = one.stamp, one.text
 
     def sent(self, recipients: Iterable[tuple[str, str]]) -> None:
         """Queue id and recipient of what was delivered while the message stayed in the queue for others."""
