@@ -59,6 +59,16 @@ def log(*counts: q.DeliveryCount) -> dict[Any, Any]:
 
 
 FAILED_LOOK = CannotLook("not readable")
+MILTER = "inet:127.0.0.1:8891"
+
+
+def session(*words: str) -> dict[Any, Any]:
+    """A greeting, and what smtpd logged meanwhile."""
+    lines = tuple(f"{LATER.isoformat()} relay postfix/smtpd[7]: {text}" for text in words)
+    there = (q.Listener("0.0.0.0", 25, 7, 13),)
+    return {q.Listeners: there, q.Greeting: "220 relay.example.org ESMTP", q.LogLines: lines}
+
+
 WRITTEN = q.SettingValue("ipv4", "ipv4")
 OPEN = (q.Listener("0.0.0.0", 25, 7, 13),)
 GOOGLE = ".google.com,.googlemail.com any"
@@ -83,6 +93,8 @@ CUT_OFF = Delivery(
         ("delivered", GOOGLE, SINCE, {q.RecentDeliveries: FAILED_LOOK}, "unknown"),
         ("record-seen", "example.org TXT", "v=spf1 -all", {q.Records: FAILED_LOOK}, "unknown"),
         ("spaced", "smtp-paced-google", "1", {q.Spaced: FAILED_LOOK}, "unknown"),
+        ("milter", MILTER, None, {**session(), q.LogLines: FAILED_LOOK}, "unknown"),
+        ("milter", MILTER, None, {**session(), q.Greeting: FAILED_LOOK}, "unknown"),
         # What does not hold.
         ("setting-is", "inet_protocols", "ipv4", {q.Setting: q.SettingValue("all", None)}, "fails"),
         ("listener", "0.0.0.0:25", "gone", {q.Listeners: OPEN}, "fails"),
@@ -101,9 +113,11 @@ CUT_OFF = Delivery(
         ("client-ignores", "a@gmail.com", "AAAA", trial(CUT_OFF, ignored=("ignoring DNS RR: x",)), "fails"),
         ("client-family", "a@gmail.com", "ipv4", trial(CUT_OFF), "fails"),
         ("spaced", "smtp-paced-google", "1", {q.Spaced: q.Spacing(30, 29, 0.02)}, "fails"),
+        ("milter", MILTER, None, session(f"warning: connect to Milter service {MILTER}: refused"), "fails"),
         # What only time or others can show.
         ("client-family", "a@gmail.com", "ipv4", trial(), "pending"),
         ("spaced", "smtp-paced-google", "1", {q.Spaced: q.Spacing(1, 0, None)}, "pending"),
+        ("milter", MILTER, None, {q.Listeners: ()}, "pending"),
         ("client-family", "a@gmail.com", "ipv4", {q.ClientTrial: FAILED_LOOK}, "pending"),
         ("delivered", GOOGLE, SINCE, log(count("bounced", "ipv6", EARLIER, "5.7.1", REFUSED)), "pending"),
         (
@@ -129,6 +143,13 @@ CUT_OFF = Delivery(
         ("listener", "0.0.0.0:25", "open", {q.Listeners: OPEN}, "holds"),
         ("running-since", "qmgr", SINCE, {q.Master: q.Running(7, EARLIER, LATER)}, "holds"),
         ("greeting", "[::1]:25", "220", {q.Greeting: "220 relay.example.org ESMTP"}, "holds"),
+        (
+            "milter",
+            MILTER,
+            None,
+            session("warning: connect to Milter service inet:127.0.0.1:1: refused"),
+            "holds",
+        ),
         # A queue manager that was started anew in between does not know of the delivery before.
         ("spaced", "smtp-paced-google", "1", {q.Spaced: q.Spacing(30, 1, 0.02)}, "holds"),
         ("no-fatal", "log", SINCE, dead("warning: hostname does not resolve"), "holds"),

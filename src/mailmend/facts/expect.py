@@ -275,6 +275,30 @@ def _delivered(expectation: Expectation, probe: Probe) -> Judgement:
     return _judgement(expectation, "pending", "no delivery since; the next ones will tell", seen)
 
 
+def _milter(expectation: Expectation, probe: Probe) -> Judgement:
+    """*subject* is a milter, as smtpd_milters names it; smtpd(8) asks it before it greets, and logs what fails."""
+    start = probe.ask(Now()).at
+    ports = [s for s in probe.ask(Listeners()).answer or () if family_of(s.address) == "ipv4"]
+    first = min(ports, key=lambda s: s.port, default=None)
+    if first is None:
+        return _judgement(expectation, "pending", "no listener; the next mail will tell")
+    address = "127.0.0.1" if first.address == "0.0.0.0" else first.address  # noqa: S104
+    greeted = probe.ask(Greeting(address, first.port))
+    log = probe.ask(LogLines(start - timedelta(seconds=1)))
+    if log.answer is None or greeted.answer is None:
+        return _judgement(
+            expectation, "unknown", f"could not look: {log.error or greeted.error}", greeted, log
+        )
+    # At the beginning of the message: what stands further on may be a client's words.
+    heads = tuple(
+        f"warning: {words} {expectation.subject}:" for words in ("connect to Milter service", "milter")
+    )
+    lines = (maillog.line(text, start) for text in log.answer)
+    complaint = [line.message for line in lines if line and line.message.startswith(heads)]
+    says = complaint[-1] if complaint else "asked at the start of a session without complaint"
+    return _judgement(expectation, "fails" if complaint else "holds", says, greeted, log)
+
+
 def _spaced(expectation: Expectation, probe: Probe) -> Judgement:
     """*subject* is a service that may deliver one message in *wanted* seconds, now and then one more.
 
@@ -333,6 +357,7 @@ _JUDGES: dict[str, Callable[[Expectation, Probe], Judgement]] = {
     "delivered": _delivered,
     "rewritten": _rewritten,
     "spaced": _spaced,
+    "milter": _milter,
     "record-seen": _record_seen,
 }
 

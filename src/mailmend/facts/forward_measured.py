@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from mailmend.facts import mx, pacing
+from mailmend.facts import mx, pacing, signing
 from mailmend.facts.dmarc import aligned, organisation, policy
 from mailmend.facts.forward_outcome import Mail, Signature, Way
 from mailmend.facts.forwarding import alterations, filters, milters
@@ -167,7 +167,8 @@ def _intact(probe: Probe) -> bool | None:
     """False where main.cf changes what a signature covers; None where a program might."""
     if alterations(probe):
         return False
-    return None if filters(probe) or milters(probe) else True
+    unseen = [name for name in milters(probe) if not signing.leaves_alone(name, probe)]
+    return None if filters(probe) or unseen else True
 
 
 def _signature(sender: Sender, author: str, strict: bool, probe: Probe) -> Signature | None:

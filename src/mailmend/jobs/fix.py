@@ -9,10 +9,12 @@ from types import ModuleType
 from typing import Literal
 
 from mailmend.facts.case import Case, gather
+from mailmend.jobs import signing_key
 from mailmend.jobs.change import TRIAL, carry_out, fresh
 from mailmend.jobs.here import Here, Progress, operator, require_root, silent
 from mailmend.jobs.ready import require_loaded, require_running
 from mailmend.model import Expectation, Finding, Plan, Proof, Record, Refused, Scope
+from mailmend.remedies import dkim_sign
 from mailmend.road import verify
 from mailmend.road.plan import WATCHED
 from mailmend.road.plan import plan as make_plan
@@ -62,6 +64,8 @@ def fix(
         require_running(here)
         progress("making sure that what is saved is what runs")
         require_loaded(here)
+        if remedy == dkim_sign.ID:
+            signing_key.prepare(here, progress)
     progress("looking at host, DNS, routes and log")
     findings = _findings(here, scope)
     case = gather(findings, here.probe, scope)

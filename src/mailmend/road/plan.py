@@ -35,7 +35,7 @@ def plan(
     proposals = [
         module.propose(case, probe)
         for name, module in remedies.items()
-        if name == remedy or (wanted & set(module.HEALS))
+        if name == remedy or (wanted & set(module.HEALS) and not getattr(module, "BY_NAME", False))
     ]
     pending = tuple(p for p in proposals if p.remedy == WATCHED and p.changes and not p.blocked)
     applicable = [p for p in proposals if p.remedy != WATCHED]

@@ -1,0 +1,211 @@
+"""Own mail leaves with a DKIM signature of its author's domain, made by the distribution's opendkim (RFC 6376).
+
+Postfix is changed last: once the key's record is seen in DNS and the signer runs with it. A milter that is down is
+gone past. What strangers wrote is not signed, and their own signatures are left as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_network
+
+from mailmend.facts import signing
+from mailmend.facts.case import Case, written
+from mailmend.facts.domains import address_class, own_domains
+from mailmend.facts.forwarding import filters
+from mailmend.facts.senders import senders
+from mailmend.facts.services import overrides, services
+from mailmend.facts.settings import program, value
+from mailmend.facts.signing import Signer
+from mailmend.facts.versions import version
+from mailmend.model import CannotLook, Change, Effect, Expectation, Objection, Probe, Proposal, Scope
+from mailmend.parse.listing import words
+from mailmend.questions import Stat
+
+ID = "dkim-sign"
+HEALS = ("dkim-unsigned", "bulk-auth-required")
+EFFECT: Effect = "cures"
+# It needs a package, a key and a record first: it is begun by an operator who asks for it, and by nobody else.
+BY_NAME = True
+_AFTER_SIGNING = ("smtp_generic_maps", "smtp_header_checks", "smtp_mime_header_checks", "smtp_body_checks")
+_AGAIN = "then run mailmend fix --remedy dkim-sign again"
+
+
+def propose(case: Case, probe: Probe) -> Proposal:
+    """The signer as the last milter of what comes over SMTP and of what is handed in here; nothing where it is one.
+
+    What could not be looked at stops this remedy, and no other that is weighed beside it.
+    """
+    try:
+        return _proposal(probe)
+    except CannotLook as gap:
+        objection = Objection(f"what signs here could not be looked up: {gap.reason}", gap.next_step)
+        return Proposal(ID, EFFECT, (), objections=(objection,))
+
+
+def _proposal(probe: Probe) -> Proposal:
+    domains = authors(probe)
+    objections = tuple(_objections(domains, probe))
+    if any(o.blocking and not o.overridable for o in objections):
+        return Proposal(ID, EFFECT, (), objections=objections)
+    signer = signing.signer(probe)
+    milter = signing.milter(signer.socket, probe)
+    record = signing.record_of(signer.key, probe)
+    return Proposal(
+        ID,
+        EFFECT,
+        tuple(_changes(milter, probe)),
+        (
+            Expectation(
+                "running", "milter", milter, None, "Postfix reaches the signer at the start of a session"
+            ),
+            *(_published(domain, signer, record, probe) for domain in domains),
+        ),
+        (
+            f"mail whose author is of {', '.join(domains)} is signed; while opendkim is down it leaves unsigned "
+            "(default_action=accept), and nothing waits",
+            f"the key {signer.key} stays when this is undone, and so should its record for a week: mail on its way "
+            "is verified with it",
+        ),
+        objections,
+    )
+
+
+def authors(probe: Probe) -> tuple[str, ...]:
+    """This host's domains that send; of one below another of its domains that other, which may sign for it."""
+    listed = [name for name in own_domains(probe) if address_class(name, probe)[0] != "default"]
+    lifted = (
+        min((p for p in (*listed, name) if f".{name}".endswith(f".{p}")), key=len) for name in _sending(probe)
+    )
+    return tuple(dict.fromkeys(lifted))
+
+
+def _sending(probe: Probe) -> tuple[str, ...]:
+    found = senders(Scope(), probe)
+    return tuple(name for name in found.own if name not in found.srs)
+
+
+def _published(domain: str, signer: Signer, record: str, probe: Probe) -> Expectation:
+    seen = signing.published(domain, signer.selector, record, probe)
+    name = f"{signer.selector}._domainkey.{domain}"
+    return Expectation("dns", "record-seen", f"{name} TXT", seen, f"the key of {domain} is published")
+
+
+def _changes(milter: str, probe: Probe) -> Iterator[Change]:
+    """Behind the milters that are there: a signature is of what all others made of the message."""
+    ours = f"{{ {milter}, default_action=accept }}"
+    for name in ("smtpd_milters", "non_smtpd_milters"):
+        before = written(probe, name)
+        if not signing.named(milter, value(probe, name)) and "$smtpd_milters" not in (before or ""):
+            yield Change("setting", name, before, _last(ours, before), "reload")
+    for entry in services(probe):
+        own = overrides(probe, entry.id).get("smtpd_milters", "").strip()
+        # An empty one says that this listener asks no milter: what comes there was looked at before.
+        if (
+            program(entry.command) == "smtpd"
+            and own
+            and "$smtpd_milters" not in own
+            and not signing.named(milter, own)
+        ):
+            yield Change("override", f"{entry.id}/smtpd_milters", own, _last(ours, own), "reload")
+
+
+def _last(ours: str, before: str | None) -> str:
+    return f"{before.strip()}, {ours}" if before and before.strip() else ours
+
+
+def _objections(domains: tuple[str, ...], probe: Probe) -> Iterator[Objection]:
+    known = version(probe)
+    if known and known < (3, 0):
+        yield Objection(
+            f"Postfix {value(probe, 'mail_version')} has one milter_default_action for all milters (3.0 has one each)",
+            "set smtpd_milters, non_smtpd_milters and milter_default_action by hand",
+        )
+    if not domains:
+        yield Objection("no domain of this host sends mail", "name one in myorigin")
+    if not _there(signing.PROGRAM, probe):
+        yield Objection("opendkim is not installed", "apt-get install opendkim")
+        return
+    signer = signing.signer(probe)
+    if signer.tables:
+        yield Objection(
+            f"{signing.SETTINGS} has tables of keys (KeyTable, SigningTable), which are not read here",
+            "add opendkim's socket yourself: mailmend set smtpd_milters=... non_smtpd_milters=...",
+        )
+        return
+    yield from _prepared(domains, signer, probe)
+    yield from _altered_later(probe)
+
+
+def _there(path: str, probe: Probe) -> bool:
+    seen = probe.ask(Stat(path)).answer
+    return seen is not None and seen.exists
+
+
+def _prepared(domains: tuple[str, ...], signer: Signer, probe: Probe) -> Iterator[Objection]:
+    """Key, record, settings, a daemon that runs: what is missing first."""
+    key, selector = signer.key or signing.KEY, signer.selector or signing.SELECTOR
+    if not _there(key, probe):
+        yield Objection(f"opendkim has no key ({key})", "mailmend fix --remedy dkim-sign, as root, makes one")
+        return
+    record = signing.record_of(key, probe)
+    unseen = [d for d in domains if not signing.published(d, selector, record, probe)]
+    for domain in unseen:
+        name = f"{selector}._domainkey.{domain}"
+        yield Objection(
+            f"the key for {domain} is not published",
+            f"publish: {name} TXT {record or f'(as {key} has it)'}, {_AGAIN}",
+        )
+    if unseen:
+        return
+    lines = _missing(domains, signer, probe)
+    if lines:
+        yield Objection(
+            f"{signing.SETTINGS} does not say whom to sign for, with which key, or where",
+            f"add the lines: {' | '.join(lines)} and run systemctl restart opendkim, {_AGAIN}",
+        )
+    elif not signing.listens(signing.milter(signer.socket, probe), probe):
+        yield Objection(
+            f"opendkim does not run (nobody listens on {signer.socket})", "systemctl restart opendkim"
+        )
+
+
+def _missing(domains: tuple[str, ...], signer: Signer, probe: Probe) -> tuple[str, ...]:
+    """The lines that opendkim.conf(5) lacks."""
+    lines = []
+    if not all(signer.signs(domain) for domain in (*domains, *_sending(probe))):
+        lines.append(f"Domain {','.join(dict.fromkeys((*signer.domains, *domains)))}")
+    if not signer.key or not signer.selector:
+        lines += [f"Selector {signing.SELECTOR}", f"KeyFile {signing.KEY}"]
+    if not signing.milter(signer.socket, probe):
+        lines.append(f"Socket inet:{signing.PORT}@localhost")
+    if lines:
+        lines.append("SubDomains yes")
+        clients = [network for network in _clients(probe) if network not in signer.internal]
+        lines += [f"InternalHosts {','.join((*signer.internal, *clients))}"] if clients else []
+    return tuple(lines)
+
+
+def _clients(probe: Probe) -> Iterator[str]:
+    """Networks that may relay here, besides loopback: their mail is signed as that of this host is."""
+    for word in words(value(probe, "mynetworks")):
+        plain = word.replace("[", "").replace("]", "")
+        try:
+            network = ip_network(plain, strict=False)
+        except ValueError:
+            continue
+        if not network.is_loopback:
+            yield str(network)
+
+
+def _altered_later(probe: Probe) -> Iterator[Objection]:
+    """What the smtp client or a filter changes after the signature breaks it."""
+    for name in _AFTER_SIGNING:
+        if value(probe, name):
+            yield Objection(
+                f"{name} may change mail after it is signed, which breaks the signature",
+                f"take it out (mailmend set -X {name}), or make sure that it leaves own mail alone",
+                overridable=True,
+            )
+    for name in filters(probe):
+        yield Objection(f"{name} gets mail after it is signed: it must not change it", blocking=False)

@@ -1,0 +1,217 @@
+"""An operator is led to signed mail step by step: nothing is switched on before key, record and signer are there."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from mailmend.facts import dkim
+from mailmend.facts.case import gather
+from mailmend.lab import Lab
+from mailmend.model import Proposal, Scope
+from mailmend.questions import DnsAnswer, Records
+from mailmend.remedies import dkim_sign
+from mailmend.system.probe import Live
+from worlds import world
+
+CONF, KEY, RECORD = "/etc/opendkim.conf", "/etc/dkimkeys/mailmend.private", "/etc/dkimkeys/mailmend.txt"
+NAME = "mailmend._domainkey.example.org TXT"
+PUBLIC = "v=DKIM1; k=rsa; p=MIIBAAAA"
+ABC = "Domain example.org\nSubDomains yes\nSelector mailmend\nKeyFile /etc/dkimkeys/mailmend.private\n"
+SET = ABC + "Socket inet:8891@localhost\n"
+
+
+def proposed(conf: str = SET, **changes: Any) -> Proposal:
+    """On a host where all is prepared, but for *changes*."""
+    files = {"/usr/sbin/opendkim": "", CONF: conf, KEY: "not for us", RECORD: f'x IN TXT ( "{PUBLIC}" )'}
+    base = {"files": files, "dns": {NAME: [PUBLIC]}, "settings": {}, "log": {"deliveries": []}}
+    merged = {**changes, **{k: {**v, **changes.get(k, {})} for k, v in base.items()}}
+    probe = world.made(**merged).probe()
+    return dkim_sign.propose(gather((), probe, Scope(recipients=("a@gmail.com",))), probe)
+
+
+def why(proposal: Proposal) -> str:
+    return "; ".join(f"{o.reason}: {o.next_step}" for o in proposal.objections if o.blocking)
+
+
+# ---- where it must hold back --------------------------------------------------------------
+
+
+def test_a_signer_with_tables_of_keys_is_the_operators_own() -> None:
+    assert "tables of keys" in why(proposed(f"{SET}KeyTable refile:/etc/opendkim/keys\n"))
+
+
+def test_another_key_in_dns_is_not_this_one() -> None:
+    told = why(proposed(dns={NAME: ["v=DKIM1; p=OTHER"]}))
+    assert told.startswith(f"the key for example.org is not published: publish: {NAME} {PUBLIC},")
+
+
+def test_a_key_that_was_taken_back_is_none() -> None:
+    assert "is not published" in why(proposed(dns={NAME: ["v=DKIM1; p="]}))
+
+
+def test_a_socket_that_a_chroot_hides_is_not_used() -> None:
+    told = why(proposed(f"{ABC}Socket local:/run/opendkim/opendkim.sock\n"))
+    assert "add the lines: Socket inet:8891@localhost | SubDomains yes and run" in told
+
+
+def test_clients_of_the_network_are_named_so_that_their_mail_is_signed_too() -> None:
+    told = why(proposed(ABC, settings={"mynetworks": "127.0.0.0/8 198.51.100.0/24"}))
+    assert "InternalHosts 127.0.0.1,198.51.100.0/24" in told
+
+
+def test_where_dns_does_not_answer_it_only_stops_itself() -> None:
+    proposal = proposed(dns={NAME: "error: SERVFAIL"})
+    assert proposal.blocked
+    assert proposal.changes == ()
+
+
+def test_it_is_begun_by_its_name_alone() -> None:
+    assert dkim_sign.BY_NAME
+
+
+# ---- on real Postfix, with the distribution's opendkim ------------------------------------
+
+
+def fix(lab: Lab, *arguments: str, code: int = 0) -> dict[str, Any]:
+    done = lab.relay.mailmend("--json", "fix", "--remedy", "dkim-sign", "--yes", "--confirm", *arguments)
+    assert done.returncode == code, done.stdout + done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def refusal(lab: Lab, *arguments: str) -> str:
+    told = fix(lab, *arguments, code=4)["error"]
+    return f"{told['reason']}; {told['next_step']}"
+
+
+def config(lab: Lab) -> dict[str, str]:
+    names = lab.relay.run(["find", "/etc/postfix", "-type", "f", "!", "-name", "*.tmp"]).stdout.split()
+    return {name: lab.relay.read(name) for name in names}
+
+
+@pytest.fixture
+def fresh(lab: Lab) -> Iterator[Lab]:
+    lab.reset(main={"inet_protocols": "ipv4"})
+    lab.relay.run(["rm", "-rf", "/etc/dkimkeys", "/var/lib/mailmend"])
+    yield lab
+    lab.relay.run(["rm", "-rf", "/etc/dkimkeys", "/var/lib/mailmend"])
+    lab.reset()
+
+
+def prepared(lab: Lab) -> str:
+    """Key made, record published, opendkim as it was told and running; returns the record."""
+    relay = lab.relay
+    relay.install("opendkim")
+    relay.start()
+    told = refusal(lab)
+    record = re.search(r"publish: (mailmend\._domainkey\.example\.org TXT v=DKIM1; k=rsa; p=[\w+/=]+)", told)
+    assert record, told
+    lab.dns.publish(record[1])
+    told = refusal(lab)
+    lines = re.search(r"add the lines: (.*) and run systemctl restart opendkim", told)
+    assert lines, told
+    relay.write(CONF, relay.read(CONF) + lines[1].replace(" | ", "\n") + "\n")
+    assert "opendkim does not run" in refusal(lab)
+    relay.start_daemon("opendkim", 8891)
+    return record[1]
+
+
+def submitted(lab: Lab, author: str, to: str) -> None:
+    """A person of this host sends by sendmail(1)."""
+    text = f"From: {author}\nTo: {to}\nSubject: hello\n\nA message of our own.\n"
+    lab.relay.write("/root/own.eml", text)
+    done = lab.relay.run(["sh", "-c", f"sendmail -f {author} {to} < /root/own.eml"])
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.lab
+def test_step_by_step_nothing_is_switched_on_and_a_key_is_never_made_twice(fresh: Lab) -> None:
+    relay = fresh.relay
+    relay.start()
+    before = config(fresh)
+    assert refusal(fresh) == "opendkim is not installed; apt-get install opendkim"
+    relay.install("opendkim")
+    assert "opendkim has no key" in refusal(fresh, "--dry-run")
+    assert relay.run(["test", "-e", KEY]).returncode == 1
+    first = refusal(fresh)
+    assert first.startswith(
+        "the key for example.org is not published; publish: mailmend._domainkey.example.org"
+    )
+    assert relay.run(["stat", "-c", "%a %U %G", KEY]).stdout.split() == ["600", "opendkim", "opendkim"]
+    assert "(2048 bit" in relay.run(["openssl", "rsa", "-in", KEY, "-noout", "-text"]).stdout
+    private = relay.read(KEY)
+    assert refusal(fresh) == first
+    assert relay.read(KEY) == private
+    assert config(fresh) == before
+
+
+@pytest.mark.lab
+def test_own_mail_is_signed_and_verifies_and_what_strangers_wrote_is_left(fresh: Lab) -> None:
+    record = prepared(fresh)
+    before = config(fresh)
+    private = fresh.relay.read(KEY)
+    assert fix(fresh)["state"] == "kept"
+
+    submitted(fresh, "anna@example.org", "friend@elsewhere.example")
+    signed = fresh.send(to="else@example.org", count=1, signed=True)
+    unsigned = fresh.send(
+        to="else@example.org", count=1, author="anna@example.org", sender="x@sender.example"
+    )
+    fresh.outcomes([*signed, *unsigned])
+    messages = fresh.elsewhere.wait_mailbox(3)
+    own = next(m for m in messages if "A message of our own." in m)
+    (forged,) = [m for m in messages if unsigned[0] in m]
+    (forwarded,) = [m for m in messages if signed[0] in m]
+    assert verified(own, record) == {"example.org": True}
+    assert "DKIM-Signature" not in forged
+    assert "d=example.org" not in forwarded
+    assert forwarded.count("DKIM-Signature:") == 1
+
+    assert fix(fresh)["state"] == "in-place"
+    undone = fresh.relay.mailmend("--json", "undo")
+    assert json.loads(undone.stdout)["identical"], undone.stdout
+    assert config(fresh) == before
+    secret = private.split("\n")[1]
+    kept = fresh.relay.run(["grep", "-rlF", secret, "/var/lib/mailmend", "/var/log", "/etc"]).stdout.split()
+    assert kept == [KEY]
+
+
+def verified(message: str, record: str) -> dict[str, bool]:
+    """Which domain's signature verifies, by the record as it was published."""
+    text = record.partition(" TXT ")[2]
+    probe = Live({Records: lambda _: DnsAnswer((text,), True, False)})
+    return {s.domain: s.verifies for s in dkim.signed(message, probe).signatures}
+
+
+@pytest.mark.lab
+def test_milters_that_are_there_stay_before_it_and_without_it_mail_goes_on(fresh: Lab) -> None:
+    fresh.relay.reset(
+        main={
+            "myorigin": "example.org",
+            "inet_protocols": "ipv4",
+            "smtpd_milters": "{ inet:127.0.0.1:9999, default_action=accept }",
+            "non_smtpd_milters": "$smtpd_milters",
+        },
+        master_extra="2525 inet n - y - - smtpd\n  -o { smtpd_milters = { inet:127.0.0.1:9998, "
+        "default_action=accept } }\n2526 inet n - y - - smtpd\n  -o smtpd_milters=\n",
+    )
+    prepared(fresh)
+    before = config(fresh)
+    fix(fresh)
+    ours = "{ inet:127.0.0.1:8891, default_action=accept }"
+    first = "{ inet:127.0.0.1:9999, default_action=accept }"
+    assert fresh.relay.run(["postconf", "-h", "smtpd_milters"]).stdout.strip() == f"{first}, {ours}"
+    assert fresh.relay.run(["postconf", "-h", "non_smtpd_milters"]).stdout.strip() == "$smtpd_milters"
+    told = fresh.relay.run(["postconf", "-P", "2525/inet/smtpd_milters", "2526/inet/smtpd_milters"]).stdout
+    assert f"9998, default_action=accept }}, {ours}" in told
+    assert re.search(r"^2526/inet/smtpd_milters = *$", told, re.MULTILINE)
+    fresh.relay.stop_daemon("opendkim")
+    (outcome,) = fresh.outcomes(fresh.send(to="else@example.org", count=1)).values()
+    assert outcome.status == "sent"
+    assert json.loads(fresh.relay.mailmend("--json", "undo").stdout)["identical"]
+    assert config(fresh) == before
