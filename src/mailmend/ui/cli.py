@@ -93,8 +93,20 @@ def explain(files: tuple[str, ...], look: bool, cause_id: str | None) -> Outcome
 @click.option(
     "--message", metavar="FILE", help="A message as it left here: does its DKIM signature still hold?"
 )
-def check(domains: tuple[str, ...], message: str | None) -> Outcome:
-    """Look at host, DNS, authentication, configuration and log; change nothing."""
+@click.option("--senders", is_flag=True, help="Whose forwarded mail is taken, and whose not: see below.")
+@click.option("--since", metavar="WHEN", help="With --senders: how far back the log is read.  [30d]")
+def check(domains: tuple[str, ...], message: str | None, since: str | None, *, senders: bool) -> Outcome:
+    """Look at host, DNS, authentication, configuration and log; change nothing.
+
+    check forwarding --senders [FILE]... tells for each sender whose mail was forwarded whether receivers will
+    take it, why not, and what cures it, by this host's log or FILEs; --message is then one as it arrived here.
+    """
+    if senders:
+        from mailmend.ui.commands import auditing
+
+        return auditing.senders(domains, this_host(), since, message)
+    if since:
+        raise click.UsageError("--since goes with --senders")
     from mailmend.ui.commands import looking
 
     return looking.check(domains, this_host(), message)

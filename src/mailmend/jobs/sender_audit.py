@@ -1,0 +1,356 @@
+"""The log of what was forwarded, DNS and this host -> whose mail receivers take, and whose not: how much, why, a cure.
+
+The log is read whole (rotated parts too); where the delivery store reaches further back, what was refused before the
+log begins comes from it. Its good deliveries are sums without senders, which are told as a number only.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mailmend.facts.sender_audit import AUTHENTICATION, Fared, Judged, Kind, judge
+from mailmend.jobs.here import Here
+from mailmend.model import CannotLook, Family, MailmendError, ParseError, family_of
+from mailmend.parse.forwards import Forwarded, Forwards, original
+from mailmend.questions import Master
+from mailmend.system import logfiles
+
+if TYPE_CHECKING:
+    from mailmend.road.causes import Causes
+    from mailmend.system.logfiles import Part
+
+MOST = 200  # sender domains that DNS is asked about, the most frequent first
+SECONDS = 60.0  # for all of them
+_THREADS = 8
+_KINDS = 50_000  # that are counted apart; of more, those that came once are counted together
+_FILLED = "the time was over before it was looked at"
+
+Step = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Forwarded mail of one kind: *count* recipients of messages in all, of them *refused* for good and *waiting*.
+
+    *causes*: why, by the receivers' words, of both: (cause, how many), the most first. *recipient*: one to whom it
+    is forwarded. *judged*: what the next such message will meet.
+    """
+
+    kind: Kind
+    count: int
+    refused: int
+    waiting: int
+    causes: tuple[tuple[str, int], ...]
+    recipient: str
+    judged: Judged
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """*rows*: the worst first. *count*: forwarded in all. *own*: of them of this host's own senders, who are no
+    question here. *nobody*: whose sender the log does not show. *beyond*: (domains, messages) that were not looked at,
+    because there were too many. *span*: the first and the last line that tells. *stored*: where the delivery store
+    reached further back: since when, (refusals that come from it, deliveries of whom nobody knows).
+    """
+
+    rows: tuple[Row, ...]
+    count: int
+    own: int
+    nobody: int
+    beyond: tuple[int, int]
+    span: tuple[datetime | None, datetime | None]
+    stored: tuple[datetime, int, int] | None = None
+
+    @property
+    def refused(self) -> int:
+        return sum(row.refused for row in self.rows)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What is counted of one kind. *since*: outcomes under the running configuration, by family."""
+
+    count: int = 0
+    refused: int = 0
+    waiting: int = 0
+    causes: Counter[str] = field(default_factory=Counter)
+    since: dict[Family | None, list[int]] = field(default_factory=dict)
+    sender: str = ""
+    recipient: str = ""
+
+
+class _Counts:
+    """Forwarded mail, counted by kind. *loaded* is when the running configuration was: None, not known."""
+
+    def __init__(self, here: Here, causes: Causes, loaded: datetime | None) -> None:
+        self.kinds: dict[Kind, _Tally] = {}
+        self.count = self.own = self.nobody = self.rare = 0
+        self._here, self._causes, self._loaded = here, causes, loaded
+        self._ours = frozenset(_named(here))
+
+    def add(self, found: Iterable[Forwarded]) -> None:
+        for one in found:
+            self._add(one)
+
+    def owns(self, domain: str) -> bool:
+        """Whether *domain* is of this host, as its tables have it too; False where that cannot be looked at."""
+        from mailmend.facts.domains import is_own
+
+        try:
+            return is_own(domain, self._here.probe)
+        except CannotLook:
+            return False
+
+    def _add(self, one: Forwarded) -> None:
+        domain = "" if one.sender is None else one.sender.rpartition("@")[2].lower().rstrip(".")
+        before = original(one.sender or "")
+        # Tables are asked about few: about each domain of a stranger that would take long (`_chosen`).
+        ours = domain in self._ours or bool(before and self.owns(domain))
+        if not one.moved and not ours:
+            return  # another forwarder rewrote it, and here it only passed
+        self.count += 1
+        if one.sender is None:
+            self.nobody += 1
+        elif ours and (not before or before in self._ours):
+            self.own += 1
+        else:
+            self._tally(one, before if ours else domain)
+
+    def _tally(self, one: Forwarded, domain: str) -> None:
+        kind = Kind(domain, one.author, one.verified, one.signed)
+        tally = self.kinds.get(kind)
+        if tally is None:
+            if len(self.kinds) >= _KINDS:
+                self._forget()
+            sender = one.sender or ""
+            known = f"{sender.rpartition('@')[0]}@{domain}" if domain else ""
+            tally = self.kinds[kind] = _Tally(sender=f"someone@{domain}" if original(sender) else known)
+        tally.count += 1
+        tally.recipient = one.recipient
+        tally.refused += one.status == "bounced"
+        tally.waiting += one.status == "deferred"
+        cause = "" if one.status == "sent" else self._cause(one)
+        if cause:
+            tally.causes[cause] += 1
+        if self._loaded and one.at and one.at >= self._loaded and one.relay:
+            fared = tally.since.setdefault(family_of(one.ip), [0, 0])
+            fared[0] += one.status == "sent"
+            fared[1] += one.status == "bounced" and cause in AUTHENTICATION
+
+    def _cause(self, one: Forwarded) -> str:
+        from mailmend.parse.logscan import Failed
+
+        failed = Failed(
+            "", "", "", "", one.sender, one.recipient, one.recipient, one.relay, one.ip, "", one.dsn,
+            one.status, one.text,
+        )  # fmt: skip
+        return self._causes.of(failed).cause
+
+    def _forget(self) -> None:
+        """Somebody who invents domains has one message of each: those are counted and let go."""
+        for kind in [kind for kind, tally in self.kinds.items() if tally.count < 2] or list(self.kinds):
+            self.rare += self.kinds.pop(kind).count
+
+
+def _named(here: Here) -> Iterable[str]:
+    """The host's domains, those apart that only a table names."""
+    from mailmend.facts.domains import own_domains
+    from mailmend.facts.settings import value
+
+    try:
+        return (*own_domains(here.probe), value(here.probe, "myhostname").lower())
+    except CannotLook:
+        return ()
+
+
+def audit(
+    here: Here,
+    files: Sequence[Path] = (),
+    *,
+    since: datetime | None = None,
+    message: str | None = None,
+    most: int = MOST,
+    seconds: float = SECONDS,
+    progress: Step = lambda _: None,
+) -> Audit:
+    """What was forwarded since then, as *files* tell it, or this host's own log, and what will become of such mail.
+
+    *message* is one as it arrived (latin-1): mail like it is taken to arrive signed as it is. At most *most* sender
+    domains are looked at, for *seconds*. CannotLook: no log, or no Postfix, or one that cannot be read to its end.
+    """
+    from mailmend import catalogue
+    from mailmend.road.causes import Causes
+
+    here.require_postfix()
+    seen = here.probe.ask(Master()).answer
+    loaded = seen.reloaded.replace(microsecond=0) if seen and seen.reloaded else None
+    counts = _Counts(here, Causes(catalogue.load()), loaded)
+    forwards = Forwards()
+    span = _read(_parts(here, files, since), since, forwards, counts, progress)
+    if files and not any(span):
+        names = ", ".join(map(str, files))
+        raise ParseError(
+            f"{names}: no line of Postfix is in it", "name Postfix's log: /var/log/mail.log, for one"
+        )
+    stored = None if files else _from_store(here, since, span[0], counts)
+    if message is not None:
+        _as_in(message, here, counts)
+    looked, beyond = _chosen(counts, most)
+    verdicts = _side_by_side(here, looked, forwards.programs, seconds, progress)
+    rows = [
+        Row(kind, t.count, t.refused, t.waiting, tuple(t.causes.most_common()), t.recipient, verdicts[kind])
+        for kind, t in looked.items()
+    ]
+    return Audit(
+        tuple(sorted(rows, key=_worst_first)), counts.count, counts.own, counts.nobody, beyond, span, stored
+    )
+
+
+def _read(
+    parts: Iterable[Part], since: datetime | None, forwards: Forwards, counts: _Counts, progress: Step
+) -> tuple[datetime | None, datetime | None]:
+    """The first and the last time in the log, which *counts* was told."""
+    first: datetime | None = None
+    last: datetime | None = None
+    for part in parts:
+        progress(f"reading {part.path or 'the journal'}")
+        for block in logfiles.blocks(part, since):
+            lines = logfiles.within(block, part.dated, since, None)
+            if not lines:
+                continue
+            began, ended = logfiles.edges(lines, part.dated)
+            first, last = first or began, ended or last
+            forwards.read(lines.split(b"\n"), part.dated)
+            counts.add(forwards.take())
+    counts.add(forwards.end())
+    return first, last
+
+
+def _parts(here: Here, files: Sequence[Path], since: datetime | None) -> tuple[Part, ...]:
+    if files:
+        return logfiles.parts(files)
+    place = here.log()
+    return logfiles.parts(logfiles.rotated(place.path, since)) if place.path else (logfiles.journal(),)
+
+
+def _from_store(
+    here: Here, since: datetime | None, began: datetime | None, counts: _Counts
+) -> tuple[datetime, int, int] | None:
+    """What the store knows of the time before the log: what was refused, whole, and how much was not."""
+    from mailmend.jobs.ingest import folder
+    from mailmend.parse import maillog
+    from mailmend.system.probe import Recorded
+    from mailmend.system.store.sqlite import Store
+
+    if isinstance(here.probe, Recorded):
+        return None
+    try:
+        store = Store(folder(here))
+        first, _ = store.span()
+        start = max((at for at in (first, since) if at), default=None)
+        if first is None or start is None or began is None or start >= began:
+            return None
+        refused = 0
+        for kept in store.failures(since=start, until=began):
+            line = kept.line
+            if kept.place.status != "bounced" or not maillog.forwarded(line.recipient, line.original):
+                continue
+            refused += 1
+            told = Forwarded(
+                line.sender, True, None, None, None, line.recipient, line.relay, line.ip, "bounced", line.dsn,
+                line.text, kept.at,
+            )  # fmt: skip
+            counts.add([told])
+        sent = sum(c.forwarded for c in store.report(start, began).counts if c.place.status == "sent")
+    except MailmendError:
+        return None  # no store, or one that cannot be read: the log is all there is
+    return (start, refused, sent) if refused or sent else None
+
+
+def _as_in(message: str, here: Here, counts: _Counts) -> None:
+    """Mail of the message's author of which nobody logged its signatures arrives as this one did."""
+    from mailmend.facts.dkim import signed
+
+    read = signed(message, here.probe)
+    if read.author is None:
+        raise ParseError("the message has no single author in From:", "give one as it arrived here")
+    verified = tuple(each.domain.lower() for each in read.signatures if each.verifies)
+    for kind in [k for k in counts.kinds if k.verified is None and read.author in (k.author, k.sender)]:
+        like = replace(kind, author=read.author, verified=verified, signed=bool(read.signatures))
+        tally = counts.kinds.pop(kind)
+        if like in counts.kinds:
+            _join(counts.kinds[like], tally)
+        else:
+            counts.kinds[like] = tally
+
+
+def _join(mine: _Tally, other: _Tally) -> None:
+    mine.count += other.count
+    mine.refused += other.refused
+    mine.waiting += other.waiting
+    mine.causes.update(other.causes)
+    for family, (accepted, refused) in other.since.items():
+        fared = mine.since.setdefault(family, [0, 0])
+        fared[0] += accepted
+        fared[1] += refused
+
+
+def _chosen(counts: _Counts, most: int) -> tuple[dict[Kind, _Tally], tuple[int, int]]:
+    """The kinds of the *most* frequent senders; and how many domains and messages are beyond them."""
+    by_domain: Counter[str] = Counter()
+    for kind, tally in counts.kinds.items():
+        by_domain[kind.sender] += tally.count
+    chosen: set[str] = set()
+    for domain, count in by_domain.most_common(2 * most):
+        if len(chosen) == most:
+            break
+        if domain and counts.owns(domain):  # only its table names it
+            counts.own += count
+            by_domain[domain] = 0
+        else:
+            chosen.add(domain)
+    looked = {kind: tally for kind, tally in counts.kinds.items() if kind.sender in chosen}
+    left = [count for domain, count in by_domain.items() if count and domain not in chosen]
+    return looked, (len(left) + counts.rare, sum(left) + counts.rare)
+
+
+def _side_by_side(
+    here: Here, looked: dict[Kind, _Tally], programs: set[str], seconds: float, progress: Step
+) -> dict[Kind, Judged]:
+    """The judgement of each, the most frequent first; what is not done in time is unknown."""
+    verdicts = {kind: Judged("unknown", author=kind.author, error=_FILLED) for kind in looked}
+    ends = time.monotonic() + seconds
+    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="sender")
+    try:
+        running: dict[Future[Judged], Kind] = {
+            pool.submit(_judge, here, kind, tally, programs): kind
+            for kind, tally in sorted(looked.items(), key=lambda each: -each[1].count)
+        }
+        pending = set(running)
+        while pending and (left := ends - time.monotonic()) > 0:
+            done, pending = wait(pending, left, FIRST_COMPLETED)
+            for each in done:
+                verdicts[running[each]] = each.result()
+            progress(f"looked at {len(running) - len(pending)} of {len(running)} kinds of mail")
+    finally:
+        # What is asked of DNS at this moment ends by itself: each question has its own bounds.
+        pool.shutdown(wait=False, cancel_futures=True)
+    return verdicts
+
+
+def _judge(here: Here, kind: Kind, tally: _Tally, programs: set[str]) -> Judged:
+    fared = [Fared(family, accepted, refused) for family, (accepted, refused) in tally.since.items()]
+    return judge(kind, tally.sender, tally.recipient, here.probe, fared=fared, programs=programs)
+
+
+def _worst_first(row: Row) -> tuple[int, int, int, str]:
+    verdict = ("refused", "unknown", "accepted").index(row.judged.verdict)
+    curable = row.judged.verdict == "refused" and bool(row.judged.cures)
+    return verdict * 2 + curable, -row.refused, -row.count, row.kind.sender

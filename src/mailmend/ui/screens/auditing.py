@@ -1,0 +1,201 @@
+"""The screen of the audit by original sender: who cannot be forwarded, who can with a cure, who is no question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from mailmend.ui import figures
+from mailmend.ui.figures import number
+from mailmend.ui.terminal import (
+    BAD,
+    FAINT,
+    STRONG,
+    WARN,
+    columns,
+    command,
+    heading,
+    joined,
+    prose,
+    say,
+    words,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mailmend.facts.sender_audit import Why
+    from mailmend.jobs.sender_audit import Audit, Row
+
+_MOST = 15  # rows of a table
+_NAME = 40  # characters of a stranger's domain
+_REASONS: dict[Why, str] = {
+    "host-name": "this host's address has no name that leads back to it, whoever sent it",
+    "too-fast": "more at once than the receiver takes",
+    "altered-here": "arrives signed, and this host changes what the signature covers",
+    "signature-broken": "arrives with a signature that does not verify",
+    "signature-foreign": "signed, by another domain than the author's",
+    "spf-only": "not signed, and SPF does not outlast a forward",
+    "unsigned": "neither signed nor with SPF",
+    "signature-unknown": "",
+    "log-differs": "some was taken and some refused: its mail is of several kinds",
+}
+_CURES = {
+    "unaltered": "change nothing in header and body on the way (mailmend check names what does)",
+    "srs": "mailmend fix --remedy srs",
+    "pace": "mailmend fix --remedy pace",
+    "dns-records": "mailmend fix --remedy dns-records",
+    "ipv4-for-receiver": "mailmend fix --remedy ipv4-for-receiver",
+}
+
+
+def audited(target: Console, seen: Audit, host: str) -> None:
+    """What was forwarded, the worst first; what is no question is one line."""
+    if not seen.count:
+        say(target, joined(words(f"{host}: ", STRONG), f"nothing was forwarded{_between(seen)}."))
+        return
+    refused = words(
+        f"{number(seen.refused)} refused{_share(seen.refused, seen.count)}", BAD if seen.refused else ""
+    )
+    say(
+        target,
+        joined(words(f"{host}: ", STRONG), f"{number(seen.count)} forwarded{_between(seen)}, ", refused, "."),
+    )
+    _notes(target, seen)
+    lost = [row for row in seen.rows if row.judged.verdict == "refused" and not row.judged.cures]
+    cured = [row for row in seen.rows if row.judged.verdict == "refused" and row.judged.cures]
+    open_ = [row for row in seen.rows if row.judged.verdict == "unknown"]
+    _table(target, "Cannot be forwarded", lost, seen.count)
+    if lost:
+        says = "Nothing on this host cures these: fetch them another way, from a mailbox kept here, by IMAP."
+        say(target, words(says, STRONG), indent=2)
+    _table(target, "Will be refused, until it is cured", cured, seen.count)
+    for cure in dict.fromkeys(cure for row in cured for cure in row.judged.cures):
+        say(target, command(_CURES[cure]), indent=2, first=f"{cure}: ")
+    _table(target, "Depends, or is not known", open_, seen.count)
+    _fine(target, [row for row in seen.rows if row.judged.verdict == "accepted"])
+    _hints(target, seen.rows)
+
+
+def _between(seen: Audit) -> str:
+    began, ended = seen.span
+    return f" from {figures.moment(began)} to {figures.moment(ended)}" if began and ended else ""
+
+
+def _share(count: int, total: int) -> str:
+    percent = 100 * count / total
+    return f" ({percent:.0f} %)" if percent >= 1 or not count else f" ({percent:.1f} %)"
+
+
+def _notes(target: Console, seen: Audit) -> None:
+    told = []
+    if seen.own:
+        told.append(f"{number(seen.own)} of them from this host's own senders, who are no question here")
+    if seen.nobody:
+        told.append(f"of {number(seen.nobody)} the log does not show the sender")
+    if seen.beyond[0]:
+        told.append(
+            f"{number(seen.beyond[0])} rarer domains ({number(seen.beyond[1])} messages) were not looked at"
+        )
+    if seen.stored:
+        since, refused, accepted = seen.stored
+        told.append(
+            f"since {figures.moment(since)}, before the log begins, the delivery store has {number(refused)} "
+            f"refusals, counted here, and {number(accepted)} taken, of whom it keeps no senders"
+        )
+    for each in told:
+        say(target, words(f"{each}.", FAINT), indent=2)
+
+
+def _table(target: Console, title: str, rows: Sequence[Row], total: int) -> None:
+    if not rows:
+        return
+    heading(target, title)
+    columns(
+        target,
+        [
+            (
+                number(row.count).rjust(6),
+                words(f"{100 * row.count / total:.1f} %".rjust(7), FAINT),
+                words(number(row.refused).rjust(7), BAD if row.refused else ""),
+                _name(row),
+                _reason(row),
+            )
+            for row in rows[:_MOST]
+        ],
+        head=("  mail", "  share", "refused", "from", "why"),
+    )
+    if len(rows) > _MOST:
+        say(target, words(f"and {len(rows) - _MOST} more: --json has all", FAINT), indent=2)
+
+
+def _name(row: Row) -> Text:
+    name = row.kind.sender or "<> (notices)"
+    return words(name if len(name) <= _NAME else f"{name[:_NAME]}...")
+
+
+def _reason(row: Row) -> Text:
+    judged = row.judged
+    if judged.error:
+        return words(f"could not be looked at: {judged.error}", WARN)
+    told = _REASONS[judged.why]
+    if judged.why == "signature-unknown":
+        told = _either(row)
+    elif judged.why == "signature-foreign" and row.kind.verified:
+        told = f"signed by {row.kind.verified[0]} alone, which does not stand for {_author(row)}"
+    if judged.verdict == "unknown" and judged.why == "signature-foreign":
+        told = f"{told}: refused where the author is there, which nobody logged"
+    policy = f"; {_author(row)} asks for p=reject" if judged.policy == "reject" else ""
+    cure = ""
+    if judged.verdict == "refused" and judged.cures:
+        cure = f"; {'cured' if judged.certain else 'perhaps cured'} by {' and '.join(judged.cures)}"
+    return joined(f"{told}{policy}{cure}", words(f"  ({judged.cause})" if judged.cause else "", FAINT))
+
+
+def _author(row: Row) -> str:
+    return row.judged.author or row.kind.author or "its author"
+
+
+def _either(row: Row) -> str:
+    """What is known where nobody logged whether it arrives signed."""
+    judged = row.judged
+    signed, unsigned = judged.if_signed, judged.if_unsigned
+    if signed is None or unsigned is None:
+        return "refused, as the log shows; it came without a signature that holds"
+    if signed.verdict == "accepted" and unsigned.verdict == "refused":
+        cured = f"; otherwise {' and '.join(unsigned.cures)} cures it" if unsigned.cures else ""
+        return f"refused unless it arrives signed{cured}"
+    return f"{signed.verdict} where it arrives signed, {unsigned.verdict} where not"
+
+
+def _fine(target: Console, rows: Sequence[Row]) -> None:
+    if not rows:
+        return
+    names = dict.fromkeys(row.kind.sender or "<>" for row in rows)
+    heading(target, "Accepted")
+    most = ", ".join(name[:_NAME] for name in list(names)[:6])
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+    say(target, f"{number(sum(row.count for row in rows))} from {most}{more}", indent=2)
+
+
+def _hints(target: Console, rows: Sequence[Row]) -> None:
+    """How to learn what nobody logged."""
+    if any(row.kind.verified is None and row.judged.if_signed for row in rows):
+        says = (
+            "Whether mail arrives signed is not in this log. A verifier beside Postfix logs it (opendkim in `Mode v`, "
+            "rspamd to syslog); a message as it arrived tells of its sender: `--message FILE`."
+        )
+        target.print()
+        say(target, prose(target, says))
+    if any(
+        row.kind.author is None
+        and row.judged.verdict == "unknown"
+        and row.judged.why in ("log-differs", "signature-foreign")
+        for row in rows
+    ):
+        says = (
+            "`header_checks = regexp:{{/^From:/ INFO}}` logs the authors, and tells the kinds of mail apart."
+        )
+        say(target, prose(target, says))

@@ -1,0 +1,308 @@
+"""Whose forwarded mail is taken, and whose not: told from the log, before the next message, and never wrong."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from facts import srs_relay
+from mailmend.lab import Lab
+from mailmend.lab.driver import Attempt
+from mailmend.lab.senders import Kind, kinds
+
+pytestmark = pytest.mark.lab
+VERIFIER = """\
+Mode v
+Socket inet:8891@127.0.0.1
+UserID root
+Syslog yes
+SyslogSuccess yes
+LogResults yes
+LogWhy yes
+Nameservers 192.0.2.1
+"""
+PTR6 = "2001:db8:1::10 PTR relay.example.org."
+MILTER = {"smtpd_milters": "inet:127.0.0.1:8891"}
+AUTHORS = {"header_checks": "regexp:{{/^From:/ INFO}}"}
+FORWARDS = {"virtual_alias_maps": "texthash:/etc/postfix/forwards"}
+Key = tuple[str, str | None, tuple[str, ...] | None, bool | None]
+
+
+def begin(lab: Lab, main: dict[str, str], *, verifier: bool = True) -> None:
+    lab.reset(main={**FORWARDS, **main}, files={"forwards": "u@example.org someone@gmail.com\n"})
+    if verifier:
+        run_verifier(lab)
+    lab.relay.start()
+    lab.receiver.world("strict")
+    lab.dns.publish(PTR6)
+
+
+def run_verifier(lab: Lab) -> None:
+    lab.relay.install("opendkim")
+    lab.relay.write("/etc/opendkim.conf", VERIFIER)
+    lab.relay.start_daemon("opendkim", 8891)
+
+
+def every_kind(lab: Lab) -> dict[str, list[Attempt]]:
+    """Mail of every kind of sender, and what became of it."""
+    sent = {
+        kind.name: lab.send(
+            to="u@example.org", count=kind.count, sender=kind.envelope, author=kind.author, signer=kind.signer,
+            broken=kind.broken,
+        )
+        for kind in kinds()
+    }  # fmt: skip
+    every = lab.outcomes([trace for traces in sent.values() for trace in traces], timeout=60)
+    return {name: [every[trace] for trace in traces] for name, traces in sent.items()}
+
+
+def senders(lab: Lab, *words: str) -> dict[str, Any]:
+    done = lab.relay.mailmend("--json", "check", "forwarding", "--senders", *words)
+    assert done.returncode in (0, 1, 3), done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def rows(told: dict[str, Any]) -> dict[Key, dict[str, Any]]:
+    return {
+        (
+            row["sender"],
+            None if row["author_assumed"] else row["author"],
+            None if row["verified"] is None else tuple(row["verified"]),
+            row["signed"],
+        ): row
+        for row in told["senders"]
+    }
+
+
+def domain(address: str) -> str:
+    return address.rpartition("@")[2]
+
+
+def known_as(kind: Kind) -> Key:
+    """What verifier and header_checks let this host know of such mail."""
+    verified = (kind.signer,) if kind.signer and not kind.broken else ()
+    return domain(kind.envelope), domain(kind.author), verified, bool(kind.signer)
+
+
+def reload(lab: Lab) -> None:
+    """What became of mail before this was under another configuration, and is no evidence any more."""
+    time.sleep(1.1)
+    lab.relay.run(["postfix", "reload"])
+    lab.relay.wait_log(r"postfix/master\[\d+\]: reload -- version")
+    time.sleep(1.1)
+
+
+# ---- what is no question -------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def quiet(lab: Lab) -> Iterator[Lab]:
+    begin(lab, {}, verifier=False)
+    traces = lab.send(to="u@example.org", count=1, sender="anna@example.org", author="anna@example.org")
+    traces += lab.send(to="postmaster@relay.example.org", count=1, sender="alice@spf-reject.example")
+    traces += lab.send(
+        to="u@example.org", count=1, sender="alice@spf-reject.example", author="alice@spf-reject.example"
+    )
+    lab.outcomes(traces)
+    yield lab
+    lab.reset()
+
+
+def test_own_senders_and_mail_for_mailboxes_are_no_question(quiet: Lab) -> None:
+    told = senders(quiet)
+    assert (told["forwarded"], told["own"], told["sender_unknown"]) == (2, 1, 0)
+    assert [(row["sender"], row["count"]) for row in told["senders"]] == [("spf-reject.example", 1)]
+
+
+def test_a_time_in_which_nothing_was_forwarded_has_nothing_to_tell(quiet: Lab) -> None:
+    done = quiet.relay.mailmend("check", "forwarding", "--senders", "--since", "2099-01-01")
+    assert (done.returncode, done.stdout) == (0, "relay.example.org: nothing was forwarded.\n")
+
+
+# ---- what else tells, and what nobody may do to the screen ---------------------------------
+
+LOG, OLD, LETTER = "/root/other.log", "/root/old.log", "/root/letter.eml"
+
+
+def log(*messages: tuple[str, str]) -> str:
+    """A log of forwards, each (sender, status), of a moment ago."""
+    at = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(time.time() - 3600))
+    relay = "relay=gmail-smtp-in.l.google.com[198.51.100.27]:25, delay=0.1, delays=0/0/0/0.1, "
+    ends = {
+        "sent": "dsn=2.0.0, status=sent (250 2.0.0 OK - gsmtp)",
+        "bounced": "dsn=5.7.26, status=bounced (host gmail-smtp-in.l.google.com[198.51.100.27] said: 550-5.7.26 "
+        "Unauthenticated email from x.example is not accepted due to domain's DMARC policy. - gsmtp)",
+    }
+    lines = []
+    for number, (sender, status) in enumerate(messages):
+        queue_id = f"A{number:07X}"
+        lines += [
+            f"{at} relay postfix/qmgr[3]: {queue_id}: from=<{sender}>, size=900, nrcpt=1 (queue active)",
+            f"{at} relay postfix/smtp[4]: {queue_id}: to=<someone@gmail.com>, orig_to=<u@example.org>, "
+            f"{relay}{ends[status]}",
+            f"{at} relay postfix/qmgr[3]: {queue_id}: removed",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def test_a_log_that_is_named_is_read_in_the_place_of_this_hosts(quiet: Lab) -> None:
+    quiet.relay.write(LOG, log(("alice@both-reject.example", "sent")))
+    told = senders(quiet, LOG)
+    assert [(row["sender"], row["count"]) for row in told["senders"]] == [("both-reject.example", 1)]
+
+
+def test_a_message_as_it_arrived_tells_of_its_sender(quiet: Lab) -> None:
+    quiet.relay.write(LOG, log(*[("alice@spf-reject.example", "bounced")] * 3))
+    quiet.relay.write(LETTER, "From: Alice <alice@spf-reject.example>\nSubject: unsigned\n\nhello\n")
+    (row,) = senders(quiet, LOG, "--message", LETTER)["senders"]
+    assert (row["verdict"], row["why"], row["another_way"]) == ("refused", "spf-only", True)
+    assert (row["verified"], row["signed"], row["count"]) == ([], False, 3)
+
+
+def test_what_strangers_call_themselves_does_nothing_to_the_terminal(quiet: Lab) -> None:
+    evil = "x@\x1b[2J\u202eevil" + "l" * 300 + ".example"
+    quiet.relay.write(LOG, log((evil, "bounced")))
+    done = quiet.relay.mailmend("check", "forwarding", "--senders", LOG)
+    assert "\\x1b[2j\\u202eevil" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert "\u202e" not in done.stdout
+    (row,) = senders(quiet, LOG)["senders"]
+    assert (row["verdict"], row["refused"]) == ("unknown", 1)
+    assert row["error"]
+
+
+def test_a_host_whose_dns_is_silent_says_that_it_could_not_look(quiet: Lab) -> None:
+    quiet.relay.write(LOG, log(("alice@spf-reject.example", "bounced")))
+    before = quiet.relay.read("/etc/resolv.conf")
+    quiet.relay.write("/etc/resolv.conf", "nameserver 127.0.0.9\n")
+    done = quiet.relay.mailmend("--json", "check", "forwarding", "--senders", LOG)
+    quiet.relay.write("/etc/resolv.conf", before)
+    (row,) = json.loads(done.stdout)["senders"]
+    assert (row["verdict"], row["cures"]) == ("unknown", [])
+    assert row["error"]
+
+
+def test_what_the_store_has_of_the_time_before_the_log_is_counted(quiet: Lab) -> None:
+    days = time.time() - 9 * 86400
+    old = log(("alice@tight.example", "bounced"), ("bob@shop.example", "sent"))
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(days))
+    quiet.relay.write(OLD, "".join(f"{stamp}{line[25:]}\n" for line in old.splitlines()))
+    assert quiet.relay.mailmend("ingest", OLD).returncode == 0
+    told = senders(quiet)
+    assert (told["stored"]["refused"], told["stored"]["accepted_of_unknown_senders"]) == (1, 1)
+    counts = {row["sender"]: (row["count"], row["refused"]) for row in told["senders"]}
+    assert counts == {"spf-reject.example": (1, 1), "tight.example": (1, 1)}
+    assert senders(quiet, "--since", "2d")["stored"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "says"), [(("forwarding", "--since", "2d"), "--since goes with --senders")]
+)
+def test_what_makes_no_sense_is_said(quiet: Lab, words: tuple[str, ...], says: str) -> None:
+    done = quiet.relay.mailmend("check", *words)
+    assert done.returncode == 2
+    assert says in done.stderr
+
+
+# ---- every kind of sender ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", ["ipv4", pytest.param("ipv6", marks=pytest.mark.slow)])
+def test_what_is_told_of_each_kind_is_what_its_next_message_meets(lab: Lab, family: str) -> None:
+    """Once a verifier and the authors are in the log, nothing is unknown and nothing wrong."""
+    begin(lab, {"smtp_address_preference": family, **MILTER, **AUTHORS})
+    first = every_kind(lab)
+    reload(lab)
+    told = senders(lab)
+    counted: Counter[Key] = Counter()
+    refused: Counter[Key] = Counter()
+    for kind in kinds():
+        counted[known_as(kind)] += kind.count
+        refused[known_as(kind)] += sum(a.status == "bounced" for a in first[kind.name])
+    found = rows(told)
+    assert {key: (row["count"], row["refused"]) for key, row in found.items()} == {
+        key: (counted[key], refused[key]) for key in counted
+    }
+    assert told["forwarded"] == sum(counted.values())
+    assert {row["told_by"] for row in found.values()} == {"rules"}
+    second = every_kind(lab)
+    became = {"accepted": {"sent"}, "refused": {"bounced"}}
+    wrong = [
+        (kind.name, found[known_as(kind)], second[kind.name])
+        for kind in kinds()
+        if {a.status for a in second[kind.name]} != became.get(found[known_as(kind)]["verdict"])
+    ]
+    assert not wrong
+    # The receiver's own words name the same cause as the rules.
+    said = {key: (row["cause"], row["causes"]) for key, row in found.items() if row["refused"]}
+    assert said == {
+        key: (cause, [{"cause": cause, "count": refused[key]}]) for key, (cause, _) in said.items()
+    }
+
+
+def test_without_a_verifier_both_outcomes_are_told_and_nothing_is_claimed(lab: Lab) -> None:
+    begin(lab, {}, verifier=False)
+    first = every_kind(lab)
+    reload(lab)
+    for row in senders(lab)["senders"]:
+        if row["sender"] == "open.example":  # its SPF names everybody, so that a signature does not matter
+            assert (row["verdict"], row["if_signed"]) == ("accepted", None)
+            continue
+        assert row["verdict"] == "unknown"
+        assert row["if_signed"]["verdict"] in ("accepted", "unknown")
+        assert row["if_unsigned"]["verdict"] == "refused"
+    told = {row["sender"]: row for row in senders(lab)["senders"]}
+    assert told["spf-reject.example"]["if_unsigned"]["cures"] == []
+    assert told["spf-none.example"]["if_unsigned"]["cures"] == ["srs"]
+    # What became of it under the running configuration tells more than no verifier does.
+    second = every_kind(lab)
+    own = {kind.envelope: kind.name for kind in kinds() if kind.envelope == kind.author and not kind.broken}
+    several = Counter(domain(kind.envelope) for kind in kinds())
+    for row in senders(lab)["senders"]:
+        name = next((name for envelope, name in own.items() if domain(envelope) == row["sender"]), "")
+        if several[row["sender"]] == 1:
+            (status,) = {a.status for a in second[name]}
+            assert (row["verdict"], status) in {("accepted", "sent"), ("refused", "bounced")}, row
+            assert {a.status for a in first[name]} == {status}
+        elif {
+            a.status for kind in kinds() if domain(kind.envelope) == row["sender"] for a in second[kind.name]
+        } == {
+            "sent",
+            "bounced",
+        }:
+            assert row["verdict"] == "unknown", row
+
+
+def test_what_is_said_to_cure_cures_and_what_cannot_be_cured_stays_refused(lab: Lab) -> None:
+    begin(lab, {**MILTER, **AUTHORS})
+    every_kind(lab)
+    before = rows(senders(lab))
+    srs_relay.start(lab, {**MILTER, **AUTHORS}, files={"forwards": "u@example.org someone@gmail.com\n"})
+    run_verifier(lab)
+    lab.receiver.world("strict")
+    lab.dns.publish(PTR6)
+    after = every_kind(lab)
+    for kind in kinds():
+        row = before[known_as(kind)]
+        if row["cures"] == ["srs"]:
+            assert {a.status for a in after[kind.name]} == {"sent"}, (row, after[kind.name])
+        if row["another_way"]:
+            assert {a.status for a in after[kind.name]} == {"bounced"}, (row, after[kind.name])
+    assert {tuple(row["cures"]) for row in before.values()} == {(), ("srs",), ("dns-records",)}
+    # Each went through this host twice; it is counted once, by whoever sent it, signed as it arrived.
+    told = senders(lab)
+    assert told["forwarded"] == sum(kind.count for kind in kinds())
+    assert {key: row["count"] for key, row in rows(told).items()} == {
+        key: row["count"] for key, row in before.items()
+    }
+    became = {"accepted": {"sent"}, "refused": {"bounced"}}
+    for kind in kinds():
+        assert became[rows(told)[known_as(kind)]["verdict"]] == {a.status for a in after[kind.name]}, (
+            kind.name
+        )
