@@ -150,6 +150,7 @@ CUT_OFF = Delivery(
             session("warning: connect to Milter service inet:127.0.0.1:1: refused"),
             "holds",
         ),
+        ("milter", MILTER, None, session(f"warning: non-SMTP command: milter {MILTER}: x"), "holds"),
         # A queue manager that was started anew in between does not know of the delivery before.
         ("spaced", "smtp-paced-google", "1", {q.Spaced: q.Spacing(30, 1, 0.02)}, "holds"),
         ("no-fatal", "log", SINCE, dead("warning: hostname does not resolve"), "holds"),
