@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from facts import srs_relay
-from mailmend.lab import Lab
-from mailmend.lab.driver import Attempt
+from mailmend.lab import Attempt, Lab
 from mailmend.lab.senders import Kind, kinds
 
 pytestmark = pytest.mark.lab
