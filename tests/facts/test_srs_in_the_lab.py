@@ -154,10 +154,39 @@ def test_a_header_that_lacks_something_is_not_completed(running: Lab) -> None:
     assert not any(f"\n{field}:" in header for field in ("from", "date", "message-id", "to"))
 
 
+def test_the_second_round_completes_nothing_where_nobody_tells_it_whose_client_it_was(running: Lab) -> None:
+    """Without XFORWARD, loopback is all that it knows, and to Postfix that is a client of our own."""
+    running.relay.run(["python3", "-c", ROUND])
+    running.relay.wait_log(r"(?s)from=<SRS0=[^>]*=round@srs[^>]*>.*relay=gmail[^\n]*status=sent")
+    (bare,) = [m for m in running.receiver.received() if "Subject: round" in m.message]
+    header = bare.message.partition("\r\n\r\n")[0]
+    assert "\r\nCc: somebody" in header
+    assert "somebody@" not in header
+    assert not any(f"\n{field}:" in header.lower() for field in ("from", "date", "message-id", "to"))
+
+
+def test_what_a_program_here_forwards_keeps_its_author(running: Lab) -> None:
+    """What redirects (sieve) hands it to sendmail: Postfix may complete its header, and SRS may not touch it."""
+    letter = "Message-ID: <redirect-1@x>\nFrom: Alice <alice@sender.example>\nSubject: redirected\n\nhello\n"
+    running.relay.run(["sendmail", "-f", "alice@sender.example", "someone@gmail.com"], input=letter)
+    running.relay.wait_log(
+        r"(?s)from=<SRS0=[^>]*=sender\.example=alice@srs[^>]*>.*relay=gmail[^\n]*status=sent"
+    )
+    (message,) = [m for m in running.receiver.received() if "Subject: redirected" in m.message]
+    assert message.mail_from.startswith("SRS0=")
+    assert "\r\nFrom: Alice <alice@sender.example>\r\n" in message.message
+
+
 BARE = """
 import smtplib
 with smtplib.SMTP("192.0.2.10", 25, source_address=("192.0.2.10", 0)) as session:
     session.sendmail("bare@sender.example", ["user@example.org"], b"Subject: bare\\r\\n\\r\\nno From, no Date\\r\\n")
+"""
+ROUND = """
+import smtplib
+letter = b"Subject: round\\r\\nCc: somebody\\r\\n\\r\\nx\\r\\n"
+with smtplib.SMTP("127.0.0.1", 10029, source_address=("127.0.0.1", 0)) as session:
+    session.sendmail("round@sender.example", ["someone@gmail.com"], letter)
 """
 
 
