@@ -63,7 +63,8 @@ def log(path: Path, step: Callable[[str], None]) -> tuple[int, tuple[Run, ...]]:
         ("mailmend, counts, 2 processes", partial(_counts, parts, 2), 1),
         ("mailmend report, 1 process", partial(reported, path, 1), 0),
         ("mailmend report, 2 processes", partial(reported, path, 2), 1),
-        ("mailmend ingest, 1 process", partial(_ingest, path), 0),
+        ("mailmend ingest, 1 process", partial(_ingest, path, 1), 0),
+        ("mailmend ingest, 2 processes", partial(_ingest, path, 2), 1),
         (LOOP, partial(_plain, path), 0),
         (PFLOGSUMM, partial(_program, [PFLOGSUMM, str(path)]), None),
         ("rg -c", partial(_program, ["rg", "-c", "status=", str(path)]), None),
@@ -168,7 +169,7 @@ def reported(path: Path, processes: int) -> int:
     return report.report(_nowhere, [path], processes=processes).report.total()
 
 
-def _ingest(path: Path) -> int:
+def _ingest(path: Path, processes: int) -> int:
     """Into a store of its own, which then goes."""
     from tempfile import TemporaryDirectory
 
@@ -176,7 +177,8 @@ def _ingest(path: Path) -> int:
     from mailmend.system.probe import Recorded
 
     with TemporaryDirectory(prefix="mailmend-bench-") as folder:
-        return ingest([path], Here(Recorded({}), state=Path(folder))).deliveries
+        here = Here(Recorded({}), state=Path(folder))
+        return ingest([path], here, processes=processes).deliveries
 
 
 def _nowhere() -> Here:

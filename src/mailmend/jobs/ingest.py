@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mailmend.jobs.here import Here
-from mailmend.jobs.ingest_batch import Gather
+from mailmend.jobs.ingest_batch import Cut, Gather
+from mailmend.jobs.ingest_beside import Gone
 from mailmend.model import CannotLook, MailmendError, ParseError
 from mailmend.places import deliveries
 from mailmend.system import follow as logs
@@ -24,6 +25,8 @@ from mailmend.system.store.write import Batch, Position, Writer, position
 
 COMMIT = 16 << 20  # bytes of the log that are kept at a time
 WARM = 8 << 20  # bytes before the place where it was left, that tell the senders of mail under way
+BESIDE = 32 << 20  # bytes of a log that a process beside is worth its start for
+_PACKED = 10  # bytes of a log in one of its packed file, about
 POLL = 1.0  # seconds: what is waited for when told to stop, at most
 JOURNAL_POLL = 5.0  # each asks journalctl(1), which looks through its files
 _SETTLED = 60.0  # seconds after which a packed file that cannot be read is broken, and not being written
@@ -64,34 +67,48 @@ def standing(here: Here) -> Standing:
 
 
 def ingest(
-    files: Sequence[Path], here: Here, *, keep: int | None = None, progress: Step | None = None
+    files: Sequence[Path],
+    here: Here,
+    *,
+    keep: int | None = None,
+    processes: int = 1,
+    progress: Step | None = None,
 ) -> Taken:
     """Take in what is new in *files*, or else in this host's log with its rotated parts.
 
-    *keep*: for how many days failures are kept whole from now on (0: for ever). *progress* is told with the bytes
-    read, of how many. CannotLook, ParseError: one of the files given cannot be read to its end; what was before
-    that is kept. Refused: the store cannot be written to.
+    *keep*: for how many days failures are kept whole from now on (0: for ever). With two or more *processes* much
+    is read by one beside this, which alone writes. *progress* is told with the bytes read, of how many.
+    CannotLook, ParseError: one of the files given cannot be read to its end; what was before that is kept.
+    Refused: the store cannot be written to.
     """
     for path in files:
         identity.require_log(path)
     place = None if files else here.log()
     with _writing(here, keep) as writer:
-        intake = _Intake(writer, strict=bool(files))
-        if place and place.path is None:
-            intake.journal()
-        else:
-            intake.progress = progress
-            intake.every(sorted(files, key=_written) if files else _rotated(place))
-            if not files:
-                intake.renamed(lambda: _rotated(place))
-        intake.tidy()
-        if intake.taken.errors:
-            writer.trouble(intake.taken.errors[-1])
-            if files:
-                raise intake.failure or CannotLook(intake.taken.errors[0])
-        elif not files:
-            writer.trouble(None)
+        intake = _Intake(writer, strict=bool(files), processes=processes)
+        try:
+            _once(intake, files, place, progress)
+        finally:
+            intake.forget()
     return intake.taken
+
+
+def _once(intake: _Intake, files: Sequence[Path], place: logs.Place | None, progress: Step | None) -> None:
+    """What `ingest` does between opening the store and closing it."""
+    if place and place.path is None:
+        intake.journal()
+    else:
+        intake.progress = progress
+        intake.every(sorted(files, key=_written) if files else _rotated(place))
+        if not files:
+            intake.renamed(lambda: _rotated(place))
+    intake.tidy()
+    if intake.taken.errors:
+        intake.writer.trouble(intake.taken.errors[-1])
+        if files:
+            raise intake.failure or CannotLook(intake.taken.errors[0])
+    elif not files:
+        intake.writer.trouble(None)
 
 
 def follow(
@@ -161,9 +178,15 @@ class _Intake:
     """
 
     def __init__(
-        self, writer: Writer, stopped: Callable[[], bool] = lambda: False, *, strict: bool = False
+        self,
+        writer: Writer,
+        stopped: Callable[[], bool] = lambda: False,
+        *,
+        strict: bool = False,
+        processes: int = 1,
     ) -> None:
         self.writer = writer
+        self.processes = processes
         self.stopped = stopped
         self.strict = strict
         self.failure: MailmendError | None = None
@@ -184,6 +207,8 @@ class _Intake:
 
     def forget(self) -> None:
         """Begin anew with what was read and not kept."""
+        if self._gather:
+            self._gather.close()
         self._gather = None
         self._looks = set()
 
@@ -234,53 +259,80 @@ class _Intake:
         reading = identity.resume(log, self.writer.known)
         if reading is None and self._gather is None:
             self._before = identity.last_lines(self._before + log.ends(WARM), WARM)
-        return self._read(reading) if reading else True
+        if reading is None:
+            return True
+        size = log.stat.st_size * _PACKED if log.packed else log.stat.st_size - reading.read
+        try:
+            return self._read(reading, size)
+        except Gone:
+            self.processes = 1
+            self.forget()
+            return self._whole(log)  # from where it was kept
 
-    def _read(self, reading: Reading) -> bool:
+    def _read(self, reading: Reading, size: int = 0) -> bool:
+        """Whether *reading*, about *size* bytes, is in the store to its end."""
         if self._gather is None:
             # Mail is under way across a rotation too. What is in both is learned twice, which changes nothing.
             before = self._before + (reading.earlier(WARM) if reading.known else b"")
             self._before = b""
             if before:
                 self.gather.warm(before)
+        if self.processes > 1 and size >= BESIDE:
+            self.gather.beside()
         begun = since = reading.read
         self.gather.any_time = False
-        try:
-            for block in reading.blocks():
-                self.gather.block(block, reading.dated)
-                if reading.read - since >= COMMIT:
-                    if not self._keep(reading):
-                        return False
-                    since = reading.read
-                    if self.progress and self.total:
-                        self.progress(min(self.done + since - begun, self.total), self.total)
-                    if self.stopped():
-                        return False
-        except CannotLook as broken:
-            if reading.read > since:
-                self._keep(reading)
+        broken: CannotLook | None = None
+        blocks = reading.blocks()
+        while True:
+            try:
+                block = next(blocks, None)
+            except CannotLook as error:
+                broken = error
+                break
+            if block is None:
+                break
+            self.gather.block(block, reading.dated)
+            if reading.read - since >= COMMIT:
+                self.gather.cut(reading.reached)
+                since = reading.read
+                if not self._keep(reading, begun):
+                    return False
+        if reading.read > since:
+            self.gather.cut(reading.reached)
+        kept = self._keep(reading, begun, wait=True)
+        if broken:
             raise CannotLook(broken.reason, "what could be read before that is in the store") from None
-        kept = self._keep(reading) if reading.read > since else True
         self.taken.waiting += reading.waiting
         self.taken.files += reading.read > begun
         return kept
 
-    def _keep(self, reading: Reading) -> bool:
+    def _keep(self, reading: Reading, begun: int, *, wait: bool = False) -> bool:
+        """Whether all that was handed out is in the store, and one may go on: not when told to stop."""
+        for cut in self.gather.cuts(wait=wait):
+            kept = self._add(reading, cut)
+            if kept and self.progress and self.total:
+                self.progress(min(self.done + cut.at.read - begun, self.total), self.total)
+            if not kept or (not wait and self.stopped()):
+                if self.gather.behind:
+                    self.forget()
+                return False
+        return True
+
+    def _add(self, reading: Reading, cut: Cut) -> bool:
         """Whether what was read is in the store: not where the file was cut, or another was faster."""
-        if self.strict and not self.gather.any_time:
+        if self.strict and not cut.any_time:
             self.forget()
             raise ParseError(
                 f"{reading.path}: no line of Postfix is in it",
                 "name Postfix's log: /var/log/mail.log, for one",
             )
-        batch = self.gather.batch()
         if not reading.same():
             return False
-        source = self.writer.add(batch, position(reading))
+        source = self.writer.add(cut.batch, position(reading, cut.at))
         if source is None:
             return False
-        reading.kept(source)
-        self._count(batch)
+        reading.kept(source, cut.at)
+        self._count(cut.batch)
         return True
 
     def journal(self) -> None:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from mailmend import catalogue
+from mailmend.jobs.ingest_beside import Beside
 from mailmend.model import Family
 from mailmend.parse import maillog
-from mailmend.parse.logscan import Failed, Rejected, Scanner
+from mailmend.parse.logscan import Failed, Rejected, Scanned, Scanner
 from mailmend.road import tally
 from mailmend.road.causes import Causes
 from mailmend.road.tally import Sketch
 from mailmend.road.through import Message, Through
 from mailmend.system import logfiles
 from mailmend.system.store import times
+from mailmend.system.store.identity import Reached
 from mailmend.system.store.queries import Place
 from mailmend.system.store.write import Batch
 
@@ -34,14 +36,38 @@ class _Clock:
     offset: tzinfo | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What a block tells of itself: when its first and its last line were written, and how its stamps are read."""
+
+    first: datetime | None
+    last: datetime | None
+    clock: _Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What the blocks up to *at* told, since the cut before. *any_time*: whether any line so far was Postfix's."""
+
+    at: Reached
+    batch: Batch
+    any_time: bool
+
+
 class Gather:
-    """Reads blocks, and hands out what they told since the last `batch`. What one block tells of senders and of
-    mail put off serves the next, also of the next file. *put_off* is what was told before (`Batch`).
+    """Reads blocks, and hands out what they told since the last `batch` or `cut`. What one block tells of senders
+    and of mail put off serves the next, also of the next file. *put_off* is what was told before (`Batch`).
+
+    Blocks are read as they are given, until `beside`: from then on some are `behind`.
     """
 
     def __init__(self, put_off: Mapping[Message, int] | None = None) -> None:
         self.causes = Causes(catalogue.load())
         self.scanner = Scanner(by=BY, sampled=tally.SAMPLED)
+        self._counts = self.scanner.counts
+        self._beside: Beside | None = None
+        self._given: _Clock | None = None  # that of the last block which was given
+        self._cuts: list[Cut] = []
         self._through = Through(alone=True, put_off=put_off or {})
         self._batch = Batch()
         self._bad: Counter[tuple[Place, int, str, bool]] = Counter()
@@ -53,19 +79,74 @@ class Gather:
         self._now = 0  # the hour of the block: for lines without a time
         self._places: dict[tuple[str | None, Family | None, str, str | None], Place] = {}
 
+    @property
+    def is_beside(self) -> bool:
+        """Whether blocks are read in a process beside."""
+        return self._beside is not None
+
+    def beside(self) -> None:
+        """Read what is given from now on in a process beside. Gone: it cannot be started, all is as it was."""
+        if self._beside is None:
+            self._beside = Beside(BY, tally.SAMPLED, self.scanner.senders)
+            self._fold()
+            self._counts = Counter()
+            self.scanner = Scanner(by=BY, sampled=tally.SAMPLED)  # its senders are told there
+
+    def close(self) -> None:
+        """Drop what was given and not handed out."""
+        if self._beside:
+            self._beside.close()
+
     def block(self, block: bytes, dated: datetime) -> None:
-        """Read whole lines; *dated* as `logfiles.Part` has it."""
+        """Take whole lines to be read; *dated* as `logfiles.Part` has it. Gone: none of what is behind will be."""
         first, last = logfiles.edges(block, dated)
         # A stamp without an offset is given that of *dated* itself.
         offset = first.tzinfo if first and first.tzinfo is not dated.tzinfo else None
+        look = _Look(first, last, _Clock(dated, offset))
+        if self._beside is None:
+            self._set(look.clock)
+            self._read(look, self.scanner.scan(block))
+            return
+        if look.clock != self._given:
+            self._beside.counts(self._counts.update)  # by the clock of those before
+            self._given = look.clock
+        self._beside.give(block, lambda seen: self._read(look, seen))
+
+    def cut(self, at: Reached) -> None:
+        """All that was given since the last cut is one `Cut`."""
+        if self._beside is None:
+            self._cuts.append(Cut(at, self._told(), self.any_time))
+            return
+
+        def counted(counts: Mapping[tuple[bytes, ...], int]) -> None:
+            self._counts.update(counts)
+            self._cuts.append(Cut(at, self._told(), self.any_time))
+
+        self._beside.counts(counted)
+
+    def cuts(self, *, wait: bool = False) -> Iterator[Cut]:
+        """The cuts whose blocks were read, each once, in their order; with *wait* all of them. Gone: as `block`."""
+        while True:
+            while self._cuts:
+                yield self._cuts.pop(0)
+            if self._beside is None or not self._beside.answer(wait=wait):
+                return
+
+    @property
+    def behind(self) -> bool:
+        """Whether more was given than was handed out in cuts."""
+        return bool(self._cuts or (self._beside and self._beside.waiting))
+
+    def _read(self, look: _Look, seen: Scanned) -> None:
+        """Keep what a block told, in the order of the log."""
+        self._set(look.clock)
+        first, last, dated, offset = look.first, look.last, look.clock.dated, look.clock.offset
         self.any_time = self.any_time or first is not None
-        self._set(_Clock(dated, offset))
         began, ended = (_unix(at, offset) if at else None for at in (first, last))
         if began is not None and first is not None:
             self._now = began - first.minute * 60 - first.second
         elif not self._now:
             self._now = int(dated.timestamp()) // 3600 * 3600
-        seen = self.scanner.scan(block)
         told = self._batch.seen.setdefault(self._now, [0, 0, 0, began or self._now, ended or self._now])
         told[0] += seen.lines
         told[1] += seen.unparsed
@@ -91,7 +172,10 @@ class Gather:
             self._through.passed_on(passed)
 
     def batch(self) -> Batch:
-        """What the blocks since the last batch told."""
+        """What the blocks since the last batch told; not while any is behind."""
+        return self._told()
+
+    def _told(self) -> Batch:
         self._fold()
         for day, sampled in self._sampled.items():
             self._delays(day, sampled)
@@ -123,7 +207,7 @@ class Gather:
     def _fold(self) -> None:
         """Add up what was counted since the last time."""
         batch, relays = self._batch, self.causes.relays
-        for (hour, domain, relay, family, status, moved), count in self.scanner.counts.items():
+        for (hour, domain, relay, family, status, moved), count in self._counts.items():
             if status != _SENT:
                 continue
             place = self._place(relays[relay], _FAMILIES.get(family), "sent", None)
@@ -132,7 +216,7 @@ class Gather:
             sums[0] += count
             sums[1] += count if moved else 0
             batch.days[times.day(began), domain.decode("utf-8", "backslashreplace").lower(), place] += count
-        self.scanner.counts.clear()
+        self._counts.clear()
         for (place, began, to, forwarded), count in self._bad.items():
             sums = batch.sums.setdefault((place, began), [0, 0])
             sums[0] += count

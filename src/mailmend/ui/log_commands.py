@@ -91,11 +91,26 @@ def trace(what: str, files: tuple[str, ...], since: str | None, *, follow: bool)
     help="How long failures are kept whole from now on; 0 for ever.  [400]",
 )
 @click.option(
+    "--processes",
+    metavar="N",
+    type=click.IntRange(1, 2),
+    default=2,
+    show_default=True,
+    help="2: one reads a large log, and one writes.",
+)
+@click.option(
     "--print-unit", "unit", is_flag=True, help="Print a systemd unit that follows; install nothing."
 )
 @click.option("--state", metavar="DIR", hidden=True)
 def ingest(
-    files: tuple[str, ...], *, follow: bool, look: bool, keep: int | None, unit: bool, state: str | None
+    files: tuple[str, ...],
+    *,
+    follow: bool,
+    look: bool,
+    keep: int | None,
+    processes: int,
+    unit: bool,
+    state: str | None,
 ) -> Outcome:
     """Take the log into the delivery store: what is new, exactly once.
 
@@ -111,7 +126,7 @@ def ingest(
         return ingesting.status(host)
     if follow:
         click.get_current_context().exit(ingesting.follow(files, host, keep, as_json=wants_json()))
-    return ingesting.ingest(files, host, keep)
+    return ingesting.ingest(files, host, keep, processes)
 
 
 @click.group()

@@ -35,6 +35,15 @@ class Known:
     read: int
 
 
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How far a log was read at some time: as in `Known`."""
+
+    read: int
+    head: bytes
+    tail: bytes
+
+
 Find = Callable[[bytes], Iterable[Known]]
 
 
@@ -119,7 +128,7 @@ def open_log(path: Path) -> Iterator[Open]:
 class Reading:
     """A log that is read on from where it was left. *known* None: from its beginning.
 
-    After each block *read*, *head* and `tail` say how far; a line without its end waits for the next time.
+    After each block *read* and `reached` say how far; a line without its end waits for the next time.
     *waiting* counts its bytes.
     """
 
@@ -140,8 +149,9 @@ class Reading:
         return self._head[: min(HEAD, self.read)]
 
     @property
-    def tail(self) -> bytes:
-        return tail(self._before)
+    def reached(self) -> Reached:
+        """Where it stands now."""
+        return Reached(self.read, self.head, tail(self._before))
 
     def blocks(self) -> Iterator[bytes]:
         """What is new: whole lines, some 256 KiB at a time. CannotLook: it cannot be read to its end."""
@@ -155,9 +165,9 @@ class Reading:
         """Up to *most* bytes before the place where it was left: whole lines; b"" where they cannot be had."""
         raise NotImplementedError
 
-    def kept(self, source: int) -> None:
-        """All up to here is in the store, as that of *source*."""
-        self.known = Known(source, self.head, self.tail, self.read)
+    def kept(self, source: int, at: Reached) -> None:
+        """All up to *at* is in the store, as that of *source*."""
+        self.known = Known(source, at.head, at.tail, at.read)
 
     def _taken(self, raw: bytes) -> None:
         self.read += len(raw)

@@ -11,7 +11,7 @@ from pathlib import Path
 from mailmend.model import Family
 from mailmend.parse.logscan import Failed
 from mailmend.system.store import identity, schema, texts, times
-from mailmend.system.store.identity import Known, Reading
+from mailmend.system.store.identity import Known, Reached, Reading
 from mailmend.system.store.ids import NUMBERS, Ids
 from mailmend.system.store.queries import Place
 from mailmend.system.store.sqlite import DOMAINS, SENDERS
@@ -64,11 +64,11 @@ class Position:
     was_cursor: str = ""
 
 
-def position(of: Reading) -> Position:
-    """Where *of* stands now, having begun where it was known to be."""
+def position(of: Reading, at: Reached) -> Position:
+    """That *of* was read up to *at*, from where it was known to be."""
     known = of.known
     was = known.read if known else 0
-    return Position(known.id if known else None, was, of.read, of.head, of.tail, str(of.path), of.others)
+    return Position(known.id if known else None, was, at.read, at.head, at.tail, str(of.path), of.others)
 
 
 class Writer:

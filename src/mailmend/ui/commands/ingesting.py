@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     from mailmend.jobs.ingest import Taken
 
 
-def ingest(files: Sequence[str], here: Here, keep: int | None) -> Outcome:
-    """0, whatever was new. CannotLook, Refused as the job has them."""
+def ingest(files: Sequence[str], here: Here, keep: int | None, processes: int) -> Outcome:
+    """0, whatever was new. *processes* as in the job. CannotLook, Refused as the job has them."""
     from mailmend.jobs import ingest as job
     from mailmend.ui.show import stores
 
     with bar("taking in, bytes") as advance:
-        taken = job.ingest([Path(name) for name in files], here, keep=keep, progress=advance)
+        taken = job.ingest(
+            [Path(name) for name in files], here, keep=keep, processes=processes, progress=advance
+        )
     for error in taken.errors:
         _trouble(error)
     standing = job.standing(here)

@@ -1,0 +1,149 @@
+"""Blocks of a log, given one after the other -> what a scanner in a process beside finds in them, in their order.
+
+That process reads, and knows nothing of the store: whoever gave the blocks keeps what comes of them, and where they
+end. It ends with whoever started it, by whatever signal.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from mailmend.parse.logscan import Failed, PassedOn, Rejected, Scanned, Scanner, Senders
+from mailmend.system.logfiles import BLOCK
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+_SLOTS = 24  # blocks under way
+_SLOT = 2 * BLOCK + 1  # the longest that `logfiles.of_open` and `identity.Plain` make
+_Counts = dict[tuple[bytes, ...], int]
+_COUNTS = -1  # asked for instead of a block
+
+
+class Gone(Exception):
+    """That process was killed, or could not be started. What it was given and did not answer is to be read again."""
+
+
+class Beside:
+    """A `Scanner` *by* those fields, of every *sampled*-th delivery the delays, that knows *senders* already."""
+
+    def __init__(self, by: tuple[str, ...], sampled: int, senders: Senders) -> None:
+        import multiprocessing
+
+        # Spawned, not forked: the progress line has a thread.
+        spawned = multiprocessing.get_context("spawn")
+        self._array = spawned.RawArray("c", _SLOTS * _SLOT)
+        self._slots = memoryview(self._array).cast("B")
+        self._given = 0
+        self._waiting: deque[Callable[[Any], None]] = deque()
+        self._pipe, theirs = spawned.Pipe()
+        try:
+            self._process = spawned.Process(
+                target=_read, args=(theirs, self._array, by, sampled), daemon=True, name="mailmend reading"
+            )
+            self._process.start()
+            theirs.close()  # or else its end would not be noticed
+            self._pipe.send((senders.recent, senders.older))
+        except (OSError, AssertionError) as error:  # a daemon may have no children
+            self._pipe.close()
+            raise Gone(str(error)) from None
+
+    @property
+    def waiting(self) -> int:
+        """How many were given or asked for that are not answered yet."""
+        return len(self._waiting)
+
+    def give(self, block: bytes, told: Callable[[Scanned], None]) -> None:
+        """*block* (whole lines) is read some time; *told* is called with what it holds by a later `answer`."""
+        while len(self._waiting) >= _SLOTS:
+            self.answer()
+        slot = self._given % _SLOTS
+        self._given += 1
+        self._slots[slot * _SLOT : slot * _SLOT + len(block)] = block
+        self._ask((slot, len(block)), lambda answer: told(_scanned(answer)))
+
+    def counts(self, told: Callable[[_Counts], None]) -> None:
+        """*told* is called with what was counted in the blocks that were given since this was last asked."""
+        while len(self._waiting) >= _SLOTS:
+            self.answer()
+        self._ask((_COUNTS, 0), told)
+
+    def answer(self, *, wait: bool = True) -> bool:
+        """Tell the oldest that waits; False where nothing does, or not to *wait* and there is no answer yet."""
+        try:
+            if not self._waiting or not (wait or self._pipe.poll()):
+                return False
+            answer = self._pipe.recv()
+        except (EOFError, OSError):
+            raise Gone("the process that read the log was killed") from None
+        self._waiting.popleft()(answer)
+        return True
+
+    def close(self) -> None:
+        """End it, whatever it does."""
+        self._pipe.close()
+        self._process.kill()
+        self._process.join()
+        self._process.close()
+
+    def _ask(self, what: tuple[int, int], told: Callable[[Any], None]) -> None:
+        try:
+            self._pipe.send(what)
+        except OSError:
+            raise Gone("the process that read the log was killed") from None
+        self._waiting.append(told)
+
+
+def _read(pipe: Connection, array: Any, by: tuple[str, ...], sampled: int) -> None:
+    """The process beside: answers until whoever asks is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the other, and so this
+    gc.disable()  # many small objects and no cycles
+    scanner = Scanner(by=by, sampled=sampled)
+    slots = memoryview(array).cast("B")
+    try:
+        recent, older = pipe.recv()
+        scanner.senders.recent.update(recent)
+        scanner.senders.older.update(older)
+        while True:
+            slot, size = pipe.recv()
+            if slot == _COUNTS:
+                pipe.send(dict(scanner.counts))
+                scanner.counts.clear()
+            else:
+                pipe.send(_plain(scanner.scan(bytes(slots[slot * _SLOT : slot * _SLOT + size]))))
+    except (EOFError, OSError):
+        os._exit(0)
+
+
+_Plain = tuple[int, int, int, list[Any], list[Any], list[Any], list[Any]]
+
+
+def _plain(of: Scanned) -> _Plain:
+    """What the store asks for, without names: those cost as much to send as the rest."""
+    return (
+        of.lines,
+        of.unparsed,
+        of.messages,
+        list(map(tuple, of.failed)),
+        list(map(tuple, of.rejected)),
+        list(map(tuple, of.passed_on)),
+        of.delays,
+    )
+
+
+def _scanned(answer: _Plain) -> Scanned:
+    lines, unparsed, messages, failed, rejected, passed_on, delays = answer
+    return Scanned(
+        lines=lines,
+        unparsed=unparsed,
+        messages=messages,
+        failed=list(map(Failed._make, failed)),
+        rejected=list(map(Rejected._make, rejected)),
+        passed_on=list(map(PassedOn._make, passed_on)),
+        delays=delays,
+    )
