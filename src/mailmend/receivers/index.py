@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import chain
+from operator import add
 
 _LETTERS = 4
 _STEP = 2
@@ -42,10 +44,12 @@ class Index:
 
     def _build(self) -> frozenset[str]:
         cut = {phrase: _fours(phrase) for phrase in self._phrases if len(phrase) > _LETTERS}
-        common = Counter(letters for fours in cut.values() for letters in set(fours))
+        common = Counter(chain.from_iterable(map(set, cut.values())))
         for phrase, fours in cut.items():
-            pairs = [fours[at : at + _STEP] for at in range(len(fours) - _STEP + 1)]
-            rarest = min(pairs, key=lambda pair: (sum(common[letters] for letters in pair), pair))
+            times = [common[letters] for letters in fours]
+            of_pairs = list(map(add, times, times[1:]))
+            least = min(of_pairs)
+            rarest = min(fours[at : at + _STEP] for at, both in enumerate(of_pairs) if both == least)
             for letters in dict.fromkeys(rarest):
                 self._by_letters.setdefault(letters, []).append(phrase)
         return frozenset(self._by_letters)

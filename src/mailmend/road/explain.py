@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mailmend import receivers
 from mailmend.model import Cause, Delivery, Refusal, Reply
-from mailmend.parse import paste, prose, reply, status
+from mailmend.parse import prose, reply, status
 
 if TYPE_CHECKING:
     from mailmend.catalogue import Catalogue
@@ -60,6 +60,8 @@ def deliveries(
 
     The words must be a rule's that says enough by itself, and long: two words of a letter are no refusal.
     """
+    from mailmend.parse import paste
+
     found = paste.deliveries(data, note)
     if found or len(data) > _SHORT or paste.is_message(data):
         return found

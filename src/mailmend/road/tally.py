@@ -10,7 +10,6 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from functools import lru_cache
@@ -31,7 +30,9 @@ _FOLDED = 20_000  # distinct counts until they are added up
 _NAMES = 2_000  # senders and domains that are counted; of more, the rarest are let go
 _FAMILIES: dict[bytes, Family] = {b".": "ipv4", b":": "ipv6"}
 _STATUSES = {"sent": "sent", "bounced": "bounced", "deferred": "deferred", "SOFTBOUNCE": "deferred"}
-_REASON = re.compile(r"\n(?:milter-)?reject: (\S+(?: command)?) from [^\s\[]*\[[^\]\n]*\](?::\d+)?: ")
+_REASON = re.compile(
+    r"\n(?:(?:milter-)?reject: (\S+(?: command)?) from [^\s\[]*\[[^\]\n]*\](?::\d+)?: )?([^\n]*+)"
+)
 _NAMED = re.compile(r"<[^>\n]*>:? ?|\[[0-9a-fA-F.:]+\]|https?://\S+|;.*")
 
 
@@ -122,8 +123,10 @@ class Sketch:
 
     def add(self, delay: bytes, count: int = 1) -> None:
         """Count a duration as Postfix writes it, in seconds; what is none is left out."""
-        with suppress(ValueError):
+        try:  # in a third of the time that `suppress` takes
             self.counts[_step(delay)] += count
+        except ValueError:
+            return
 
     def update(self, other: Sketch) -> None:
         self.counts = [a + b for a, b in zip(self.counts, other.counts, strict=True)]
@@ -318,9 +321,9 @@ def reasons(rejected: Sequence[Rejected]) -> Counter[str]:
     if not rejected:
         return Counter()
     # All at once: one by one, the calls would cost more than the work.
-    said = "\n".join(["", *[each.text for each in rejected]])
-    words = _NAMED.sub("", _REASON.sub(r"\n\1: ", said))
+    found = _REASON.findall("\n".join(["", *[each.text for each in rejected]]))
+    words = _NAMED.sub("", "\n".join([f"{when}: {why}" if when else why for when, why in found]))
     out: Counter[str] = Counter()
-    for text, count in Counter(words.split("\n")[1:]).items():
+    for text, count in Counter(words.split("\n")).items():
         out[" ".join(text.split())[:160]] += count
     return out
