@@ -232,12 +232,45 @@ def test_a_dotforward_is_a_message_of_its_own() -> None:
     assert (one.sender, one.status, one.moved) == ("alice@shop.example", "bounced", True)
 
 
+def test_what_a_program_here_hands_over_is_told_as_that() -> None:
+    handed = "postfix/pickup[2]: AAAAA1: uid=1000 from=<alice@shop.example>"
+    (one,) = told(
+        handed, came("AAAAA1", "alice@shop.example")[1], left("AAAAA1", SENT, original=""), gone("AAAAA1")
+    )
+    assert (one.sender, one.moved, one.handed) == ("alice@shop.example", False, True)
+
+
 def test_a_stranger_cannot_say_that_his_mail_was_queued_here() -> None:
     """Only what this host's own loopback answered names the next queue id."""
     lie = SENT.replace("OK - gsmtp", "Ok: queued as BBBBB2")
     own = [came("BBBBB2", "anna@example.org"), left("BBBBB2", SENT, original="")]
     found = told(own[0], came("AAAAA1", "x@evil.example"), left("AAAAA1", lie), own[1], gone("BBBBB2"))
     assert [each.sender for each in found] == ["x@evil.example"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "dovecot: imap: user=<x/qmgr[3]: AAAAA1: from=<victim@bank.example>, size=1, nrcpt=1 (queue active)",
+        "postfix/smtpd[2]: x/qmgr[3]: AAAAA1: from=<victim@bank.example>, size=1, nrcpt=1 (queue active)",
+        "other[2]: AAAAA1: from=<victim@bank.example>, size=1, nrcpt=1 (queue active)",
+    ],
+)
+def test_what_a_stranger_makes_look_like_the_queue_manager_names_no_sender(line: str) -> None:
+    (one,) = told(line, left("AAAAA1", SENT), gone("AAAAA1"))
+    assert one.sender is None
+
+
+@pytest.mark.parametrize("head", ["Nov 23 03:05:56 relay ", "2026-11-23T03:05:56.748084+00:00 relay "])
+@pytest.mark.parametrize("tag", ["postfix/qmgr", "postfix-out/qmgr", "postfix/relay/qmgr"])
+def test_the_queue_manager_is_known_whatever_writes_its_lines(head: str, tag: str) -> None:
+    forwards = Forwards()
+    lines = [f'{head}{tag}[3]: AAAAA1: from=<"a b"@shop.example>, size=1, nrcpt=1 (queue active)']
+    lines += [f"{head}{left('AAAAA1', SENT)}", f"{head}{tag}[3]: AAAAA1: removed"]
+    lines += [f"{head}{tag}[3]: BBBBB2: from=<b@shop.example>, size=1, nrcpt=1 (queue active)"]
+    lines += [f"{head}{left('BBBBB2', SENT)}", f"{head}{tag}[3]: BBBBB2: removed"]
+    forwards.read([line.encode() for line in lines])
+    assert [each.sender for each in forwards.take()] == ['"a b"@shop.example', "b@shop.example"]
 
 
 @pytest.mark.parametrize(

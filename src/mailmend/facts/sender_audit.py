@@ -14,7 +14,7 @@ from mailmend.facts.forward_measured import Sender, mail, ways
 from mailmend.facts.forward_outcome import Mail, Prediction, Signature, Way, predict
 from mailmend.facts.forwarding import filters, milters
 from mailmend.facts.looking import answer
-from mailmend.model import CannotLook, Family, Probe
+from mailmend.model import Family, MailmendError, Probe
 from mailmend.parse.spf import is_spf
 from mailmend.questions import Records
 
@@ -111,7 +111,7 @@ def judge(
         judged = _by_rules(case)
         if judged.verdict == "unknown":
             judged = _by_log(case, fared) or _both(judged, case)
-    except CannotLook as gap:
+    except MailmendError as gap:  # a refusal among them: where it does not leave by SMTP, nothing can be foretold
         return Judged("unknown", author=kind.author, error=gap.reason)
     return _held_against(judged, fared)
 

@@ -11,13 +11,22 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mailmend.facts.sender_audit import AUTHENTICATION, Fared, Judged, Kind, judge
 from mailmend.jobs.here import Here
-from mailmend.model import CannotLook, Family, MailmendError, ParseError, family_of
+from mailmend.model import (
+    CannotLook,
+    Evidence,
+    Family,
+    MailmendError,
+    ParseError,
+    Probe,
+    Question,
+    family_of,
+)
 from mailmend.parse.forwards import Forwarded, Forwards, original
 from mailmend.questions import Master
 from mailmend.system import logfiles
@@ -30,8 +39,9 @@ MOST = 200  # sender domains that DNS is asked about, the most frequent first
 SECONDS = 60.0  # for all of them
 _THREADS = 8
 _KINDS = 50_000  # that are counted apart; of more, those that came once are counted together
-_FILLED = "the time was over before it was looked at"
+_OVER = "the time was over before it was looked at"
 
+A = TypeVar("A")
 Step = Callable[[str], None]
 
 
@@ -113,8 +123,12 @@ class _Counts:
         before = original(one.sender or "")
         # Tables are asked about few: about each domain of a stranger that would take long (`_chosen`).
         ours = domain in self._ours or bool(before and self.owns(domain))
-        if not one.moved and not ours:
-            return  # another forwarder rewrote it, and here it only passed
+        if (
+            not one.moved
+            and not ours
+            and not (one.handed and domain and not before and not self.owns(domain))
+        ):
+            return  # another forwarder rewrote it, and here it only passed; or it is of this host
         self.count += 1
         if one.sender is None:
             self.nobody += 1
@@ -264,7 +278,7 @@ def _from_store(
                 continue
             refused += 1
             told = Forwarded(
-                line.sender, True, None, None, None, line.recipient, line.relay, line.ip, "bounced", line.dsn,
+                line.sender, True, False, None, None, None, line.recipient, line.relay, line.ip, "bounced", line.dsn,
                 line.text, kept.at,
             )  # fmt: skip
             counts.add([told])
@@ -325,12 +339,13 @@ def _side_by_side(
     here: Here, looked: dict[Kind, _Tally], programs: set[str], seconds: float, progress: Step
 ) -> dict[Kind, Judged]:
     """The judgement of each, the most frequent first; what is not done in time is unknown."""
-    verdicts = {kind: Judged("unknown", author=kind.author, error=_FILLED) for kind in looked}
+    verdicts = {kind: Judged("unknown", author=kind.author, error=_OVER) for kind in looked}
     ends = time.monotonic() + seconds
+    probe = _Until(here.probe, ends)
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="sender")
     try:
         running: dict[Future[Judged], Kind] = {
-            pool.submit(_judge, here, kind, tally, programs): kind
+            pool.submit(_judge, probe, kind, tally, programs): kind
             for kind, tally in sorted(looked.items(), key=lambda each: -each[1].count)
         }
         pending = set(running)
@@ -340,14 +355,26 @@ def _side_by_side(
                 verdicts[running[each]] = each.result()
             progress(f"looked at {len(running) - len(pending)} of {len(running)} kinds of mail")
     finally:
-        # What is asked of DNS at this moment ends by itself: each question has its own bounds.
+        # What is asked at this moment ends by itself: each question has its own bounds, and it is the last.
         pool.shutdown(wait=False, cancel_futures=True)
     return verdicts
 
 
-def _judge(here: Here, kind: Kind, tally: _Tally, programs: set[str]) -> Judged:
+class _Until:
+    """A probe that is asked nothing new once its time is over."""
+
+    def __init__(self, probe: Probe, ends: float) -> None:
+        self._probe, self._ends = probe, ends
+
+    def ask(self, question: Question[A], /) -> Evidence[A]:
+        if time.monotonic() >= self._ends:
+            return Evidence(question, None, _OVER, datetime.now(UTC))
+        return self._probe.ask(question)
+
+
+def _judge(probe: Probe, kind: Kind, tally: _Tally, programs: set[str]) -> Judged:
     fared = [Fared(family, accepted, refused) for family, (accepted, refused) in tally.since.items()]
-    return judge(kind, tally.sender, tally.recipient, here.probe, fared=fared, programs=programs)
+    return judge(kind, tally.sender, tally.recipient, probe, fared=fared, programs=programs)
 
 
 def _worst_first(row: Row) -> tuple[int, int, int, str]:

@@ -1,8 +1,11 @@
 """Lines of a mail log -> the mail that was forwarded: whose it is, how it arrived, what became of it.
 
 Forwarded is what left for another address than it came for (`orig_to=`, local(8)'s "forwarded as"), and what left
-under an SRS address. Mail that went round through a listener of this host, to be rewritten or filtered, has two queue
-ids: smtpd(8) names the first for the second (XFORWARD), and what is known of the one holds for the other.
+under an SRS address. A program on this host that redirects (sieve) hands mail to sendmail(1), under the sender's name:
+that it came so is told, and whoever knows the host's domains can tell it from mail of its own.
+
+Mail that went round through a listener of this host, to be rewritten or filtered, has two queue ids: smtpd(8) names
+the first for the second (XFORWARD), and what is known of the one holds for the other.
 """
 
 from __future__ import annotations
@@ -20,6 +23,12 @@ _KEPT = 100_000  # messages that are followed at a time; of more, the first are 
 _SRS0 = re.compile(r"SRS0[-+=][^=]{1,20}=[^=]{1,10}=([^=@]{1,255})=", re.IGNORECASE)
 _SRS1 = re.compile(r"SRS1[-+=].{1,255}=[^=]{1,20}=[^=]{1,10}=([^=@]{1,255})=", re.IGNORECASE)
 _TO = re.compile(rb"\]: ([0-9A-Za-z]{5,30}): to=<")
+# What qmgr(8) writes most, read from the left; whatever is not quite so is read by parse.maillog.
+_MANAGED = re.compile(
+    rb"(?:\d{4}-\d\d-\d\dT\S{8,25}|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d) [^\s\[\]:]{1,255} [^\s\[\]/:]{1,100}/"
+    rb"(?:[^\s\[\]:]{1,100}/)?qmgr\[\d{1,10}\]: ([0-9A-Za-z]{5,30}): "
+    rb"(?:removed|from=<([^<>\"]{0,320})>, size=\d{1,15}, nrcpt=\d{1,9} \(queue active\))$"
+)
 _BECAME = re.compile(rf"(?:queued|forwarded) as ({lives.QUEUE_ID})$")
 _LOOPBACK = ("127.", "::1")
 
@@ -28,13 +37,15 @@ class Forwarded(NamedTuple):
     """One recipient of one forwarded message, and the last that is known of it.
 
     *sender* is the envelope sender as it came here, "" the null sender; None: not known. *moved*: the log shows
-    that it was forwarded; otherwise only that its sender was rewritten. *verified*, *signed*, *author* as in
+    that it was forwarded; otherwise only that its sender was rewritten, or that a program of this host *handed* it to
+    Postfix. *verified*, *signed*, *author* as in
     `Arrival`. *recipient* is where it was forwarded to. *status* is the log's, *relay* None where no server was
     reached; *text* all that stood in the parentheses.
     """
 
     sender: str | None
     moved: bool
+    handed: bool
     author: str | None
     verified: tuple[str, ...] | None
     signed: bool | None
@@ -60,6 +71,7 @@ class _Message:
     holds: bool = False
     moved: bool = False
     rewritten: bool = False
+    handed: bool = False
     gone: bool = False
     parent: str = ""
     children: list[str] = field(default_factory=list)
@@ -68,6 +80,8 @@ class _Message:
 
 def original(sender: str) -> str:
     """The domain of whoever sent it first, out of an address that SRS made; "" where it made none of it."""
+    if sender[:3].upper() != "SRS":
+        return ""
     match = _SRS1.match(sender) or _SRS0.match(sender)
     return match[1].lower().rstrip(".") if match else ""
 
@@ -90,7 +104,7 @@ class Forwards:
         for raw in lines:
             if b" status=" in raw:
                 self._outcome(raw, dated)
-            elif b": from=<" in raw or b": removed" in raw or b"orig_queue_id=" in raw:
+            elif b": from=<" in raw or b": removed" in raw or b"orig_queue_id=" in raw or b": uid=" in raw:
                 self._queue(raw)
             elif any(sign in raw for sign in SIGNS) and (told := arrival(_text(raw))):
                 self._arrived(told)
@@ -123,7 +137,7 @@ class Forwards:
         if message.verified is None and message.signed is None and self._every_signature:
             message.verified, message.signed = (), False
         for recipient, (tried, at, moved) in message.outcomes.items():
-            if moved or message.moved or message.rewritten:
+            if moved or message.moved or message.rewritten or message.handed:
                 self._found.append(_forwarded(message, recipient, tried, at, moved or message.moved))
         for child in message.children:
             if child in self._known and self._known[child].gone:
@@ -143,24 +157,36 @@ class Forwards:
             message.verified = tuple(dict.fromkeys((*(message.verified or ()), *more)))
 
     def _queue(self, raw: bytes) -> None:
-        """qmgr(8): the sender, and the end; smtpd(8): which message this was before."""
+        """qmgr(8): the sender, and the end; smtpd(8): which message this was before; pickup(8)."""
+        if plain := _MANAGED.match(raw):
+            queue_id, sent_by = plain[1].decode("ascii"), plain[2]
+            self._removed(queue_id) if sent_by is None else self._taken_up(queue_id, _text(sent_by))
+            return
         line = maillog.line(_text(raw))
         if line is None or line.queue_id is None:
             return
         if line.message == "removed" and line.service.endswith("qmgr"):
-            message = self._known.get(line.queue_id)
-            if message and message.parent in self._known and not message.moved:
-                message.gone = True
-            else:
-                self._settle(line.queue_id)
+            self._removed(line.queue_id)
         elif (sender := maillog.sender(line)) is not None:
-            message = self._message(line.queue_id)
-            message.rewritten = message.rewritten or bool(original(sender))
-            if message.sender is None:
-                message.sender = sender
+            self._taken_up(line.queue_id, sender)
+        elif line.service == "pickup" and line.message.startswith("uid="):
+            self._message(line.queue_id).handed = True
         elif line.service == "smtpd" and (told := lives.event(line.text)) and told.link:
             self._settle(line.queue_id)  # an id that is used again
             self._became(told.link, line.queue_id)
+
+    def _removed(self, queue_id: str) -> None:
+        message = self._known.get(queue_id)
+        if message and message.parent in self._known and not message.moved:
+            message.gone = True
+        else:
+            self._settle(queue_id)
+
+    def _taken_up(self, queue_id: str, sender: str) -> None:
+        message = self._message(queue_id)
+        message.rewritten = message.rewritten or bool(original(sender))
+        if message.sender is None:
+            message.sender = sender
 
     def _became(self, old: str, new: str) -> None:
         """What is known of the message *old* holds for *new*, which it was queued as."""
@@ -172,6 +198,7 @@ class Forwards:
             message.parent = old
             message.author, message.verified = before.author, before.verified
             message.signed, message.holds = before.signed, before.holds
+            message.handed = before.handed
             if before.sender is not None:
                 message.sender = before.sender
             before.children.append(new)
@@ -182,7 +209,9 @@ class Forwards:
         if found is None:
             return
         message = self._known.get(found[1].decode("ascii"))
-        followed = message is not None and (message.moved or message.rewritten or message.parent)
+        followed = message is not None and (
+            message.moved or message.rewritten or message.handed or message.parent
+        )
         if not (followed or b", orig_to=<" in raw or b"(forwarded as " in raw):
             return
         line = maillog.line(_text(raw), dated)
@@ -211,6 +240,7 @@ def _forwarded(
     return Forwarded(
         message.sender,
         moved,
+        message.handed,
         message.author,
         message.verified,
         message.signed,
