@@ -93,6 +93,10 @@ CUT_OFF = Delivery(
         ("delivered", GOOGLE, SINCE, {q.RecentDeliveries: FAILED_LOOK}, "unknown"),
         ("record-seen", "example.org TXT", "v=spf1 -all", {q.Records: FAILED_LOOK}, "unknown"),
         ("spaced", "smtp-paced-google", "1", {q.Spaced: FAILED_LOOK}, "unknown"),
+        ("answers", "regexp:/t a key", "", {q.MapLookup: FAILED_LOOK}, "unknown"),
+        ("answers", "regexp:/t a key", "", {q.MapLookup: "REJECT"}, "fails"),
+        ("answers", "regexp:/t a key", "REJECT", {q.MapLookup: ""}, "fails"),
+        ("answers", "regexp:/t a key", "REJECT", {q.MapLookup: "REJECT"}, "holds"),
         ("milter", MILTER, None, {**session(), q.LogLines: FAILED_LOOK}, "unknown"),
         ("milter", MILTER, None, {**session(), q.Greeting: FAILED_LOOK}, "unknown"),
         # What does not hold.

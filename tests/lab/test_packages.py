@@ -33,7 +33,7 @@ def asked(lab: Lab, table: str, key: str) -> str:
 
 
 def test_a_fresh_relay_has_postfix_and_nothing_else(relay: Lab) -> None:
-    found = relay.relay.run(["which", "postfix", "postsrsd", "opendkim"]).stdout.split()
+    found = relay.relay.run(["which", "postfix", "postsrsd", "opendkim", "opendmarc"]).stdout.split()
     assert found == ["/usr/sbin/postfix"]
     assert relay.relay.run(["test", "-e", "/etc/postsrsd.secret"]).returncode == 1
 
@@ -86,6 +86,24 @@ def test_the_signer_signs(relay: Lab) -> None:
     relay.outcomes(relay.send(to="else@example.org", count=1))
     (message,) = relay.elsewhere.mailbox()
     assert "d=sender.example; s=s1;" in message
+
+
+def test_a_package_that_comes_later_leaves_a_running_daemon_its_libraries(relay: Lab) -> None:
+    """opendkim and opendmarc share libmilter: a library that is written over in place ends who has it open."""
+    host = relay.relay
+    host.install("opendkim")
+    host.write("/etc/opendkim.conf", "Socket inet:8891@127.0.0.1\nUserID root\nMode v\n")
+    pid = host.start_daemon("opendkim", 8891)
+    host.install("opendmarc")
+    host.write("/etc/opendmarc.conf", "Socket inet:8893@127.0.0.1\n")
+    host.start_daemon("opendmarc", 8893)
+    host.run(["postconf", "-e", "smtpd_milters=inet:127.0.0.1:8891 inet:127.0.0.1:8893"])
+    host.run(["touch", "-d", "1 minute ago", "/etc/postfix/main.cf"])
+    host.start()
+    (outcome,) = relay.outcomes(relay.send(to="else@example.org", count=1)).values()
+    assert outcome.status == "sent"
+    assert host.run(["test", "-d", f"/proc/{pid}"]).returncode == 0
+    assert "Authentication-Results: " in relay.elsewhere.mailbox()[-1]
 
 
 def test_all_is_gone_after_a_reset_and_can_be_had_again(relay: Lab) -> None:

@@ -76,6 +76,37 @@ def test_what_the_host_has_already_is_not_fetched_again(empty: Path, monkeypatch
     assert root._missing(["postfix"], []) == {"cpio": "2.13+dfsg-7.1", "postfix": "3.7.11-0+deb12u1"}
 
 
+def older(empty: Path, monkeypatch: pytest.MonkeyPatch, complaint: str) -> Path:
+    """A lab that was prepared before there was any opendmarc in it; apt-get says *complaint*."""
+    tools = empty / "bin"
+    tool(tools, "apt-get", f"echo 'E: {complaint}' >&2; exit 100")
+    monkeypatch.setattr(root, "SEARCH", f"{tools}:/usr/bin:/bin")
+    place = root._place()
+    (place / "shelf/opendkim").mkdir(parents=True)
+    (place / root.STAMP).write_text('{"postfix": "3.7", "postsrsd": "1.10", "opendkim": "2.11"}')
+    return place
+
+
+def test_an_older_lab_is_used_as_it_is_where_there_is_no_network(
+    empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = older(empty, monkeypatch, "Failed to fetch opendmarc")
+    told: list[str] = []
+    assert root.prepare(told.append) == place
+    assert told[-1].startswith("the lab has no opendmarc yet: ")
+    assert sorted(path.name for path in (place / "shelf").iterdir()) == ["opendkim"]
+
+
+def test_what_the_distribution_does_not_carry_is_asked_for_once(
+    empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = older(empty, monkeypatch, "Unable to locate package opendmarc")
+    assert root.prepare(lambda _step: None) == place
+    told: list[str] = []
+    assert root.prepare(told.append) == place
+    assert told == []
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user: needs root")
 def test_a_user_without_subordinate_ids_is_told_why_there_is_no_lab() -> None:
     """In a child, because a process does not get root back."""

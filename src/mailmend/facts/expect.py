@@ -31,6 +31,7 @@ from mailmend.questions import (
     Greeting,
     Listeners,
     LogLines,
+    MapLookup,
     Master,
     Now,
     RecentDeliveries,
@@ -299,6 +300,16 @@ def _milter(expectation: Expectation, probe: Probe) -> Judgement:
     return _judgement(expectation, "fails" if complaint else "holds", says, greeted, log)
 
 
+def _answers(expectation: Expectation, probe: Probe) -> Judgement:
+    """*subject* is `type:table key`; *wanted* what the table must say to that key, "" for nothing."""
+    table, _, key = expectation.subject.partition(" ")
+    seen = probe.ask(MapLookup(table, key))
+    if seen.answer is None:
+        return _unknown(expectation, seen)
+    holds = seen.answer == expectation.wanted
+    return _judgement(expectation, "holds" if holds else "fails", seen.answer or "no answer", seen)
+
+
 def _spaced(expectation: Expectation, probe: Probe) -> Judgement:
     """*subject* is a service that may deliver one message in *wanted* seconds, now and then one more.
 
@@ -356,6 +367,7 @@ _JUDGES: dict[str, Callable[[Expectation, Probe], Judgement]] = {
     "client-binds": _client_binds,
     "delivered": _delivered,
     "rewritten": _rewritten,
+    "answers": _answers,
     "spaced": _spaced,
     "milter": _milter,
     "record-seen": _record_seen,

@@ -73,7 +73,8 @@ def fix(
     plan = make_plan(case, findings, here.probe, _remedies(), remedy=remedy)
     if plan.chosen is None:
         if remedy not in (None, WATCHED):
-            step = next((o.next_step for p in plan.declined for o in p.objections if o.blocking), "")
+            named = (o for p in plan.declined if p.remedy == remedy for o in p.objections)
+            step = next((o.next_step for o in named if o.blocking and not o.overridable), "")
             raise Refused(plan.reason, step)
         watched = None if dry_run else _watched(here, plan)
         return Fixed(plan, case, findings, "nothing", watched, None, plan.reason)

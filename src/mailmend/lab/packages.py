@@ -14,6 +14,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from mailmend.model import CannotLook
@@ -25,8 +26,9 @@ ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 COMMANDS = {
     "postsrsd": ["/usr/share/postsrsd/postsrsd-systemd-launcher"],
     "opendkim": ["/usr/sbin/opendkim", "-f", "-x", "/etc/opendkim.conf"],
+    "opendmarc": ["/usr/sbin/opendmarc", "-f", "-c", "/etc/opendmarc.conf"],
 }
-PROGRAMS = {"postsrsd": Path("/usr/sbin/postsrsd"), "opendkim": Path("/usr/sbin/opendkim")}
+PROGRAMS = {name: Path("/usr/sbin", name) for name in COMMANDS}
 
 
 def keep(unpacked: Path) -> None:
@@ -48,11 +50,21 @@ def install(name: str) -> None:
     files = [path for path in source.rglob("*") if not path.is_dir() or path.is_symlink()]
     targets = [Path("/") / path.relative_to(source) for path in files]
     new = [str(target) for target in targets if not os.path.lexists(target)]
-    shutil.copytree(source, "/", symlinks=True, dirs_exist_ok=True)
+    for target in targets:
+        if target.is_symlink():
+            target.unlink()
+    shutil.copytree(source, "/", symlinks=True, dirs_exist_ok=True, copy_function=_replace)
     subprocess.run(["ldconfig"], env=ENVIRONMENT, timeout=60, check=False, capture_output=True)
     configured = _CONFIGURE[name]()
     with RECEIVED.open("a") as kept:
         kept.write("".join(f"{path}\n" for path in [*new, *configured]))
+
+
+def _replace(source: str, target: str) -> None:
+    """As dpkg(1) does it: a library that a daemon has open is not written over under its feet."""
+    new = f"{target}.new"
+    shutil.copy2(source, new)
+    os.replace(new, target)  # noqa: PTH105 (copytree hands over text)
 
 
 def start(name: str, ports: list[int]) -> int:
@@ -110,16 +122,20 @@ def _postsrsd() -> list[str]:
     return [str(secret), str(settings)]
 
 
-def _opendkim() -> list[str]:
-    """opendkim.postinst: a user and the folder of its socket."""
-    _account("opendkim", "/run/opendkim")
-    folder = Path("/run/opendkim")
+def _milter(name: str) -> list[str]:
+    """opendkim.postinst, opendmarc.postinst: a user and the folder of its socket."""
+    _account(name, f"/run/{name}")
+    folder = Path("/run", name)
     folder.mkdir(exist_ok=True)
-    os.chown(folder, pwd.getpwnam("opendkim").pw_uid, pwd.getpwnam("opendkim").pw_gid)
+    os.chown(folder, pwd.getpwnam(name).pw_uid, pwd.getpwnam(name).pw_gid)
     return []
 
 
-_CONFIGURE: dict[str, Callable[[], list[str]]] = {"postsrsd": _postsrsd, "opendkim": _opendkim}
+_CONFIGURE: dict[str, Callable[[], list[str]]] = {
+    "postsrsd": _postsrsd,
+    "opendkim": partial(_milter, "opendkim"),
+    "opendmarc": partial(_milter, "opendmarc"),
+}
 
 
 def _account(name: str, home: str) -> None:

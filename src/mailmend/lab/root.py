@@ -36,8 +36,11 @@ CN = relay.example.org
 subjectAltName = DNS:relay.example.org, DNS:mx.google.com, DNS:*.google.com, DNS:*.googlemail.com
 """
 STAMP = "packages-3.json"  # 2: with postconf's manual page, which a mail server has; 3: with the shelf
-# What an operator may install besides Postfix. It lies apart, so that a relay has it only once it was asked for.
-SHELF = ("postsrsd", "opendkim")
+# What an operator may install besides Postfix, with the choice that spares a database where there is one. It lies
+# apart, so that a relay has it only once it was asked for.
+SHELF: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"postsrsd": (), "opendkim": (), "opendmarc": ("dbconfig-no-thanks",)}
+)
 MANUAL = "usr/share/man/man5/postconf.5.gz"
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -66,18 +69,22 @@ def prepare(progress: Progress) -> Path:
 
     Raises CannotLook where this is no Debian or Ubuntu, or the packages cannot be had.
     """
-    if ready := prepared():
+    ready = prepared()
+    if ready and not _lacking(ready):
         return ready
     place = _place()
     for command in ("apt-get", "dpkg-deb"):
-        if not shutil.which(command, path=SEARCH):
+        if ready is None and not shutil.which(command, path=SEARCH):
             raise CannotLook(f"the lab needs {command}", "run it on Debian 12, 13 or Ubuntu 24.04")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         # Held until the process ends: two first runs side by side must not unpack into one folder.
         with (place.parent / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            return prepared() or _build(place, progress)
+            if ready := prepared():
+                _complete(ready, place.parent, progress)
+                return ready
+            return _build(place, progress)
     except OSError as failure:
         raise CannotLook(f"the lab's folder {place} cannot be made: {failure}") from failure
 
@@ -113,32 +120,54 @@ def _build(place: Path, progress: Progress) -> Path:
         (work / MANUAL).write_bytes(manual)
     for name in MERGED:
         _merge(work / name, work / "usr" / name)
-    packages |= _shelve(work, place.parent, progress)
+    for name in SHELF:
+        packages |= _shelve(name, work / "shelf", place.parent, progress)
     _secrets(work, progress)
     (work / STAMP).write_text(json.dumps(packages, indent=1) + "\n")
     shutil.rmtree(place, ignore_errors=True)
     return work.rename(place)
 
 
-def _shelve(root: Path, cache: Path, progress: Progress) -> dict[str, str]:
-    """Each package of SHELF, with what the host lacks for it, in a folder of its own; package -> version.
+def _lacking(root: Path) -> list[str]:
+    """The packages of SHELF that *root* was made without, by an older mailmend."""
+    known = json.loads((root / STAMP).read_text())
+    return [name for name in SHELF if name not in known]
 
-    A distribution without one of them has a lab without it.
-    """
-    shelved: dict[str, str] = {}
-    for name in SHELF:
-        folder = root / "shelf" / name
+
+def _complete(root: Path, cache: Path, progress: Progress) -> None:
+    """What *root* lacks is added beside what others may be using; without the network it stays as it is."""
+    for name in _lacking(root):
         try:
-            shelved |= unpack([name], folder, cache, progress)
+            added = _shelve(name, root / "shelf", cache, progress)
         except CannotLook as failure:
-            if "Unable to locate package" not in failure.reason:
-                raise
-            shutil.rmtree(folder, ignore_errors=True)
+            progress(f"the lab has no {name} yet: {failure.reason}")
             continue
-        _lighten(folder)
-        for merged in MERGED:
-            _merge(folder / merged, folder / "usr" / merged)
-    return shelved
+        known = json.loads((root / STAMP).read_text())
+        new = (root / STAMP).with_suffix(".new")
+        new.write_text(json.dumps(known | added, indent=1) + "\n")
+        new.rename(root / STAMP)
+
+
+def _shelve(name: str, shelf: Path, cache: Path, progress: Progress) -> dict[str, str]:
+    """A package of SHELF, with what the host lacks for it, in a folder of its own; package -> version.
+
+    A distribution without it has a lab without it: its version is "".
+    """
+    work = shelf / f".{name}.new"
+    shutil.rmtree(work, ignore_errors=True)
+    try:
+        packages = unpack([name, *SHELF[name]], work, cache, progress)
+    except CannotLook as failure:
+        shutil.rmtree(work, ignore_errors=True)
+        if "Unable to locate package" not in failure.reason:
+            raise
+        return {name: ""}
+    _lighten(work)
+    for merged in MERGED:
+        _merge(work / merged, work / "usr" / merged)
+    shutil.rmtree(shelf / name, ignore_errors=True)
+    work.rename(shelf / name)
+    return packages
 
 
 def _lighten(folder: Path) -> None:

@@ -7,9 +7,8 @@ gone past. What strangers wrote is not signed, and their own signatures are left
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import ip_network
 
-from mailmend.facts import signing
+from mailmend.facts import judging, signing
 from mailmend.facts.case import Case, written
 from mailmend.facts.domains import address_class, own_domains
 from mailmend.facts.forwarding import filters
@@ -19,7 +18,6 @@ from mailmend.facts.settings import program, value
 from mailmend.facts.signing import Signer
 from mailmend.facts.versions import version
 from mailmend.model import CannotLook, Change, Effect, Expectation, Objection, Probe, Proposal, Scope
-from mailmend.parse.listing import words
 from mailmend.questions import Stat
 
 ID = "dkim-sign"
@@ -181,21 +179,9 @@ def _missing(domains: tuple[str, ...], signer: Signer, probe: Probe) -> tuple[st
         lines.append(f"Socket inet:{signing.PORT}@localhost")
     if lines:
         lines.append("SubDomains yes")
-        clients = [network for network in _clients(probe) if network not in signer.internal]
+        clients = [network for network in judging.clients(probe) if network not in signer.internal]
         lines += [f"InternalHosts {','.join((*signer.internal, *clients))}"] if clients else []
     return tuple(lines)
-
-
-def _clients(probe: Probe) -> Iterator[str]:
-    """Networks that may relay here, besides loopback: their mail is signed as that of this host is."""
-    for word in words(value(probe, "mynetworks")):
-        plain = word.replace("[", "").replace("]", "")
-        try:
-            network = ip_network(plain, strict=False)
-        except ValueError:
-            continue
-        if not network.is_loopback:
-            yield str(network)
 
 
 def _altered_later(probe: Probe) -> Iterator[Objection]:

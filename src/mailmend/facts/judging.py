@@ -1,0 +1,82 @@
+"""What opendmarc is set to, and whether it hears what opendkim verified (RFC 9989, RFC 8601).
+
+It is chosen because it judges SPF and DKIM together: a policy service that knows SPF alone would refuse the forwards
+of others, which fail SPF and are signed. It is in Debian 12 and 13 and Ubuntu 24.04.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv6Network, ip_network
+
+from mailmend.facts import signing
+from mailmend.facts.looking import answer
+from mailmend.facts.settings import value
+from mailmend.model import Probe
+from mailmend.parse import opendkim
+from mailmend.parse.listing import words
+from mailmend.questions import File
+
+PROGRAM = "/usr/sbin/opendmarc"
+SETTINGS = "/etc/opendmarc.conf"
+IGNORED = "/etc/opendmarc/ignore.hosts"
+PORT = 8893
+_YES = ("yes", "true", "1")
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """opendmarc's settings: *socket* as written there, *name* under which it writes its results, *trusted* those whose
+    results it takes. *own_spf*: it looks SPF up itself. *refuses* by itself. *ignored*: clients that it does not judge.
+    """
+
+    socket: str
+    name: str
+    trusted: tuple[str, ...]
+    own_spf: bool
+    refuses: bool
+    ignores_users: bool
+    ignored: tuple[str, ...]
+
+
+def judge(probe: Probe) -> Judge:
+    """As it is set. Unknown where that cannot be read."""
+    read = opendkim.settings(answer(probe, File(SETTINGS)).text)
+    path = read.get("ignorehosts", "")
+    kept = answer(probe, File(path)) if path.startswith("/") else None
+    return Judge(
+        read.get("socket", ""),
+        read.get("authservid", "").lower(),
+        opendkim.words(read.get("trustedauthservids", "")),
+        read.get("spfselfvalidate", "").lower() in _YES,
+        read.get("rejectfailures", "").lower() in _YES,
+        read.get("ignoreauthenticatedclients", "").lower() in _YES,
+        tuple(kept.text.split()) if kept and kept.exists else (),
+    )
+
+
+def verifies(name: str, probe: Probe) -> bool:
+    """Whether opendkim looks at what comes over SMTP, and writes what it verified under *name*."""
+    read = opendkim.settings(answer(probe, File(signing.SETTINGS)).text)
+    place = signing.milter(read.get("socket", ""), probe)
+    asked = bool(place) and signing.named(place, value(probe, "smtpd_milters"))
+    return asked and "v" in read.get("mode", "sv").lower() and read.get("authservid", "").lower() == name
+
+
+def clients(probe: Probe) -> tuple[str, ...]:
+    """Networks that may relay here, besides loopback: what their people send is this host's own mail."""
+    found = []
+    for word in words(value(probe, "mynetworks")):
+        try:
+            network = ip_network(word.replace("[", "").replace("]", ""), strict=False)
+        except ValueError:
+            continue
+        if (
+            isinstance(network, IPv6Network)
+            and network.network_address.ipv4_mapped
+            and network.prefixlen >= 96
+        ):
+            network = ip_network(f"{network.network_address.ipv4_mapped}/{network.prefixlen - 96}")
+        if not network.is_loopback:
+            found.append(str(network))
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,132 @@
+"""What comes in says in its header whether its author's domain stands for it; nothing is refused for that (RFC 9989).
+
+The distribution's opendmarc, behind opendkim. It is the first step of `refuse-early`: for a week or so its lines in
+the log show what would be refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mailmend.facts import judging, signing
+from mailmend.facts.case import Case, written
+from mailmend.facts.looking import answer
+from mailmend.facts.services import overrides, services
+from mailmend.facts.settings import program, value
+from mailmend.facts.versions import version
+from mailmend.model import CannotLook, Change, Effect, Expectation, Objection, Probe, Proposal
+from mailmend.questions import Stat
+
+ID = "tag-early"
+HEALS = ("dmarc-reject",)
+EFFECT: Effect = "contains"
+# It needs packages and settings first: it is begun by an operator who asks for it, and by nobody else.
+BY_NAME = True
+
+
+def propose(case: Case, probe: Probe) -> Proposal:
+    """opendmarc as the last milter of what comes over SMTP; nothing where it is one.
+
+    What could not be looked at stops this remedy, and no other that is weighed beside it.
+    """
+    try:
+        objections = tuple(objections_to(probe))
+        if objections:
+            return Proposal(ID, EFFECT, (), objections=objections)
+        milter = signing.milter(judging.judge(probe).socket, probe)
+        return Proposal(
+            ID,
+            EFFECT,
+            tuple(_changes(milter, probe)),
+            (
+                Expectation(
+                    "running", "milter", milter, None, "Postfix reaches opendmarc at the start of a session"
+                ),
+            ),
+            (
+                "a header field more in what comes in; while opendmarc is down mail comes in without it "
+                "(default_action=accept)",
+                "what would be refused: grep 'opendmarc.* fail$' in the log; nothing is refused yet",
+            ),
+        )
+    except CannotLook as gap:
+        objection = Objection(f"what judges mail here could not be looked up: {gap.reason}", gap.next_step)
+        return Proposal(ID, EFFECT, (), objections=(objection,))
+
+
+def in_place(probe: Probe) -> bool:
+    """Whether opendmarc is asked about all that comes over SMTP."""
+    milter = signing.milter(judging.judge(probe).socket, probe)
+    return bool(milter) and signing.named(milter, value(probe, "smtpd_milters"))
+
+
+def _changes(milter: str, probe: Probe) -> Iterator[Change]:
+    """Behind opendkim, whose results it reads; not for mail that is handed in here, which is own mail."""
+    ours = f"{{ {milter}, default_action=accept }}"
+    before = written(probe, "smtpd_milters")
+    if not signing.named(milter, value(probe, "smtpd_milters")):
+        yield Change("setting", "smtpd_milters", before, _last(ours, before), "reload")
+    signer = signing.milter(signing.signer(probe).socket, probe)
+    for entry in services(probe):
+        own = overrides(probe, entry.id).get("smtpd_milters", "").strip()
+        if (
+            program(entry.command) == "smtpd"
+            and signing.named(signer, own)
+            and not signing.named(milter, own)
+        ):
+            yield Change("override", f"{entry.id}/smtpd_milters", own, _last(ours, own), "reload")
+
+
+def _last(ours: str, before: str | None) -> str:
+    return f"{before.strip()}, {ours}" if before and before.strip() else ours
+
+
+def objections_to(probe: Probe) -> Iterator[Objection]:
+    """What is missing, first things first."""
+    known = version(probe)
+    if known and known < (3, 0):
+        yield Objection(
+            f"Postfix {value(probe, 'mail_version')} has one milter_default_action for all milters (3.0 has one each)"
+        )
+    name = value(probe, "myhostname").lower()
+    if not answer(probe, Stat(signing.PROGRAM)).exists or not judging.verifies(name, probe):
+        yield Objection(
+            "opendkim verifies no signatures here: forwards of others, which fail SPF, would be taken for forgeries",
+            f"mailmend fix --remedy dkim-sign, then add the lines: AuthservID {name} | Mode sv to {signing.SETTINGS} "
+            "and run systemctl restart opendkim",
+        )
+    elif not answer(probe, Stat(judging.PROGRAM)).exists:
+        yield Objection("opendmarc is not installed", "apt-get install opendmarc dbconfig-no-thanks")
+    else:
+        yield from _settings(name, probe)
+
+
+def _settings(name: str, probe: Probe) -> Iterator[Objection]:
+    found = judging.judge(probe)
+    if found.refuses:
+        yield Objection(
+            f"opendmarc refuses by itself (RejectFailures in {judging.SETTINGS}), and for good, also where DNS did "
+            "not answer",
+            f"set RejectFailures false in {judging.SETTINGS}, then systemctl restart opendmarc",
+        )
+        return
+    milter = signing.milter(found.socket, probe)
+    lines = [] if milter else [f"Socket inet:{judging.PORT}@localhost"]
+    lines += [] if found.name == name else [f"AuthservID {name}"]
+    lines += [] if name in found.trusted else [f"TrustedAuthservIDs {name}"]
+    lines += [] if found.own_spf else ["SPFSelfValidate true"]
+    lines += [] if found.ignores_users else ["IgnoreAuthenticatedClients true"]
+    ours = ("127.0.0.1", *judging.clients(probe))
+    file = ""
+    if len(ours) > 1 and set(ours) - set(found.ignored):
+        lines.append(f"IgnoreHosts {judging.IGNORED}")
+        file = f", write into {judging.IGNORED} a line each: {' | '.join(ours)}"
+    if lines:
+        yield Objection(
+            f"{judging.SETTINGS} does not say whose results to trust, whom not to judge, or where it listens",
+            f"add the lines: {' | '.join(lines)}{file} and run systemctl restart opendmarc",
+        )
+    elif not signing.listens(milter, probe):
+        yield Objection(
+            f"opendmarc does not run (nobody listens on {found.socket})", "systemctl restart opendmarc"
+        )
