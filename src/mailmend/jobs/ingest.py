@@ -23,7 +23,7 @@ from mailmend.system.store.queries import Standing
 from mailmend.system.store.sqlite import Store
 from mailmend.system.store.write import Batch, Position, Writer, position
 
-COMMIT = 16 << 20  # bytes of the log that are kept at a time
+COMMIT = 32 << 20  # bytes of the log that are kept at a time
 WARM = 8 << 20  # bytes before the place where it was left, that tell the senders of mail under way
 BESIDE = 32 << 20  # bytes of a log that a process beside is worth its start for
 _PACKED = 10  # bytes of a log in one of its packed file, about

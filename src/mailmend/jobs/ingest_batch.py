@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from mailmend import catalogue
-from mailmend.jobs.ingest_beside import Beside
+from mailmend.jobs.ingest_beside import STATUSES, Beside, whys
 from mailmend.model import Family
 from mailmend.parse import maillog
 from mailmend.parse.logscan import Failed, Rejected, Scanned, Scanner
 from mailmend.road import tally
-from mailmend.road.causes import Causes
+from mailmend.road.causes import Causes, Known
 from mailmend.road.tally import Sketch
 from mailmend.road.through import Message, Through
 from mailmend.system import logfiles
@@ -24,7 +24,6 @@ from mailmend.system.store.write import Batch
 
 BY = ("hour", "domain", "relay", "family", "status", "moved")
 _FAMILIES: dict[bytes, Family | None] = {b".": "ipv4", b":": "ipv6"}
-_STATUSES = {"bounced": "bounced", "deferred": "deferred", "SOFTBOUNCE": "deferred"}
 _SENT = b"sent"
 
 
@@ -105,12 +104,13 @@ class Gather:
         look = _Look(first, last, _Clock(dated, offset))
         if self._beside is None:
             self._set(look.clock)
-            self._read(look, self.scanner.scan(block))
+            seen = self.scanner.scan(block)
+            self._read(look, seen, whys(self.causes, seen.failed))
             return
         if look.clock != self._given:
             self._beside.counts(self._counts.update)  # by the clock of those before
             self._given = look.clock
-        self._beside.give(block, lambda seen: self._read(look, seen))
+        self._beside.give(block, lambda seen, known: self._read(look, seen, known))
 
     def cut(self, at: Reached) -> None:
         """All that was given since the last cut is one `Cut`."""
@@ -137,8 +137,8 @@ class Gather:
         """Whether more was given than was handed out in cuts."""
         return bool(self._cuts or (self._beside and self._beside.waiting))
 
-    def _read(self, look: _Look, seen: Scanned) -> None:
-        """Keep what a block told, in the order of the log."""
+    def _read(self, look: _Look, seen: Scanned, known: Iterable[Known | None]) -> None:
+        """Keep what a block told, in the order of the log; *known* is why each failed."""
         self._set(look.clock)
         first, last, dated, offset = look.first, look.last, look.clock.dated, look.clock.offset
         self.any_time = self.any_time or first is not None
@@ -155,8 +155,8 @@ class Gather:
         told[4] = max(told[4], ended or told[4])
         for passed in seen.passed_on:
             self._through.passed_on(passed)
-        for failed in seen.failed:
-            self._failed(failed)
+        for failed, why in zip(seen.failed, known, strict=True):
+            self._failed(failed, why)
         for (who, over, cause), count in self._through.fell.items():
             self._batch.fell[self._now, who, over, cause] += count
         self._through.fell.clear()
@@ -224,12 +224,11 @@ class Gather:
             batch.days[times.day(began), to.lower(), place] += count
         self._bad.clear()
 
-    def _failed(self, failed: Failed) -> None:
-        word = _STATUSES.get(failed.status)
-        if word is None:  # a probe (sendmail -bv)
+    def _failed(self, failed: Failed, known: Known | None) -> None:
+        if known is None:
             return
+        word = STATUSES[failed.status]
         causes, batch = self.causes, self._batch
-        known = causes.of(failed)
         over = causes.families[failed.ip]
         receiver = causes.hosts[failed.relay] if failed.relay else known.receiver
         place = self._place(receiver, over, word, known.cause)

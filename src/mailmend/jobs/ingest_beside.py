@@ -1,4 +1,4 @@
-"""Blocks of a log, given one after the other -> what a scanner in a process beside finds in them, in their order.
+"""Blocks of a log, given one after the other -> what a process beside finds in them, and why, in their order.
 
 That process reads, and knows nothing of the store: whoever gave the blocks keeps what comes of them, and where they
 end. It ends with whoever started it, by whatever signal.
@@ -13,16 +13,24 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from mailmend import catalogue
 from mailmend.parse.logscan import Failed, PassedOn, Rejected, Scanned, Scanner, Senders
+from mailmend.road.causes import Causes, Known
 from mailmend.system.logfiles import BLOCK
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
+STATUSES = {"bounced": "bounced", "deferred": "deferred", "SOFTBOUNCE": "deferred"}
 _SLOTS = 24  # blocks under way
 _SLOT = 2 * BLOCK + 1  # the longest that `logfiles.of_open` and `identity.Plain` make
 _Counts = dict[tuple[bytes, ...], int]
 _COUNTS = -1  # asked for instead of a block
+
+
+def whys(causes: Causes, every: list[Failed]) -> list[Known | None]:
+    """Why each of *every* failed; None of a probe (sendmail -bv), which is no mail."""
+    return [causes.of(failed) if failed.status in STATUSES else None for failed in every]
 
 
 class Gone(Exception):
@@ -30,7 +38,9 @@ class Gone(Exception):
 
 
 class Beside:
-    """A `Scanner` *by* those fields, of every *sampled*-th delivery the delays, that knows *senders* already."""
+    """A `Scanner` *by* those fields, of every *sampled*-th delivery the delays, that knows *senders* already; and
+    the catalogue's answers (`Causes`) on what it finds failed.
+    """
 
     def __init__(self, by: tuple[str, ...], sampled: int, senders: Senders) -> None:
         import multiprocessing
@@ -58,14 +68,14 @@ class Beside:
         """How many were given or asked for that are not answered yet."""
         return len(self._waiting)
 
-    def give(self, block: bytes, told: Callable[[Scanned], None]) -> None:
-        """*block* (whole lines) is read some time; *told* is called with what it holds by a later `answer`."""
+    def give(self, block: bytes, told: Callable[[Scanned, list[Known | None]], None]) -> None:
+        """*block* (whole lines) is read some time; a later `answer` calls *told*: what it holds, why each failed."""
         while len(self._waiting) >= _SLOTS:
             self.answer()
         slot = self._given % _SLOTS
         self._given += 1
         self._slots[slot * _SLOT : slot * _SLOT + len(block)] = block
-        self._ask((slot, len(block)), lambda answer: told(_scanned(answer)))
+        self._ask((slot, len(block)), lambda answer: told(*_scanned(answer)))
 
     def counts(self, told: Callable[[_Counts], None]) -> None:
         """*told* is called with what was counted in the blocks that were given since this was last asked."""
@@ -103,6 +113,7 @@ def _read(pipe: Connection, array: Any, by: tuple[str, ...], sampled: int) -> No
     """The process beside: answers until whoever asks is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the other, and so this
     gc.disable()  # many small objects and no cycles
+    causes = Causes(catalogue.load())
     scanner = Scanner(by=by, sampled=sampled)
     slots = memoryview(array).cast("B")
     try:
@@ -115,15 +126,16 @@ def _read(pipe: Connection, array: Any, by: tuple[str, ...], sampled: int) -> No
                 pipe.send(dict(scanner.counts))
                 scanner.counts.clear()
             else:
-                pipe.send(_plain(scanner.scan(bytes(slots[slot * _SLOT : slot * _SLOT + size]))))
+                seen = scanner.scan(bytes(slots[slot * _SLOT : slot * _SLOT + size]))
+                pipe.send(_plain(seen, whys(causes, seen.failed)))
     except (EOFError, OSError):
         os._exit(0)
 
 
-_Plain = tuple[int, int, int, list[Any], list[Any], list[Any], list[Any]]
+_Plain = tuple[int, int, int, list[Any], list[Any], list[Any], list[Any], list[Known | None]]
 
 
-def _plain(of: Scanned) -> _Plain:
+def _plain(of: Scanned, known: list[Known | None]) -> _Plain:
     """What the store asks for, without names: those cost as much to send as the rest."""
     return (
         of.lines,
@@ -133,12 +145,13 @@ def _plain(of: Scanned) -> _Plain:
         list(map(tuple, of.rejected)),
         list(map(tuple, of.passed_on)),
         of.delays,
+        known,
     )
 
 
-def _scanned(answer: _Plain) -> Scanned:
-    lines, unparsed, messages, failed, rejected, passed_on, delays = answer
-    return Scanned(
+def _scanned(answer: _Plain) -> tuple[Scanned, list[Known | None]]:
+    lines, unparsed, messages, failed, rejected, passed_on, delays, known = answer
+    seen = Scanned(
         lines=lines,
         unparsed=unparsed,
         messages=messages,
@@ -147,3 +160,4 @@ def _scanned(answer: _Plain) -> Scanned:
         passed_on=list(map(PassedOn._make, passed_on)),
         delays=delays,
     )
+    return seen, known

@@ -94,7 +94,7 @@ def to_write(folder: Path) -> sqlite3.Connection:
             connection.execute("pragma journal_mode=wal")
             # A kill loses nothing; when the power goes, the newest rows and the place read to are lost together.
             connection.execute("pragma synchronous=normal")
-            connection.execute("pragma cache_size=-32000")
+            connection.execute("pragma cache_size=-20000")
             connection.execute(f"pragma wal_autocheckpoint={_WAL_PAGES}")
             connection.execute("pragma temp_store=memory")
             _make(connection)
