@@ -133,6 +133,20 @@ def test_what_sieve_redirects_is_counted_and_what_cron_sends_is_not(quiet: Lab) 
     assert counts == {"spf-reject.example": 1, "spf-none.example": 1}
 
 
+def test_what_one_receiver_does_says_nothing_of_another(quiet: Lab) -> None:
+    elsewhere = log(("alice@spf-reject.example", "sent")).replace(
+        "someone@gmail.com", "someone@elsewhere.example"
+    )
+    elsewhere = elsewhere.replace(
+        "gmail-smtp-in.l.google.com[198.51.100.27]", "mx.elsewhere.example[203.0.113.153]"
+    )
+    quiet.relay.write(
+        LOG, elsewhere.replace("A0000000", "B0000000") + log(("alice@spf-reject.example", "bounced"))
+    )
+    told = {row["receiver"]: (row["count"], row["refused"]) for row in senders(quiet, LOG)["senders"]}
+    assert told == {"google": (1, 1), "elsewhere.example": (1, 0)}
+
+
 def test_a_time_in_which_nothing_was_forwarded_has_nothing_to_tell(quiet: Lab) -> None:
     done = quiet.relay.mailmend("check", "forwarding", "--senders", "--since", "2099-01-01")
     assert (done.returncode, done.stdout) == (0, "relay.example.org: nothing was forwarded.\n")

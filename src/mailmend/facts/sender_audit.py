@@ -46,13 +46,15 @@ class Kind:
     """Mail that is alike for a receiver. *sender*: the envelope's domain as it came here, "" the null sender.
 
     *author*: the domain of From:, None: not known. *verified*: the domains whose signatures held when it arrived, ()
-    for none; None: not known. *signed*: it has a signature at all; None: not known.
+    for none; None: not known. *signed*: it has a signature at all; None: not known. *receiver*: its id in receivers/,
+    the recipient's domain where it is nobody's we know: what becomes of mail at one says nothing of another.
     """
 
     sender: str
     author: str | None
     verified: tuple[str, ...] | None
     signed: bool | None
+    receiver: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,9 @@ def judge(
         judged = _by_rules(case)
         if judged.verdict == "unknown":
             judged = _by_log(case, fared) or _both(judged, case)
-    except MailmendError as gap:  # a refusal among them: where it does not leave by SMTP, nothing can be foretold
+    except (
+        MailmendError
+    ) as gap:  # a refusal among them: where it does not leave by SMTP, nothing can be foretold
         return Judged("unknown", author=kind.author, error=gap.reason)
     return _held_against(judged, fared)
 

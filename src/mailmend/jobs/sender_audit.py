@@ -138,7 +138,8 @@ class _Counts:
             self._tally(one, before if ours else domain)
 
     def _tally(self, one: Forwarded, domain: str) -> None:
-        kind = Kind(domain, one.author, one.verified, one.signed)
+        receiver, cause = self._why(one)
+        kind = Kind(domain, one.author, one.verified, one.signed, receiver)
         tally = self.kinds.get(kind)
         if tally is None:
             if len(self.kinds) >= _KINDS:
@@ -150,7 +151,6 @@ class _Counts:
         tally.recipient = one.recipient
         tally.refused += one.status == "bounced"
         tally.waiting += one.status == "deferred"
-        cause = "" if one.status == "sent" else self._cause(one)
         if cause:
             tally.causes[cause] += 1
         if self._loaded and one.at and one.at >= self._loaded and one.relay:
@@ -158,14 +158,19 @@ class _Counts:
             fared[0] += one.status == "sent"
             fared[1] += one.status == "bounced" and cause in AUTHENTICATION
 
-    def _cause(self, one: Forwarded) -> str:
+    def _why(self, one: Forwarded) -> tuple[str, str]:
+        """Whose server it was for, and why it was not taken; "" where it was."""
         from mailmend.parse.logscan import Failed
 
-        failed = Failed(
-            "", "", "", "", one.sender, one.recipient, one.recipient, one.relay, one.ip, "", one.dsn,
-            one.status, one.text,
-        )  # fmt: skip
-        return self._causes.of(failed).cause
+        whose, cause = self._causes.hosts[one.relay] if one.relay else None, ""
+        if one.status != "sent":
+            failed = Failed(
+                "", "", "", "", one.sender, one.recipient, one.recipient, one.relay, one.ip, "", one.dsn,
+                one.status, one.text,
+            )  # fmt: skip
+            known = self._causes.of(failed)
+            whose, cause = whose or known.receiver, known.cause
+        return whose or one.recipient.rpartition("@")[2].lower(), cause
 
     def _forget(self) -> None:
         """Somebody who invents domains has one message of each: those are counted and let go."""
@@ -274,11 +279,12 @@ def _from_store(
         refused = 0
         for kept in store.failures(since=start, until=began):
             line = kept.line
-            if kept.place.status != "bounced" or not maillog.forwarded(line.recipient, line.original):
+            moved = maillog.forwarded(line.recipient, line.original) is True
+            if kept.place.status != "bounced" or not (moved or original(line.sender or "")):
                 continue
             refused += 1
             told = Forwarded(
-                line.sender, True, False, None, None, None, line.recipient, line.relay, line.ip, "bounced", line.dsn,
+                line.sender, moved, False, None, None, None, line.recipient, line.relay, line.ip, "bounced", line.dsn,
                 line.text, kept.at,
             )  # fmt: skip
             counts.add([told])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -67,14 +68,15 @@ def audited(target: Console, seen: Audit, host: str) -> None:
     lost = [row for row in seen.rows if row.judged.verdict == "refused" and not row.judged.cures]
     cured = [row for row in seen.rows if row.judged.verdict == "refused" and row.judged.cures]
     open_ = [row for row in seen.rows if row.judged.verdict == "unknown"]
-    _table(target, "Cannot be forwarded", lost, seen.count)
+    draw = _Table(target, seen.count, several=len({row.kind.receiver for row in seen.rows}) > 1)
+    draw.rows("Cannot be forwarded", lost)
     if lost:
         says = "Nothing on this host cures these: fetch them another way, from a mailbox kept here, by IMAP."
         say(target, words(says, STRONG), indent=2)
-    _table(target, "Will be refused, until it is cured", cured, seen.count)
+    draw.rows("Will be refused, until it is cured", cured)
     for cure in dict.fromkeys(cure for row in cured for cure in row.judged.cures):
         say(target, command(_CURES[cure]), indent=2, first=f"{cure}: ")
-    _table(target, "Depends, or is not known", open_, seen.count)
+    draw.rows("Depends, or is not known", open_)
     _fine(target, [row for row in seen.rows if row.judged.verdict == "accepted"])
     _hints(target, seen.rows)
 
@@ -109,31 +111,41 @@ def _notes(target: Console, seen: Audit) -> None:
         say(target, words(f"{each}.", FAINT), indent=2)
 
 
-def _table(target: Console, title: str, rows: Sequence[Row], total: int) -> None:
-    if not rows:
-        return
-    heading(target, title)
-    columns(
-        target,
-        [
-            (
-                number(row.count).rjust(6),
-                words(f"{100 * row.count / total:.1f} %".rjust(7), FAINT),
-                words(number(row.refused).rjust(7), BAD if row.refused else ""),
-                _name(row),
-                _reason(row),
-            )
-            for row in rows[:_MOST]
-        ],
-        head=("  mail", "  share", "refused", "from", "why"),
-    )
-    if len(rows) > _MOST:
-        say(target, words(f"and {len(rows) - _MOST} more: --json has all", FAINT), indent=2)
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Where tables are drawn; *total* is what shares are of, *several*: there is more than one receiver."""
+
+    target: Console
+    total: int
+    several: bool
+
+    def rows(self, title: str, rows: Sequence[Row]) -> None:
+        if not rows:
+            return
+        heading(self.target, title)
+        columns(
+            self.target,
+            [
+                (
+                    number(row.count).rjust(6),
+                    words(f"{100 * row.count / self.total:.1f} %".rjust(7), FAINT),
+                    words(number(row.refused).rjust(7), BAD if row.refused else ""),
+                    _name(row, self.several),
+                    _reason(row),
+                )
+                for row in rows[:_MOST]
+            ],
+            head=("  mail", "  share", "refused", "from", "why"),
+        )
+        if len(rows) > _MOST:
+            says = f"and {len(rows) - _MOST} more: --json has all"
+            say(self.target, words(says, FAINT), indent=2)
 
 
-def _name(row: Row) -> Text:
+def _name(row: Row, several: bool) -> Text:
     name = row.kind.sender or "<> (notices)"
-    return words(name if len(name) <= _NAME else f"{name[:_NAME]}...")
+    to = f" to {row.kind.receiver[:_NAME]}" if several else ""
+    return joined(name if len(name) <= _NAME else f"{name[:_NAME]}...", words(to, FAINT))
 
 
 def _reason(row: Row) -> Text:
@@ -147,10 +159,13 @@ def _reason(row: Row) -> Text:
         told = f"signed by {row.kind.verified[0]} alone, which does not stand for {_author(row)}"
     if judged.verdict == "unknown" and judged.why == "signature-foreign":
         told = f"{told}: refused where the author is there, which nobody logged"
-    policy = f"; {_author(row)} asks for p=reject" if judged.policy == "reject" else ""
+    policy = ""
+    if judged.policy == "reject" and judged.why != "log-differs":
+        own = _author(row) == row.kind.sender
+        policy = "; its owner asks for p=reject" if own else f"; {_author(row)} asks for p=reject"
     cure = ""
     if judged.verdict == "refused" and judged.cures:
-        cure = f"; {'cured' if judged.certain else 'perhaps cured'} by {' and '.join(judged.cures)}"
+        cure = f"; {'' if judged.certain else 'perhaps '}cured by {' and '.join(judged.cures)}"
     return joined(f"{told}{policy}{cure}", words(f"  ({judged.cause})" if judged.cause else "", FAINT))
 
 
@@ -181,21 +196,26 @@ def _fine(target: Console, rows: Sequence[Row]) -> None:
 
 
 def _hints(target: Console, rows: Sequence[Row]) -> None:
-    """How to learn what nobody logged."""
+    """How to learn what nobody logged, and whose rules these are."""
+    told = []
     if any(row.kind.verified is None and row.judged.if_signed for row in rows):
-        says = (
+        told.append(
             "Whether mail arrives signed is not in this log. A verifier beside Postfix logs it (opendkim in `Mode v`, "
             "rspamd to syslog); a message as it arrived tells of its sender: `--message FILE`."
         )
-        target.print()
-        say(target, prose(target, says))
     if any(
         row.kind.author is None
         and row.judged.verdict == "unknown"
         and row.judged.why in ("log-differs", "signature-foreign")
         for row in rows
     ):
-        says = (
-            "`header_checks = regexp:{{/^From:/ INFO}}` logs the authors, and tells the kinds of mail apart."
+        told.append(
+            "Who its author is stands in no log of Postfix unless `header_checks = regexp:{{/^From:/ INFO}}` is set: "
+            "that tells the kinds of mail apart."
         )
+    if any(row.kind.receiver != "google" and row.judged.told_by == "rules" for row in rows):
+        told.append("Where no log shows how a receiver judges, the rules are Google's, which are published.")
+    if told:
+        target.print()
+    for says in told:
         say(target, prose(target, says))

@@ -45,6 +45,7 @@ def _row(row: Row, total: int) -> Shape:
         "policy": judged.policy,
         "signed": row.kind.signed,
         "verified": None if row.kind.verified is None else list(row.kind.verified),
+        "receiver": row.kind.receiver,
         "recipient": row.recipient,
         "count": row.count,
         "share": round(row.count / total, 4) if total else None,
