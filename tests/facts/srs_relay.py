@@ -1,36 +1,18 @@
-"""A relay of the lab that forwards with real postsrsd, set up by facts/srs.py."""
+"""A relay of the lab that forwards with real postsrsd, by an alias, a .forward and a table of its own."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from mailmend.facts import srs
+from mailmend.jobs.forwarding_stage import DOMAIN, OWN, RECORDS, rewriting
+from mailmend.jobs.forwarding_stage import start_postsrsd as postsrsd
 
-DOMAIN = "srs.example.org"
-OWN = ("example.org", "relay.example.org", "localhost.example.org", "localhost")
+__all__ = ["DOMAIN", "FORWARDS", "OWN", "RECORDS", "postsrsd", "start"]
+
 FORWARDS = {
     "user@example.org": "someone@gmail.com",
     "both@example.org": "someone@gmail.com, root@relay.example.org",
 }
-RECORDS = (
-    f"{DOMAIN} MX 10 relay.example.org.",
-    f"{DOMAIN} TXT v=spf1 ip4:192.0.2.10 ip6:2001:db8:1::10 -all",
-)
-
-
-def settings(relay: Any, main: dict[str, str], *, paced: bool = False) -> dict[str, Any]:
-    """Arguments for RelayHost.reset: *main* with SRS beside it."""
-    made = srs.scoped(DOMAIN, OWN, "/etc/postfix", paced=paced)
-    kept = {
-        "virtual_alias_maps": "texthash:/etc/postfix/forwards",
-        "virtual_alias_domains": "example.org",
-    } | main
-    added = {name: f"{value}, {kept[name]}" if kept.get(name) else value for name, value in made.settings}
-    return {
-        "main": {**kept, **added},
-        "master_extra": "".join(text for _name, text in made.services),
-        "files": dict(made.tables),
-    }
 
 
 def start(
@@ -47,7 +29,7 @@ def start(
     *excluded* is for SRS_EXCLUDE_DOMAINS; *signer* is opendkim's configuration where it is to run too; *files*
     may have a table `forwards` of its own.
     """
-    arguments = settings(lab.relay, main or {}, paced=paced)
+    arguments = rewriting(main or {}, paced=paced)
     forwards = "".join(f"{name} {to}\n" for name, to in FORWARDS.items())
     arguments["files"] |= {"forwards": forwards, **(files or {})}
     lab.reset(**arguments)
@@ -64,14 +46,6 @@ def start(
         relay.start_daemon("opendkim", 8891)
     relay.start()
     return relay
-
-
-def postsrsd(relay: Any, excluded: str = "") -> None:
-    relay.install("postsrsd")
-    defaults = relay.read("/etc/default/postsrsd")
-    more = f"SRS_DOMAIN={DOMAIN}\nSRS_EXCLUDE_DOMAINS={excluded}\n"
-    relay.write("/etc/default/postsrsd", defaults + more)
-    relay.start_daemon("postsrsd", 10001, 10002)
 
 
 def _dotforward(relay: Any) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 import mailmend
 from facts import srs_relay
+from mailmend.facts import srs
 from mailmend.lab import Lab
 from mailmend.lab.driver import Received
 
@@ -198,7 +199,7 @@ def test_the_signer_signs_once(running: Lab) -> None:
 
 
 def rewritten(lab: Lab, sender: str = "alice@sender.example") -> str:
-    return lab.relay.run(["postmap", "-q", sender, srs_relay.srs.FORWARD]).stdout.strip()
+    return lab.relay.run(["postmap", "-q", sender, srs.FORWARD]).stdout.strip()
 
 
 def answer(lab: Lab, recipient: str) -> str:

@@ -329,11 +329,18 @@ mailmend.add_command(log_commands.bench)
 
 @mailmend.command()
 @everywhere
-def demo() -> Outcome:
-    """Play the whole story on real Postfix in a private network."""
+@click.argument("story", type=click.Choice(["bounces", "forwarding"]), default="bounces")
+def demo(story: str) -> Outcome:
+    """Play a story on real Postfix in a private network.
+
+    bounces: random bounces, explained, cured, proven and taken back. forwarding: whose mail a receiver takes after
+    it was forwarded, for each kind of sender and each cure, foretold and then tried.
+    """
     from mailmend.ui.commands import playing
 
     record = click.get_current_context().find_root().meta.get("mailmend.record")
+    if story == "forwarding":
+        return playing.demo_forwarding(record)
     return playing.demo(as_json=wants_json(), record=record)
 
 

@@ -1,4 +1,4 @@
-"""demo: the whole story, chapter by chapter as it is played, and whether every proof held."""
+"""demo: the whole story, chapter by chapter, and whether every proof held; or who can be forwarded with which cure."""
 
 from __future__ import annotations
 
@@ -43,6 +43,21 @@ def demo(*, as_json: bool, record: str | None = None) -> Outcome:
         playing.ended(target, story, heard)
 
     return Outcome(0 if story.holds else EXIT_PROBLEMS, show.demo(story), screen)
+
+
+def demo_forwarding(record: str | None = None) -> Outcome:
+    """0 only where every cell became what was foretold."""
+    from mailmend.jobs.demo_forwarding import play
+
+    with progress() as step:
+        story = play(step, record=Path(record) if record else None)
+
+    def screen(target: Console) -> None:
+        from mailmend.ui.screens import playing_forwarding
+
+        playing_forwarding.ended(target, story)
+
+    return Outcome(EXIT_PROBLEMS if story.wrong else 0, show.demo_forwarding(story), screen)
 
 
 def _chapter(title: str, text: str) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mailmend.jobs.bench import Measure
     from mailmend.jobs.check import CheckReport
     from mailmend.jobs.demo import Demo
+    from mailmend.jobs.demo_forwarding import Forwarded
     from mailmend.jobs.fix import Fixed
     from mailmend.jobs.prove import Proven
     from mailmend.jobs.status import Status
@@ -135,6 +136,22 @@ def proven(done: Proven) -> Shape:
 def demo(story: Demo) -> Shape:
     """demo/1; its parts have the shapes of the commands that were played."""
     return document("demo", {**value(story), "holds": story.holds})
+
+
+def demo_forwarding(story: Forwarded) -> Shape:
+    """demo-forwarding/1: a cell for each sender, cure and family, with what it was foretold to become."""
+    cells = [
+        {
+            "sender": cell.sender,
+            "cure": cell.cure,
+            "family": cell.family,
+            "predicted": cell.predicted,
+            "outcome": cell.outcome,
+            "cause": cell.cause or None,
+        }
+        for cell in story.cells
+    ]
+    return document("demo-forwarding", {"recorded": story.recorded, "cells": cells})
 
 
 def measured(measure: Measure) -> Shape:
