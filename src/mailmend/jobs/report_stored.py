@@ -162,6 +162,6 @@ def _delays(summary: Summary) -> dict[str | None, tuple[Sketch, ...]]:
 
 def _step(summary: Summary) -> timedelta:
     """A long time is told by the day: then every count begins at a midnight of this host."""
-    days = all(at.hour.astimezone().hour == 0 for at, _ in summary.hours)
+    days = all(hour.astimezone().hour == 0 for hour in {at.hour for at, _ in summary.hours})
     first, last = summary.span
     return _DAY if days and first and last and last - first > _DAY * 2 else road.HOUR

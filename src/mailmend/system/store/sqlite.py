@@ -316,15 +316,18 @@ def _most(names: dict[str, list[int]]) -> _Names:
 
 
 def _hours(db: sqlite3.Connection, start: int, end: int, length: int) -> tuple[tuple[HourPlace, int], ...]:
-    rows = (sums.by_day if length > BY_HOUR.total_seconds() else sums.by_hour)(db, start, end)
-    found: dict[tuple[int, str | None, Family | None, str], int] = defaultdict(int)
-    places = _places(db)
-    for number, at, count, _ in rows:
-        place = places[number]
-        found[at, place.receiver, place.family, place.status] += count
+    days = length > BY_HOUR.total_seconds()
+    groups: dict[tuple[str | None, Family | None, str], list[int]] = defaultdict(list)
+    for number, place in _places(db).items():
+        groups[place.receiver, place.family, place.status].append(number)
+    in_order = sorted(groups, key=lambda group: tuple(part or "" for part in group))
+    found = [
+        (at, rank, count)
+        for rank, group in enumerate(in_order)
+        for at, count in sums.together(db, start, end, groups[group], days=days).items()
+    ]
     shown = {at: times.local(at) for at in {each[0] for each in found}}
-    in_order = sorted(found.items(), key=lambda each: (each[0][0], *(part or "" for part in each[0][1:])))
-    return tuple((HourPlace(shown[at], who, over, word), n) for (at, who, over, word), n in in_order)
+    return tuple((HourPlace(shown[at], *in_order[rank]), count) for at, rank, count in sorted(found))
 
 
 def _kept(row: tuple[Any, ...], places: dict[int, Place]) -> Kept:

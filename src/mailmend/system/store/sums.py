@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from mailmend.system.store import times
@@ -41,6 +42,27 @@ def by_day(
             yield place, times.day(hour), count, forwarded
     if days := _days(start, end):
         yield from db.execute(_DAYS, (*days, _listed(places)))
+
+
+def together(
+    db: sqlite3.Connection, start: int, end: int, places: Iterable[int], *, days: bool
+) -> dict[int, int]:
+    """How many there are of all *places*, by the hour or by the *days* (`by_hour`, `by_day`): added up by SQLite."""
+    found: Counter[int] = Counter()
+    for begin, finish in _edges(start, end) if days else ((start, end),):
+        for hour, count in _added_up(db, _HOURS, "h.hour", (begin, finish, _listed(places))):
+            found[times.day(hour) if days else hour] += count
+    if days and (whole := _days(start, end)):
+        found.update(dict(_added_up(db, _DAYS, "d.day", (*whole, _listed(places)))))
+    return found
+
+
+def _added_up(
+    db: sqlite3.Connection, rows: str, when: str, asked: tuple[int, int, str | None]
+) -> Iterable[tuple[int, int]]:
+    """*rows* (`_HOURS`, `_DAYS`) of several places as one."""
+    told = rows.replace(rows.partition(" from ")[0], f"select {when}, sum(count)")
+    return db.execute(f"{told} group by 1", asked)
 
 
 def _days(start: int, end: int) -> tuple[int, int] | None:
