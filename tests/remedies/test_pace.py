@@ -224,3 +224,17 @@ def test_what_srs_rewrites_is_paced_for_this_receiver_alone(fresh: Lab) -> None:
     assert fix(fresh, "srs")["state"] == "in-place"
     assert json.loads(fresh.relay.mailmend("--json", "undo").stdout)["identical"]
     assert config(fresh) == before
+
+
+@pytest.mark.lab
+@pytest.mark.slow
+def test_ipv4_transport_that_comes_later_keeps_the_pace(fresh: Lab) -> None:
+    fresh.relay.reset(main={"smtp_address_preference": "ipv6"})
+    fresh.relay.start()
+    fix(fresh, "pace")
+    fix(fresh, "ipv4-transport")
+    outcomes = fresh.outcomes(fresh.send(count=2, gap=0)).values()
+    assert {(o.status, o.family, o.service) for o in outcomes} == {
+        ("sent", "ipv4", "postfix/smtp-paced-google-ipv4/smtp")
+    }
+    assert min(gaps(fresh, "smtp-paced-google-ipv4")) >= 1

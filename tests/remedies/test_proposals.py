@@ -303,6 +303,17 @@ def test_a_clone_takes_nexthop_overrides_and_limits_along() -> None:
     assert "gmail.com slow-ipv4:\n" in table
 
 
+def test_the_limits_of_a_transport_whose_name_nothing_can_refer_to_are_copied() -> None:
+    """`${my-out_...}` is a macro that stops Postfix."""
+    proposal = proposed(
+        ipv4_transport,
+        settings={"transport_maps": "hash:/etc/postfix/transport", "my-out_destination_recipient_limit": "5"},
+        services={"my-out/unix": {"command": "smtp"}},
+        tables={"hash:/etc/postfix/transport": {"gmail.com": "my-out:"}},
+    )
+    assert settings(proposal)["my-out-ipv4_destination_recipient_limit"] == "5"
+
+
 def test_the_client_remedy_takes_relay_along() -> None:
     assert set(settings(proposed(ipv4_client))) == {"smtp/unix/inet_protocols", "relay/unix/inet_protocols"}
 

@@ -40,10 +40,11 @@ def entry(name: str, original: Service, options: Sequence[tuple[str, str]]) -> s
 def limits(name: str, original: Service, probe: Probe, left: Sequence[str] = ()) -> Iterator[Change]:
     """The settings that give the clone *name* the limits that main.cf writes for *original*; none of *left*."""
     for limit in LIMITS:
-        if limit in left or written(probe, f"{original.name}_{limit}") is None:
+        old = f"{original.name}_{limit}"
+        own = written(probe, old)
+        if limit in left or own is None:
             continue
-        # A hyphen ends a plain `$name`.
-        old = original.name + "_" + limit
-        reference = f"${old}" if old.replace("_", "").isalnum() else f"${{{old}}}"
+        # A name with a hyphen cannot be referred to: `$my-out` is `$my`, and `${my-out}` stops every daemon.
+        after = f"${old}" if old.replace("_", "").isalnum() else own
         target = f"{name}_{limit}"
-        yield Change("setting", target, written(probe, target), reference, "reload")
+        yield Change("setting", target, written(probe, target), after, "reload")
