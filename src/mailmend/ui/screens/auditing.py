@@ -130,12 +130,11 @@ class _Table:
                     number(row.count).rjust(6),
                     words(f"{100 * row.count / self.total:.1f} %".rjust(7), FAINT),
                     words(number(row.refused).rjust(7), BAD if row.refused else ""),
-                    _name(row, self.several),
-                    _reason(row),
+                    joined(_name(row, self.several), ": ", _reason(row)),
                 )
                 for row in rows[:_MOST]
             ],
-            head=("  mail", "  share", "refused", "from", "why"),
+            head=("  mail", "  share", "refused", "from whom, and why"),
         )
         if len(rows) > _MOST:
             says = f"and {len(rows) - _MOST} more: --json has all"
@@ -145,7 +144,7 @@ class _Table:
 def _name(row: Row, several: bool) -> Text:
     name = row.kind.sender or "<> (notices)"
     to = f" to {row.kind.receiver[:_NAME]}" if several else ""
-    return joined(name if len(name) <= _NAME else f"{name[:_NAME]}...", words(to, FAINT))
+    return joined(words(name if len(name) <= _NAME else f"{name[:_NAME]}...", STRONG), words(to, FAINT))
 
 
 def _reason(row: Row) -> Text:
