@@ -92,7 +92,7 @@ def test_refusals_are_those_since_then(kept: tuple[Store, dict[tuple[Place, int]
     told = store.refusals("google", "ipv6", since)
     causes: Counter[str | None] = Counter()
     for (place, hour), n in truth.items():
-        if place in {PLACES[0], PLACES[4]} and hour >= since.timestamp():
+        if place in {PLACES[0], PLACES[3]} and hour >= since.timestamp():
             causes[place.cause] += n
     count = causes.total()
     sent = sum(n for (place, hour), n in truth.items() if place == PLACES[1] and hour >= since.timestamp())
