@@ -93,7 +93,7 @@ def explain(files: tuple[str, ...], look: bool, cause_id: str | None) -> Outcome
 @click.option(
     "--message", metavar="FILE", help="A message as it left here: does its DKIM signature still hold?"
 )
-@click.option("--senders", is_flag=True, help="Whose forwarded mail is taken, and whose not: see below.")
+@click.option("--senders", is_flag=True, help="Whose forwarded mail is taken, and whose not: see above.")
 @click.option("--since", metavar="WHEN", help="With --senders: how far back the log is read.  [30d]")
 def check(domains: tuple[str, ...], message: str | None, since: str | None, *, senders: bool) -> Outcome:
     """Look at host, DNS, authentication, configuration and log; change nothing.
