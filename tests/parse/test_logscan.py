@@ -214,10 +214,15 @@ def test_what_our_own_server_refused_is_kept() -> None:
         + "NOQUEUE: reject: RCPT from x[192.0.2.9]: 554 5.7.1 <a@b>: Relay access denied; from=<> to=<a@b>",
         head + "4ABCDEF012: milter-reject: END-OF-MESSAGE from x[192.0.2.9]: 5.7.1 spam; from=<> to=<a@b>",
         head + "NOQUEUE: reject_warning: RCPT from x[192.0.2.9]: 554 5.7.1 no; from=<> to=<a@b>",
+        head
+        + "4ABCDEF013: milter-header-reject: header X: spam from x[192.0.2.9]; from=<> to=<a@b>: 4.7.1 no",
+        head
+        + "4ABCDEF014: milter-header-warning: header X: reject: y from x[192.0.2.9]; from=<> to=<a@b>: no",
         "mail-1  | " + head + "NOQUEUE: reject: RCPT from x[192.0.2.9]: 554 5.7.1 no; from=<> to=<a@b>",
     )
-    assert [each.text.partition(":")[0] for each in seen.rejected] == ["reject", "milter-reject", "reject"]
-    assert seen.rejected[2].stamp == "Nov 22 10:00:00"
+    kinds = [each.text.partition(":")[0] for each in seen.rejected]
+    assert kinds == ["reject", "milter-reject", "milter-header-reject", "reject"]
+    assert seen.rejected[3].stamp == "Nov 22 10:00:00"
 
 
 def test_messages_are_those_that_left_the_queue() -> None:

@@ -53,7 +53,7 @@ _NOTIFIED = re.compile(
 )
 _FORWARDED = re.compile(rf"forwarded as ({QUEUE_ID})$")
 _ACTION = re.compile(
-    r"((?:milter-)?(?:hold|discard|redirect|filter|reject|quarantine|bcc)|warning|info|prepend|strip): "
+    r"((?:milter-(?:header-)?)?(?:hold|discard|redirect|filter|reject|quarantine|bcc)|warning|info|prepend|strip): "
 )
 _OPERATOR = ("placed on hold", "released from hold", "requeued", "removed", "expired")
 _NOTIFIERS = ("bounce", "defer", "trace")

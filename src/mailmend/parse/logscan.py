@@ -19,6 +19,7 @@ from itertools import chain
 from operator import itemgetter
 
 from mailmend.parse import maillog
+from mailmend.parse.classes import spelled
 from mailmend.parse.outcomes import BareKey, Failed, Key, PassedOn, Rejected, Scanned, Senders, delivery
 from mailmend.parse.queued import Queued
 
@@ -38,34 +39,40 @@ __all__ = [
 TEXT_KEPT = 2000  # characters of a reply
 LONGEST = 2000  # bytes of a line after its head: there Postfix cuts it, as measured with 3.7
 
+
+def _compiled(pattern: bytes) -> re.Pattern[bytes]:
+    return re.compile(spelled(pattern))
+
+
 # The hour is all before the first colon: `Nov 22 10`, `2026-11-22T10`.
 _HEAD = rb"\n(([^:\n]{9,13}+):[^ \n]++) ([^ \n]++) ([^\[ \n/]++/[^\[ \n]++\[\d++)\]: ([0-9A-Za-z]++): "
 _ANY_HEAD = rb"\n[^\[\n/]++/[^\[\n]++\[\d++\]: [0-9A-Za-z]++: "
+# `(?:x|)` is what `(?:x)?` is, without the bookkeeping of what may come again.
 # What stands between in Postfix 3.5 to 3.11; whatever else a line has is read by name, and slowly.
-_ENDING = rb", (?:tls=[^,\n]*+, )?dsn=([^,\n]++), status=([A-Za-z-]{2,20}+) "
+_ENDING = rb", (?:tls=[^,\n]*+, |)dsn=([^,\n]++), status=([A-Za-z-]{2,20}+) "
 # A quoted local part (RFC 5321 4.1.2) is stepped over as a whole, whatever is in it.
-_QUOTED = rb'(?:"(?:[^"\\\n]++|\\[^\n])*")?'
-_DELIVERY = re.compile(
+_QUOTED = rb'(?:"(?:[^"\\\n]++|\\[^\n])*"|)'
+_DELIVERY = _compiled(
     _HEAD + rb"to=<((" + _QUOTED + rb'[^@<>"\n]*+)@?+([^@<>"\n]*+))>, '
     # Set where the address became another one: not where only its domain was completed.
-    rb'(?:orig_to(=)<(?!\7@\8>|\7>)([^<>"\n]*+)>, |orig_to=<[^<>"\n]*+>, )?'
-    rb"relay=([^\[\],\n]*+)(?:\[([0-9A-Fa-f]*+([.:]?)[^\[\],\n]*+)\][:\w-]*+)?, "
-    rb"(?:conn_use=\d++, )?delay=[^,\n]*+, delays=([^,\n]*+)" + _ENDING + rb"(?:(?<=status=sent )\(|(\(.*))"
+    rb'(?:orig_to(=)<(?!\7@\8>|\7>)([^<>"\n]*+)>, |orig_to=<[^<>"\n]*+>, |)'
+    rb"relay=([^\[\],\n]*+)(?:\[([0-9A-Fa-f]*+([.:]?)[^\[\],\n]*+)\][:\w-]*+|), "
+    rb"(?:conn_use=\d++, |)delay=[^,\n]*+, delays=([^,\n]*+)" + _ENDING + rb"(?:(?<=status=sent )\(|(\(.*))"
 )
-_BARE = re.compile(
-    _ANY_HEAD + rb"to=<" + _QUOTED + rb'[^<>"\n]*+>, (?:orig_to=<[^<>"\n]*+>, )?'
-    rb"relay=([^\[\],\n]*+)(?:\[[0-9A-Fa-f]*+([.:]?)[^\[\],\n]*+\][:\w-]*+)?, "
-    rb"(?:conn_use=\d++, )?delay=[^,\n]*+, delays=[^,\n]*+" + _ENDING + rb"\("
+_BARE = _compiled(
+    _ANY_HEAD + rb"to=<" + _QUOTED + rb'[^<>"\n]*+>, (?:orig_to=<[^<>"\n]*+>, |)'
+    rb"relay=([^\[\],\n]*+)(?:\[[0-9A-Fa-f]*+([.:]?)[^\[\],\n]*+\][:\w-]*+|), "
+    rb"(?:conn_use=\d++, |)delay=[^,\n]*+, delays=[^,\n]*+" + _ENDING + rb"\("
 )
-_TAKEN_UP = re.compile(
+_TAKEN_UP = _compiled(
     rb"\n[^\[\n/]++/[^\[\n]++\[\d++\]: ([0-9A-Za-z]++): from=(<" + _QUOTED + rb'[^<>"\n]*+)>, [a-z]'
 )
-_LEFT_QUEUE = re.compile(rb"\n[^\[\n/]++/[^\[\n]++\[\d++\]: ([0-9A-Za-z]++): removed(?=\n)")
+_LEFT_QUEUE = _compiled(rb"\n[^\[\n/]++/[^\[\n]++\[\d++\]: ([0-9A-Za-z]++): removed(?=\n)")
 # What is looked for begins with the rarest of its first letters: a pattern steps from one such to the next.
 _REFUSAL = re.compile(rb"ject: (?<=reject: )")
 _OF_HOST = re.compile(rb"host (?<=: host )")
-_REJECTION = re.compile(_HEAD + rb"((?:milter-)?reject: .*)")
-_ON_THE_WAY = re.compile(_HEAD + rb"host ([^\s\[\n]++)\[([^\]\s]++)\] (?:said|refused to talk to me): (.)")
+_REJECTION = _compiled(_HEAD + rb"((?:milter-(?:header-)?)?reject: .*)")
+_ON_THE_WAY = _compiled(_HEAD + rb"host ([^\s\[\n]++)\[([^\]\s]++)\] (?:said|refused to talk to me): (.)")
 (_STAMP, _HOUR, _HOST, _TAG, _QUEUE, _TO, _LOCAL, _DOMAIN) = range(8)
 _CODE = 7  # in a row of _ON_THE_WAY
 (_MOVED, _ORIGINAL, _RELAY, _IP, _FAMILY, _DELAYS, _DSN, _STATUS, _TEXT) = range(8, 17)
@@ -279,7 +286,7 @@ _HOLE = re.compile(rb"^\0+", re.MULTILINE)  # a crash or copytruncate leaves one
 _SECOND = re.compile(rb"/[^\[\n ]{1,60}\[\d{1,10}\]: [0-9A-Za-z]{5,30}: to=<")
 # How a line ends whose recipient's domain is none: what a program on this host submits may be anything there.
 _AMBIGUOUS = b"status=bounced (bad address syntax)\n"
-_REFUSED = re.compile(r"((?:milter-)?reject: .*)", re.DOTALL)
+_REFUSED = re.compile(r"((?:milter-(?:header-)?)?reject: .*)", re.DOTALL)
 _STAMPED = re.compile(r"([A-Z][a-z]{2} [ \d]\d|\d{4}-\d\d-\d\d[T ])? ?\d\d:\d\d:\d\d[^ ]{0,20}")
 
 
