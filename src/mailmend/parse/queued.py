@@ -11,13 +11,15 @@ import re
 from collections.abc import Iterable
 from operator import itemgetter
 
+from mailmend.parse.classes import spelled
+
 _HEADS = 8  # hosts and instances in one log whose lines are known; those of others are read one by one
 # How a line begins: its stamp, host and program.
 _BEGINNING = re.compile(
     rb"\n([A-Z][a-z]{2} [ \d]\d [\d:.]++|\d{4}-\d\d-\d\dT[^ \[\n]++)( [^ \[\n/]++ (?:[^ \[\n/]++/)+qmgr)\["
 )
-_QUOTED = rb'(?:"(?:[^"\\\n]++|\\[^\n])*")?'  # as in parse.logscan
-_ID = rb"\[\d++\]: (?:\[ID \d++ \w++\.\w++\] )?([0-9A-Za-z]++): "
+_QUOTED = rb'(?:"(?:[^"\\\n]++|\\[^\n])*"|)'  # as in parse.logscan
+_ID = rb"\[\d++\]: (?:\[ID \d++ \w++\.\w++\] |)([0-9A-Za-z]++): "
 # The sender with its bracket, so that the null sender is something too; nothing where the message left the queue.
 _TOLD = _ID + rb"(?:from=(<" + _QUOTED + rb'[^<>"\n]*+)>, [a-z]|removed(?=\n))'
 _UNTOLD = _TOLD.replace(b"(<", b"(?:<").replace(b"([0-9", b"(?:[0-9")  # the same without groups
@@ -57,4 +59,4 @@ class Queued:
         ]
         known = b"(?:" + (b"|".join(before) or b"(?!)") + b")"
         # A line that begins otherwise yields an id that is empty.
-        return re.compile(b"qmgr(?:" + known + _TOLD + b"|" + _UNTOLD + b")")
+        return re.compile(spelled(b"qmgr(?:" + known + _TOLD + b"|" + _UNTOLD + b")"))
