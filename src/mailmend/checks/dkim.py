@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mailmend.facts import signing
 from mailmend.facts.dkim import Signed, signed
 from mailmend.facts.dmarc import Policy, aligned, policy
 from mailmend.facts.forwarding import filters, milters
-from mailmend.facts.looking import Seen, unknown
+from mailmend.facts.looking import Seen, answer, unknown
 from mailmend.facts.senders import senders
+from mailmend.facts.settings import value
 from mailmend.model import CannotLook, Finding, Probe, Scope
+from mailmend.questions import Stat
 
 CAUSES = ("dkim-fail", "dmarc-reject", "dkim-unsigned")
 
@@ -27,6 +30,9 @@ def check(probe: Probe, scope: Scope) -> Iterator[Finding]:
         yield unknown("dkim-unsigned", "smtpd_milters", gap, seen)
         return
     of = ", ".join(domains) or "this host"
+    if signers and (says := _signs(domains, seen)):
+        yield Finding("dkim-unsigned", "smtpd_milters", "cleared", says, seen.evidence)
+        return
     if signers:
         says = (
             f"{signers[0]} may sign mail of {of}; whether it does stands in its own log lines, which are not read yet "
@@ -36,6 +42,26 @@ def check(probe: Probe, scope: Scope) -> Iterator[Finding]:
         return
     says = f"no milter or filter is configured: mail of {of} leaves without a DKIM signature of this host"
     yield Finding("dkim-unsigned", "smtpd_milters", "measured", says, seen.evidence)
+
+
+def _signs(domains: tuple[str, ...], probe: Probe) -> str:
+    """What opendkim signs for, where it is asked about all mail and each of *domains* has its key in DNS; else ""."""
+    try:
+        if not domains or not answer(probe, Stat(signing.PROGRAM)).exists:
+            return ""
+        signer = signing.signer(probe)
+        milter = signing.milter(signer.socket, probe)
+        both = [value(probe, name) for name in ("smtpd_milters", "non_smtpd_milters")]
+        if signer.tables or not milter or not all(signing.named(milter, listed) for listed in both):
+            return ""
+        record = signing.record_of(signer.key, probe)
+        keyed = {signer.stands_for(domain) for domain in domains}
+        if not record or not all(d and signing.published(d, signer.selector, record, probe) for d in keyed):
+            return ""
+    except CannotLook:
+        return ""
+    names = ", ".join(f"{signer.selector}._domainkey.{domain}" for domain in sorted(keyed))
+    return f"opendkim signs mail of {', '.join(domains)}, and its key is published ({names})"
 
 
 def _message(text: str, probe: Probe) -> Iterator[Finding]:

@@ -40,9 +40,12 @@ class Signer:
 
     def signs(self, domain: str) -> bool:
         """Whether mail whose author is of *domain* is signed."""
-        return domain in self.domains or (
-            self.subdomains and any(domain.endswith(f".{parent}") for parent in self.domains)
-        )
+        return bool(self.stands_for(domain))
+
+    def stands_for(self, domain: str) -> str:
+        """The domain that signs for authors of *domain*: itself or one above it; "" for none."""
+        above = [parent for parent in self.domains if self.subdomains and domain.endswith(f".{parent}")]
+        return domain if domain in self.domains else max(above, key=len, default="")
 
 
 def signer(probe: Probe) -> Signer:
