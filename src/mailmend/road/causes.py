@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mailmend import receivers
 from mailmend.model import Delivery, Family, Refusal, family_of
 from mailmend.parse import logscan, maillog
+from mailmend.parse.classes import spelled
 
 if TYPE_CHECKING:
     from mailmend.catalogue import Catalogue
@@ -29,10 +30,11 @@ _WORD = r"(?:\d{1,3}\](?!\S)|(?=[^\s\d@]*[\d@])(?!\S*(?:://|#))\S{10,})"
 # The same of a text that is ASCII, in a third of the time: sets are one look into a table there, where classes are
 # calls. Few words have a slash. What follows is no part of the word.
 _SPACE = r" \t-\r\x1c-\x1f"
-_ASCII_WORD = (
+_ASCII_WORD = spelled(
     rf"(?:(?=[^{_SPACE}0-9@]*+[0-9@])(?:[^{_SPACE}#/]{{10,}}+(?![#/])"
-    rf"|(?![^{_SPACE}#]*+#)(?![^{_SPACE}]*?://)[^{_SPACE}]{{10,}}+)|[0-9]{{1,3}}\](?![^{_SPACE}]))"
-)
+    rf"|(?![^{_SPACE}#]*+#)(?![^{_SPACE}]*?://)[^{_SPACE}]{{10,}}+)|[0-9]{{1,3}}\](?![^{_SPACE}]))".encode(),
+    128,
+).decode()
 _CHANGING = re.compile(r"<[^<>\s]*@[^<>\s]*>|(?<!\S)" + _WORD)
 _WORDS = re.compile(r"((?<!\S)" + _WORD + ")")
 _Match = Callable[[str], re.Match[str] | None]
