@@ -94,7 +94,6 @@ def ingest(
 
 
 def _once(intake: _Intake, files: Sequence[Path], place: logs.Place | None, progress: Step | None) -> None:
-    """What `ingest` does between opening the store and closing it."""
     if place and place.path is None:
         intake.journal()
     else:
@@ -336,9 +335,10 @@ class _Intake:
         return True
 
     def journal(self) -> None:
-        """Take in what the journal has after its cursor."""
-        known = self.writer.journal()
-        source, cursor = known or (None, "")
+        """Take in what the journal has after its cursor; of what was before, learn who sends what is under way."""
+        source, cursor = self.writer.journal() or (None, "")
+        if cursor and self._gather is None:
+            self.gather.warm(journal.before(cursor, WARM))
         after = cursor
         for block, now_at in journal.blocks(cursor):
             after = now_at

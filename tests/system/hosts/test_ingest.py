@@ -94,6 +94,24 @@ def test_each_line_once_while_the_journal_is_rotated_and_thinned_out(machine: Ma
     assert (standing(machine)["failed"], standing(machine)["unparsed"]) == (65, 0)
 
 
+def test_who_sent_what_failed_is_read_back_by_whoever_reads_on(machine: Machine) -> None:
+    """The queue manager told it before the last that was taken in, and whoever took that in is gone."""
+    told = machine.enter(
+        "logger",
+        "--priority=mail.info",
+        "--tag=postfix/qmgr",
+        "--id=76",
+        text="4ABCDE0001: from=<ann@example.com>, size=900, nrcpt=1 (queue active)\n",
+    )
+    assert told.returncode == 0, told.stderr
+    machine.enter("journalctl", "--sync")
+    assert taken(machine)["lines"]
+    log(machine, 1, 1)
+    assert taken(machine)["failed"] == 1
+    asked = "import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute('select sender from failed'))"
+    assert machine.enter("/usr/bin/python3", "-c", asked, STORE).stdout == "('ann',)\n"
+
+
 def test_the_unit_follows_as_a_user_in_group_adm(machine: Machine) -> None:
     made = machine.enter("useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", unit.USER)
     assert made.returncode == 0, made.stderr

@@ -32,6 +32,19 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return calls
 
 
+def test_what_was_before_comes_in_the_order_of_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "bin/journalctl"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\necho \"$*\" >{tmp_path}/asked\nprintf 'three\\ntwo\\none\\n'\n")
+    program.chmod(0o755)
+    for_programs(monkeypatch, f"{program.parent}:{os.environ['PATH']}")
+    assert journal.before("s=1;i=5", 8000) == b"one\ntwo\nthree\n"
+    assert (tmp_path / "asked").read_text().endswith(" --cursor=s=1;i=5 --reverse --lines=100\n")
+    assert journal.before("s=1;i=5", 11) == b"two\nthree\n"  # half a line is none
+
+
 @pytest.mark.parametrize(
     ("cursor", "begins"),
     [("", None), ("s=1;i=5", "--after-cursor=s=1;i=5"), ("s=1;i=3", "--cursor=s=1;i=3")],

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from mailmend.system import logfiles, opened
 
 _CURSOR = b"-- cursor: "
+_SHORTEST = 80  # bytes of a line of Postfix's, about: `removed`
 
 
 def blocks(cursor: str) -> Iterator[tuple[bytes, str]]:
@@ -25,6 +26,16 @@ def blocks(cursor: str) -> Iterator[tuple[bytes, str]]:
                 yield whole, cursor
     lines, cut, found = (b"\n" + rest).rpartition(b"\n" + _CURSOR)
     yield lines[1:] + b"\n" if len(lines) > 1 else b"", found.decode().strip() if cut else cursor
+
+
+def before(cursor: str, most: int) -> bytes:
+    """Up to *most* bytes of lines that were read before, the one at *cursor* last. CannotLook: they cannot be read.
+
+    Where that was thrown away, what is left before its place.
+    """
+    with opened.journal(f"--cursor={cursor}", "--reverse", f"--lines={most // _SHORTEST}") as stream:
+        newest_first = stream.read(most)
+    return b"".join(line + b"\n" for line in newest_first.split(b"\n")[-2::-1])
 
 
 def _after(cursor: str) -> str:
