@@ -340,6 +340,27 @@ def test_the_journal_is_followed_by_its_cursor(journalctl: Callable[[str], Path]
     assert "--after-cursor=s=abc;i=7" in asked.read_text()
 
 
+@pytest.mark.parametrize(("left", "told"), [("i=5", ("six", "seven")), ("i=6", ("six", "seven"))])
+def test_a_cursor_that_was_thrown_away_costs_no_line(
+    journalctl: Callable[[str], Path], left: str, told: tuple[str, ...]
+) -> None:
+    """A journal that begins at *left*: journalctl goes to it where the cursor is older, and skips that too."""
+    journalctl(
+        f"""case "$*" in
+*--lines=1*) echo 'its first'; echo '-- cursor: {left}' ;;
+*--after-cursor=i=5*) [ {left} = i=5 ] && echo six; echo seven; echo '-- cursor: i=7' ;;
+*--cursor=i=5*) echo six; echo seven; echo '-- cursor: i=7' ;;
+esac"""
+    )
+    assert follow.read(Place(None), follow.Mark(cursor="i=5")) == (told, follow.Mark(cursor="i=7"))
+
+
+def test_where_nothing_came_the_journal_is_asked_once(journalctl: Callable[[str], Path]) -> None:
+    asked = journalctl("echo '-- cursor: i=5'")
+    assert follow.read(Place(None), follow.Mark(cursor="i=5")) == ((), follow.Mark(cursor="i=5"))
+    assert len(asked.read_text().splitlines()) == 1
+
+
 def test_refusals_that_name_two_addresses_are_counted_apart(tmp_path: Path) -> None:
     refused = f"dsn=5.7.1, status=bounced ({REFUSED})"
     other = refused.replace("2001:db8:1::10", "2001:db8:1::11")

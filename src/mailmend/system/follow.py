@@ -159,10 +159,21 @@ def _renamed(path: Path, inode: int) -> Path | None:
 def _read_journal(since: Mark) -> tuple[tuple[str, ...], Mark]:
     after = [f"--after-cursor={since.cursor}"] if since.cursor else []
     done = host.command([*JOURNALCTL, "--show-cursor", *after])
+    if since.cursor and _cursor(done.stdout) not in ("", since.cursor) and not _is_kept(since.cursor):
+        # What it named was thrown away (--vacuum-size): of what followed journalctl(1) skipped the first.
+        done = host.command([*JOURNALCTL, "--show-cursor", f"--cursor={since.cursor}"])
     if done.returncode and done.stderr.strip():
         raise CannotLook(f"the journal: {done.stderr.strip().splitlines()[0]}", "run it as root")
     lines = tuple(line for line in done.stdout.splitlines() if not line.startswith("-- "))
     return lines, Mark(cursor=_cursor(done.stdout) or since.cursor)
+
+
+def _is_kept(cursor: str) -> bool:
+    """Whether the journal still has what *cursor* names: else it goes to what follows (systemd 252)."""
+    return (
+        _cursor(host.command([*JOURNALCTL, f"--cursor={cursor}", "--lines=1", "--show-cursor"]).stdout)
+        == cursor
+    )
 
 
 def _cursor(text: str) -> str:
