@@ -70,6 +70,32 @@ def test_where_dns_does_not_answer_it_only_stops_itself() -> None:
     assert proposal.changes == ()
 
 
+def test_a_signer_that_does_not_run_is_not_put_in_the_way() -> None:
+    assert "opendkim does not run (nobody listens on inet:8891@localhost)" in why(proposed())
+
+
+def test_the_signer_comes_last_and_where_no_milter_is_asked_none_is() -> None:
+    ours, spam = "{ inet:127.0.0.1:8891, default_action=accept }", "inet:127.0.0.1:11332"
+    proposal = proposed(
+        running={"others": [8891]},
+        settings={"smtpd_milters": spam, "non_smtpd_milters": "$smtpd_milters"},
+        services={
+            "2525/inet": {"command": "smtpd", "overrides": {"smtpd_milters": "unix:spam.sock"}},
+            "2526/inet": {"command": "smtpd", "overrides": {"smtpd_milters": ""}},
+        },
+    )
+    assert {c.target: c.after for c in proposal.changes} == {
+        "smtpd_milters": f"{spam}, {ours}",
+        "2525/inet/smtpd_milters": f"unix:spam.sock, {ours}",
+    }
+
+
+@pytest.mark.parametrize("there", ["inet:localhost:8891", "{inet:127.0.0.1:8891, connect_timeout=5s}"])
+def test_where_it_is_a_milter_already_nothing_is_changed(there: str) -> None:
+    both = {"smtpd_milters": there, "non_smtpd_milters": there}
+    assert proposed(running={"others": [8891]}, settings=both).changes == ()
+
+
 def test_it_is_begun_by_its_name_alone() -> None:
     assert dkim_sign.BY_NAME
 
@@ -189,6 +215,7 @@ def verified(message: str, record: str) -> dict[str, bool]:
 
 
 @pytest.mark.lab
+@pytest.mark.slow
 def test_milters_that_are_there_stay_before_it_and_without_it_mail_goes_on(fresh: Lab) -> None:
     fresh.relay.reset(
         main={

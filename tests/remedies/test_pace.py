@@ -118,6 +118,26 @@ def test_a_relayhost_and_the_operators_own_transport_are_kept() -> None:
     assert changed["transport_maps"] == "texthash:/etc/postfix/paced_transport, hash:/etc/postfix/transport"
 
 
+def test_another_receiver_is_paced_beside_the_first() -> None:
+    text = "gmail.com smtp-paced-google:\n"
+    host = world.made(
+        settings={"transport_maps": "texthash:/etc/postfix/paced_transport"},
+        files={"/etc/postfix/paced_transport": text},
+        services={"smtp-paced-google/unix": {"command": "smtp"}},
+        tables={"texthash:/etc/postfix/paced_transport": {"gmail.com": "smtp-paced-google:"}},
+        dns={"elsewhere.example MX": ["10 mx.elsewhere.example."], "mx.elsewhere.example A": ["192.0.2.99"]},
+        log={"deliveries": [SENT, ELSEWHERE]},
+    )
+    probe = host.probe()
+    case = gather((), probe, Scope(recipients=("friend@elsewhere.example",)))
+    changed = after(pace.propose(case, probe))
+    assert changed["/etc/postfix/paced_transport"] == (
+        f"{text}elsewhere.example smtp-paced-elsewhere-example:\n"
+    )
+    assert "transport_maps" not in changed
+    assert changed["smtp-paced-elsewhere-example_transport_rate_delay"] == "2s"
+
+
 # ---- on real Postfix ----------------------------------------------------------------------
 
 

@@ -45,8 +45,13 @@ class World:
             q.Services: lambda _: tuple(self._service(k, v) for k, v in self.data["services"].items()),
             q.MapTypes: lambda _: ("hash", "regexp", "pcre", "tcp", "unix", "inline", "static", "texthash"),
             q.MapLookup: self._table,
+            q.MapEntries: self._entries,
             q.Master: lambda _: q.Running(
                 *(self.data["running"].get(k) or None for k in ("pid", "since", "reloaded"))
+            ),
+            # What other programs than Postfix listen on.
+            q.Bindable: lambda asked: (
+                "in use" if asked.port in self.data["running"].get("others", []) else ""
             ),
             q.Listeners: lambda _: tuple(map(self._listener, self.data["running"]["listeners"])),
             q.RecentDeliveries: lambda _: self._log(),
@@ -111,6 +116,12 @@ class World:
         service, _, kind = name.partition("/")
         over = tuple(entry.get("overrides", {}).items())
         return q.Service(service, kind, "-", "-", entry.get("chroot", "n"), "-", "-", entry["command"], over)
+
+    def _entries(self, asked: q.MapEntries) -> q.Entries:
+        table = self.data["tables"].get(asked.table)
+        if table is None:
+            raise CannotLook(f"{asked.table}: No such file or directory")
+        return q.Entries(tuple(table.items())[: asked.most], len(table) > asked.most)
 
     def _table(self, asked: q.MapLookup) -> str:
         table = self.data["tables"].get(asked.table)

@@ -46,6 +46,8 @@ def propose(case: Case, probe: Probe) -> Proposal:
             (
                 "a header field more in what comes in; while opendmarc is down mail comes in without it "
                 "(default_action=accept)",
+                "opendkim asks the root of DNS by itself: where it may not, its log says 'query timed out', and "
+                f"{signing.SETTINGS} needs a line Nameservers",
                 "what would be refused: grep 'opendmarc.* fail$' in the log; nothing is refused yet",
             ),
         )
