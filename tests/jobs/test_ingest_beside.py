@@ -49,8 +49,11 @@ def held(here: Here) -> tuple[object, ...]:
         domains = sorted(
             db.execute("select day, name, sum(count) from days join names on id=domain group by 1, 2")
         )
+        moved = sorted(
+            db.execute("select day, name, sum(count) from forwarded join names on id=sender group by 1, 2")
+        )
     counts = (standing.lines, standing.unparsed, standing.deliveries, standing.failed)
-    return store.report(), list(store.failures()), left, domains, counts
+    return store.report(), list(store.failures()), left, domains, moved, counts
 
 
 def alone(here: There, folder: Path) -> tuple[object, ...]:

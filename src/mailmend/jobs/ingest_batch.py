@@ -62,7 +62,7 @@ class Gather:
 
     def __init__(self, put_off: Mapping[Message, int] | None = None) -> None:
         self.causes = Causes(catalogue.load())
-        self.scanner = Scanner(by=BY, sampled=tally.SAMPLED)
+        self.scanner = Scanner(by=BY, sampled=tally.SAMPLED, forwarded=True)
         self._counts = self.scanner.counts
         self._beside: Beside | None = None
         self._given: _Clock | None = None  # that of the last block which was given
@@ -153,6 +153,10 @@ class Gather:
         told[2] += seen.messages
         told[3] = min(told[3], began or told[3])
         told[4] = max(told[4], ended or told[4])
+        for (written, domain, relay, family), count in seen.forwarded.items():
+            taken = self._place(self.causes.relays[relay], _FAMILIES.get(family), "sent", None)
+            hour = self._hour(written.decode("ascii", "replace"))
+            self._batch.forwarded[times.day(hour), domain, taken] += count
         for passed in seen.passed_on:
             self._through.passed_on(passed)
         for failed, why in zip(seen.failed, known, strict=True):

@@ -114,7 +114,7 @@ def _read(pipe: Connection, array: Any, by: tuple[str, ...], sampled: int) -> No
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the other, and so this
     gc.disable()  # many small objects and no cycles
     causes = Causes(catalogue.load())
-    scanner = Scanner(by=by, sampled=sampled)
+    scanner = Scanner(by=by, sampled=sampled, forwarded=True)
     slots = memoryview(array).cast("B")
     try:
         recent, older = pipe.recv()
@@ -132,7 +132,7 @@ def _read(pipe: Connection, array: Any, by: tuple[str, ...], sampled: int) -> No
         os._exit(0)
 
 
-_Plain = tuple[int, int, int, list[Any], list[Any], list[Any], list[Any], list[Known | None]]
+_Plain = tuple[int, int, int, list[Any], list[Any], list[Any], list[Any], dict[Any, int], list[Known | None]]
 
 
 def _plain(of: Scanned, known: list[Known | None]) -> _Plain:
@@ -145,12 +145,13 @@ def _plain(of: Scanned, known: list[Known | None]) -> _Plain:
         list(map(tuple, of.rejected)),
         list(map(tuple, of.passed_on)),
         of.delays,
+        of.forwarded,
         known,
     )
 
 
 def _scanned(answer: _Plain) -> tuple[Scanned, list[Known | None]]:
-    lines, unparsed, messages, failed, rejected, passed_on, delays, known = answer
+    lines, unparsed, messages, failed, rejected, passed_on, delays, forwarded, known = answer
     seen = Scanned(
         lines=lines,
         unparsed=unparsed,
@@ -159,5 +160,6 @@ def _scanned(answer: _Plain) -> tuple[Scanned, list[Known | None]]:
         rejected=list(map(Rejected._make, rejected)),
         passed_on=list(map(PassedOn._make, passed_on)),
         delays=delays,
+        forwarded=forwarded,
     )
     return seen, known

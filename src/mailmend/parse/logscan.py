@@ -18,7 +18,7 @@ from datetime import datetime, tzinfo
 from itertools import chain
 from operator import itemgetter
 
-from mailmend.parse import maillog
+from mailmend.parse import maillog, whose
 from mailmend.parse.classes import spelled
 from mailmend.parse.outcomes import BareKey, Failed, Key, PassedOn, Rejected, Scanned, Senders, delivery
 from mailmend.parse.queued import Queued
@@ -84,6 +84,7 @@ _whole = itemgetter(
 )
 _WIDTH = 12  # fields of those
 _delay = itemgetter(_RELAY, _DELAYS)
+_taken = itemgetter(_QUEUE, _MOVED, _ORIGINAL, _IP, _HOUR, _RELAY, _FAMILY)
 _Lines = list[bytes]
 
 
@@ -95,14 +96,23 @@ class Scanner:
     """Reads a log block by block, in its order. *counts* has the fields of `Key` that *by* names, as plain tuples,
     two at least; with *bare* those of `BareKey`, and then failures are counted only, lines are not, and neither
     refusals nor senders are kept. Of every *sampled*-th delivery (0: of none) the relay and its delays are handed out.
+    *forwarded*: whose mail was forwarded is told.
     """
 
-    def __init__(self, *, by: tuple[str, ...] = Key._fields, bare: bool = False, sampled: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        by: tuple[str, ...] = Key._fields,
+        bare: bool = False,
+        sampled: int = 0,
+        forwarded: bool = False,
+    ) -> None:
         self.counts: Counter[tuple[bytes, ...]] = Counter()
         self.senders = Senders()
         self._queued = Queued()
         self.sampled = sampled
         self._bare = bare
+        self._tells_forwarded = forwarded
         self._by = itemgetter(*(Key._fields.index(name) for name in by))
         self._key = itemgetter(*(_PLACES[name] for name in by))
 
@@ -134,6 +144,9 @@ class Scanner:
             self.counts.update(map(self._key, rows))
             seen.failed = self._failed(list(filter(_is_failure, rows)))
             self._settle(rows, gone, seen)
+            if self._tells_forwarded:
+                taken = [_taken(row) for row in rows if row[_STATUS] == b"sent" and row[_FAMILY]]
+                whose.count(taken, self.senders, seen.forwarded)
             if self.sampled:
                 seen.delays = [_delay(row) for row in rows[:: self.sampled]]
         if len(rows) != len(outcomes):
@@ -259,6 +272,10 @@ class Scanner:
             return
         if tried.status == "sent":
             seen.settled.append((line.queue_id or "", tried.recipient))
+            if self._tells_forwarded and relay and relay.ip:
+                before, queue_id = tried.original_recipient or "", line.queue_id or ""
+                row = (queue_id.encode(), whole.moved, before.encode(), relay.ip.encode())
+                whose.count([(*row, whole.hour, whole.relay, whole.family)], self.senders, seen.forwarded)
             return
         sender = self.senders.get((line.queue_id or "").encode())
         seen.failed.append(

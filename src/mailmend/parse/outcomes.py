@@ -107,7 +107,8 @@ class PassedOn(NamedTuple):
 class Scanned:
     """What a block held besides what was counted: *lines*, of which *unparsed* began like an outcome and are not
     one that can be read; *messages* are those that left the queue, *gone* their queue ids. *settled* are queue id and
-    recipient of what was sent while its message stayed in the queue, as far as this block tells.
+    recipient of what was sent while its message stayed in the queue, as far as this block tells. *forwarded*, where it
+    was asked for: (hour, domain of whoever sent it, relay, family) -> how much of his mail was forwarded and taken.
     """
 
     lines: int = 0
@@ -119,6 +120,7 @@ class Scanned:
     rejected: list[Rejected] = field(default_factory=list)
     passed_on: list[PassedOn] = field(default_factory=list)
     delays: list[tuple[bytes, bytes]] = field(default_factory=list)
+    forwarded: dict[tuple[bytes, str, bytes, bytes], int] = field(default_factory=dict)
 
 
 class Senders:

@@ -180,6 +180,13 @@ class Deliveries(Protocol):
         """What became of mail to the domain *name*, by day and place."""
         ...
 
+    def forwarded(
+        self, since: datetime, until: datetime
+    ) -> tuple[datetime | None, tuple[tuple[str, Place, int], ...]]:
+        """Of the whole days in between, how much forwarded mail was taken: (domain of whoever sent it, place, how
+        much); and since when that is kept, None: never."""
+        ...
+
     def sources(self) -> tuple[Source, ...]:
         """The logs that were taken in, the latest first."""
         ...

@@ -71,6 +71,15 @@ PUT_OFF = """
 create table if not exists put_off(queue_id text, recipient text, host text, families int not null, at int not null,
     primary key(queue_id, recipient, host)) without rowid
 """
+# Whose mail was forwarded and taken; `failed` has what was not. A store of before knows it from then on only.
+FORWARDED = """
+create table if not exists forwarded(day int, sender int, place int, count int not null,
+    primary key(day, sender, place)) without rowid
+"""
+FORWARDED_SINCE = """
+insert or ignore into meta
+    select 'forwarded_since', case when exists(select 1 from seen) then cast(strftime('%s', 'now') as int) else 0 end
+"""
 
 
 def file(folder: Path) -> Path:
@@ -100,6 +109,8 @@ def to_write(folder: Path) -> sqlite3.Connection:
             _make(connection)
             _known(connection, path)
             connection.execute(PUT_OFF)
+            connection.execute(FORWARDED)
+            connection.execute(FORWARDED_SINCE)
         except BaseException:
             connection.close()
             raise

@@ -195,6 +195,21 @@ class Store:
             rows = db.execute(days, (start, found[0])).fetchall() if found else []
             return tuple((times.local(day), places[place], count) for day, place, count in rows)
 
+    def forwarded(
+        self, since: datetime, until: datetime
+    ) -> tuple[datetime | None, tuple[tuple[str, Place, int], ...]]:
+        with self._open() as db:
+            kept = db.execute("select value from meta where name='forwarded_since'").fetchone()
+            if kept is None:
+                return None, ()
+            places = _places(db)
+            rows = db.execute(
+                "select n.name, f.place, sum(f.count) from forwarded f join names n on n.id=f.sender"
+                " where f.day>=? and f.day<? group by 1, 2 order by 3 desc, 1",
+                (times.day(int(since.timestamp())), times.day(int(until.timestamp()))),
+            ).fetchall()
+            return times.local(kept[0]), tuple((name, places[place], count) for name, place, count in rows)
+
     def sources(self) -> tuple[Source, ...]:
         with self._open() as db:
             return _sources(db)

@@ -28,7 +28,8 @@ class Batch:
     *days*: (day, recipient's domain, place). *failed*: each with its place and time. *seen*: hour -> lines, unparsed,
     messages, time of the first line, of the last. *rejected*: (hour, reason). *delays*: (day, receiver, part 0..3,
     class). *fell*: (hour, receiver, family, cause). *about*: a failure's place -> who must act, one reply.
-    *put_off*: (host, queue id, recipient) -> the address families that put it off, 0: none any more.
+    *put_off*: (host, queue id, recipient) -> the address families that put it off, 0: none any more. *forwarded*: (day,
+    domain of whoever sent it, place) -> how much of his mail was forwarded and taken.
     """
 
     sums: dict[PlaceHour, list[int]] = field(default_factory=dict)
@@ -40,6 +41,7 @@ class Batch:
     fell: Counter[tuple[int, str | None, Family, str]] = field(default_factory=Counter)
     about: dict[Place, tuple[str, str]] = field(default_factory=dict)
     put_off: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    forwarded: Counter[tuple[int, str, Place]] = field(default_factory=Counter)
 
     @property
     def lines(self) -> int:
@@ -267,6 +269,14 @@ class Writer:
             " unparsed=unparsed+excluded.unparsed, messages=messages+excluded.messages,"
             " first=min(first, excluded.first), last=max(last, excluded.last)",
             [(hour, *told) for hour, told in batch.seen.items()],
+        )
+        self._add(
+            "forwarded",
+            4,
+            (
+                (day, ids.name(domain), number.get(place) or ids.place(place, "", ""), count)
+                for (day, domain, place), count in batch.forwarded.items()
+            ),
         )
         self._add(
             "rejected",
