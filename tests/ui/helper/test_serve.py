@@ -46,6 +46,7 @@ def test_without_a_session_nothing_is_done(relay: Any, ask: Asking) -> None:
         {"verb": "follow", "grant": NO_GRANT},
         {"verb": "look", "grant": NO_GRANT, "of": "history"},
         {"verb": "trace", "grant": NO_GRANT, "what": "a@b.example"},
+        {"verb": "report", "grant": NO_GRANT, "days": 7},
         {"verb": "keep", "grant": NO_GRANT},
         {"verb": "require", "grant": NO_GRANT},
     ):  # fmt: skip

@@ -10,7 +10,6 @@ import pytest
 
 from mailmend.jobs import report as job
 from mailmend.jobs.ingest import ingest
-from mailmend.jobs.report import Told
 from mailmend.model import CannotLook
 from mailmend.ui.web.console import Console
 from mailmend.ui.web.pages import bounces, bounces_reading
@@ -117,7 +116,7 @@ def test_one_reader_at_a_time_and_one_reading_for_everybody(
 ) -> None:
     read, readings = bounces_reading.read, list[int]()
 
-    def counted(console: Console, grant: str, days: int, says: Says) -> Told:
+    def counted(console: Console, grant: str, days: int, says: Says) -> bounces_reading.Found:
         readings.append(days)
         return read(console, grant, days, says)
 

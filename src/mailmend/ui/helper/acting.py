@@ -26,6 +26,7 @@ from mailmend.ui.helper.sessions import APPROVAL_LASTS, CODE_LASTS, Proposed, Se
 from mailmend.ui.show import document
 
 TRACES, TRACE_LASTS = 2, 30.0  # at once, and seconds each
+REPORT_LASTS = 120.0  # seconds; one at a time reads the log
 _LOOKS, _LOOK_LASTS = (
     2,
     120.0,
@@ -53,6 +54,7 @@ class Acting:
     _traces: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(TRACES))
     _proposals: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_LOOKS))
     _looks: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_LOOKS))
+    _reports: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(1))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "acts", Acts(self.state))
@@ -84,6 +86,8 @@ class Acting:
                 self._look(verb, say)
             case verbs.Trace():
                 self._trace(verb, say)
+            case verbs.Report():
+                self._report(verb, say)
             case _:
                 say(_line({"done": self._at_once(verb)}))
 
@@ -180,6 +184,12 @@ class Acting:
         job = working.Trace(str(who), self.config_directory, str(self.state), verb.what)
         with _one_of(self._traces, 0.0):
             say(_answered(job, TRACE_LASTS, say))
+
+    def _report(self, verb: verbs.Report, say: Say) -> None:
+        who = self.sessions.require(verb.grant)
+        job = working.Report(str(who), self.config_directory, str(self.state), verb.days)
+        with _one_of(self._reports, _LOOK_LASTS):
+            say(_answered(job, REPORT_LASTS, say))
 
 
 def _note(says: str) -> None:

@@ -20,14 +20,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from mailmend.model import CannotLook, MailmendError, ParseError, Refused
 from mailmend.places import HELPER
-from mailmend.ui.helper import verbs
+from mailmend.ui.helper import counted, verbs
 from mailmend.ui.looks import Of
+
+if TYPE_CHECKING:
+    from mailmend.jobs.report import Told
 
 _KINDS: dict[str, type[MailmendError]] = {
     "parse": ParseError,
@@ -199,6 +202,13 @@ class Helper:
     def trace(self, grant: str, what: str) -> dict[str, Any]:
         """trace/1 of a queue id, a Message-ID or an address. Two at once, half a minute each; else Refused."""
         return self._ask(verbs.Trace(grant, what), _PATIENT)
+
+    def report(self, grant: str, days: int, on_line: OnLine = _unheard) -> Told:
+        """What the last *days* (1 to `verbs.REPORTED`) of the log come to, as root reads it; its steps to *on_line*.
+
+        From the delivery store where that knows as much. Of a log, two minutes' reading: else CannotLook.
+        """
+        return counted.read(self._ask(verbs.Report(grant, days), _PATIENT, on_line))
 
     # ---- for root on a terminal
 

@@ -11,6 +11,7 @@ from mailmend.model import ParseError
 from mailmend.ui.looks import Of
 
 LONGEST = 65_536  # bytes of a request
+REPORTED = 30  # days of a log that a page may have counted
 
 Name = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_.:/@+-]{1,200}\Z")]
 Word = Annotated[str, Meta(min_length=1, max_length=1000, pattern=r"\A[^\x00-\x1f\x7f]*\Z")]
@@ -183,9 +184,16 @@ class Trace(Verb, frozen=True, tag="trace"):
     what: Word
 
 
+class Report(Verb, frozen=True, tag="report"):
+    """What `mailmend report` makes of the last *days* of this host's log, where only root may read that."""
+
+    grant: Grant
+    days: Annotated[int, Meta(ge=1, le=REPORTED)]
+
+
 Any_ = (
     LoginCode | Waiting | ApprovalCode | Login | Logout | Require | Keep | Propose | StepUp | Apply | Confirm
-    | Status | Follow | Look | Trace
+    | Status | Follow | Look | Trace | Report
 )  # fmt: skip
 _DECODER: msgspec.json.Decoder[Any_] = msgspec.json.Decoder(Any_)
 

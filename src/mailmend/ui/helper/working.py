@@ -24,7 +24,7 @@ from mailmend.model import CannotLook, Finding, MailmendError, ParseError, Proof
 from mailmend.system.probe import now
 from mailmend.ui import looks, show
 from mailmend.ui.encode import printable
-from mailmend.ui.helper import proposals, verbs
+from mailmend.ui.helper import counted, proposals, verbs
 from mailmend.ui.helper.allowed import require_ours
 from mailmend.ui.helper.seeing import Agreed
 from mailmend.ui.show import Shape
@@ -74,7 +74,11 @@ class Trace(Job, frozen=True, tag="trace"):
     what: Annotated[str, Meta(max_length=1000)]
 
 
-AnyLook = Propose | Look | Trace
+class Report(Job, frozen=True, tag="report"):
+    days: int
+
+
+AnyLook = Propose | Look | Trace | Report
 AnyJob = AnyLook | Act | Confirm
 
 
@@ -127,6 +131,8 @@ def _done(job: AnyJob, host: Here, out: _Out) -> Shape:
             from mailmend.ui.show import traces
 
             return traces.trace(trace(job.what, host))
+        case Report():
+            return counted.document(counted.count(host, job.days, out.step))
 
 
 def _confirm(change: str, host: Here) -> Shape:

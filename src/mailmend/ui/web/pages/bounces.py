@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from mailmend.jobs.report import Told
     from mailmend.model import Cause
+    from mailmend.ui.web.pages.bounces_reading import Found
     from mailmend.ui.web.pages.bounces_told import Group
 
 LASTS = 15.0  # seconds that a report is good
@@ -49,7 +50,7 @@ async def _answer(asked: Asked[Wanted], template: str) -> Response:
     return asked.page(template, work=work, waits=waits, wanted=asked.given, **_WORDS, **values)
 
 
-def _work(asked: Asked[Wanted]) -> Work[Told]:
+def _work(asked: Asked[Wanted]) -> Work[Found]:
     days, console, grant = asked.given.days, asked.console, asked.person.grant
     return works(asked).ask(
         f"report {days}",
@@ -60,8 +61,8 @@ def _work(asked: Asked[Wanted]) -> Work[Told]:
     )
 
 
-def _view(work: Work[Told], wanted: Wanted) -> dict[str, Any]:
-    return drawn(work.result, wanted, _causes())
+def _view(work: Work[Found], wanted: Wanted) -> dict[str, Any]:
+    return {**drawn(work.result.told, wanted, _causes()), "note": work.result.note}
 
 
 async def group(asked: Asked[Wanted]) -> Response:
@@ -69,7 +70,7 @@ async def group(asked: Asked[Wanted]) -> Response:
     work = _work(asked)
     if not await patience(work, _PATIENCE_OF_A_GROUP):
         return asked.page("bounces_waits.html", work=work, wanted=asked.given)
-    values = await asked.console.run(_opened, work.shown.result, asked.given)
+    values = await asked.console.run(_opened, work.shown.result.told, asked.given)
     return asked.page("bounces_group.html", wanted=asked.given, **_WORDS, **values)
 
 

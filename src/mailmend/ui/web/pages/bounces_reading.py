@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, MutableSequence, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from mailmend.jobs import report as job
 from mailmend.jobs import report_stored
 from mailmend.jobs.ingest import folder
-from mailmend.model import CannotLook, MailmendError
+from mailmend.model import CannotLook, MailmendError, ParseError
 from mailmend.road import report as road
 from mailmend.system import logfiles
 from mailmend.system.store.sqlite import Store
+from mailmend.ui.helper import verbs
 from mailmend.ui.helper.client import Helper
 
 if TYPE_CHECKING:
@@ -31,16 +32,51 @@ _MB = 1_000_000
 _far: list[MutableSequence[int]] = []  # in the reading process: bytes read, of how many
 
 
-def read(console: Console, grant: str, days: int, says: Says) -> job.Told:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was read; *note* where it was not read by this process, or is less than was asked for."""
+
+    told: job.Told
+    note: str = ""
+
+
+def read(console: Console, grant: str, days: int, says: Says) -> Found:
     """What became of the mail of the last *days* (0: all that is known), as `mailmend report` tells it.
 
-    Where only root reads the history, the helper is asked for it with *grant*. *says* is told how far it is.
-    CannotLook, ParseError as that job has them.
+    Where only root reads the log, or the history, the helper is asked for it with *grant*. *says* is told how far it
+    is. CannotLook, ParseError as that job has them; Refused as the helper has it.
     """
-    told = _read_here(console, days, says)
+    try:
+        told = _read_here(console, days, says)
+    except (CannotLook, ParseError) as failure:
+        # A journal whose mail nobody shows this user looks like one in which Postfix never wrote.
+        if isinstance(failure, ParseError) and _is_file(console):
+            raise
+        return _read_by_root(console, grant, days, says, failure)
     if told.turns or console.helper is None:
-        return told
-    return replace(told, turns=_turns(told.report, Helper(console.helper), grant))
+        return Found(told)
+    return Found(replace(told, turns=_turns(told.report, Helper(console.helper), grant)))
+
+
+def _is_file(console: Console) -> bool:
+    try:
+        return console.here().log().path is not None
+    except CannotLook:
+        return False
+
+
+def _read_by_root(console: Console, grant: str, days: int, says: Says, failure: MailmendError) -> Found:
+    if console.helper is None:
+        raise CannotLook(
+            failure.reason,
+            "sudo mailmend report reads it as root; mailmend ingest --follow keeps a delivery store for this page",
+        ) from None
+    says("root's helper reads the log")
+    within = min(days, verbs.REPORTED) if days else verbs.REPORTED
+    told = Helper(console.helper).report(grant, within, lambda line: says(f"root's helper: {line.says}"))
+    where = "the delivery store" if told.store else "the log"
+    less = "" if within == days else f", {within} days of it at most; all of it: sudo mailmend report"
+    return Found(told, f"Not readable from here ({failure.reason}): root's helper has read {where}{less}.")
 
 
 def _turns(found: road.Report, helper: Helper, grant: str) -> tuple[road.Turn, ...]:
