@@ -16,7 +16,10 @@ from mailmend.system.store import schema
 from mailmend.system.store.sqlite import Store
 
 DAY = datetime(2026, 11, 20, tzinfo=UTC)
-GMAIL = "relay=gmail-smtp-in.l.google.com[198.51.100.27]:25, delay=0.1, delays=0/0/0/0.1, dsn=2.0.0, status=sent (250 ok)"
+GMAIL = (
+    "relay=gmail-smtp-in.l.google.com[198.51.100.27]:25, delay=0.1, delays=0/0/0/0.1, "
+    "dsn=2.0.0, status=sent (250 ok)"
+)
 SRS = "SRS0=x=JL=Shop.example=alice@srs.example.org"
 
 
