@@ -19,7 +19,7 @@ _BEGINNING = re.compile(
     rb"\n([A-Z][a-z]{2} [ \d]\d [\d:.]++|\d{4}-\d\d-\d\dT[^ \[\n]++)( [^ \[\n/]++ (?:[^ \[\n/]++/)+qmgr)\["
 )
 _QUOTED = rb'(?:"(?:[^"\\\n]++|\\[^\n])*"|)'  # as in parse.logscan
-_ID = rb"\[\d++\]: (?:\[ID \d++ \w++\.\w++\] |)([0-9A-Za-z]++): "
+_ID = rb"\d++\]: (?:\[ID \d++ \w++\.\w++\] |)([0-9A-Za-z]++): "
 # The sender with its bracket, so that the null sender is something too; nothing where the message left the queue.
 _TOLD = _ID + rb"(?:from=(<" + _QUOTED + rb'[^<>"\n]*+)>, [a-z]|removed(?=\n))'
 _UNTOLD = _TOLD.replace(b"(<", b"(?:<").replace(b"([0-9", b"(?:[0-9")  # the same without groups
@@ -40,7 +40,7 @@ class Queued:
         """
         rows = self._pattern.findall(b"\n" + block)
         gone = [queue_id for queue_id, sender in rows if not sender]
-        if b"" in gone or b"/postsuper[" in block:
+        if b"" in gone:
             return None
         return filter(_sender, rows), gone
 
@@ -55,8 +55,10 @@ class Queued:
 
     def _compiled(self) -> re.Pattern[bytes]:
         before = [
-            b"(?<=\\n[^\\[\\n]{%d}%s)" % (width, re.escape(rest)) for width, rest in sorted(self._heads)
+            b"(?<=\\n[^\\[\\n]{%d}%s\\[)" % (width, re.escape(rest)) for width, rest in sorted(self._heads)
         ]
         known = b"(?:" + (b"|".join(before) or b"(?!)") + b")"
-        # A line that begins otherwise yields an id that is empty.
-        return re.compile(spelled(b"qmgr(?:" + known + _TOLD + b"|" + _UNTOLD + b")"))
+        # A line that begins otherwise yields an id that is empty, and so does what postsuper(1) did: two letters that
+        # both names end in are sooner found than each name by itself.
+        other = rb"(?<=qmgr\[)" + _UNTOLD + rb"|(?<=/postsuper\[)"
+        return re.compile(spelled(rb"r\[(?:" + known + _TOLD + b"|" + other + b")"))
