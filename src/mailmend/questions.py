@@ -221,6 +221,22 @@ class MapLookup(Question[str]):
     key: str
 
 
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Keys with their values, in no order that means anything; *more*: there are others."""
+
+    found: tuple[tuple[str, str], ...]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MapEntries(Question[Entries]):
+    """What stands in *table* (`postmap -s`), at most *most* of it. A type that cannot be listed is an error."""
+
+    table: str
+    most: int = 20_000
+
+
 # ---- Postfix: what runs -------------------------------------------------------------------
 
 

@@ -48,6 +48,7 @@ def live(config_directory: str | None = None) -> Live:
             ask.Instances: lambda _: configuration.instances(),
             ask.MapTypes: lambda _: configuration.map_types(),
             ask.MapLookup: configuration.map_lookup,
+            ask.MapEntries: configuration.map_entries,
             ask.Master: lambda _: listeners.master(configuration),
             ask.StartedWith: lambda _: started.started_with(configuration),
             ask.Listeners: lambda _: listeners.listeners(configuration),

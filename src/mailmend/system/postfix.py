@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mailmend.model import CannotLook, ParseError
 from mailmend.parse import listing
-from mailmend.questions import Instance, MapLookup, Service, Setting, SettingValue
+from mailmend.questions import Entries, Instance, MapEntries, MapLookup, Service, Setting, SettingValue
 from mailmend.system import host
 
 _ASSIGNMENT = re.compile(r"([^\s=]+) =(?: (.*))?")
@@ -189,6 +189,19 @@ class Configuration:
         if done.returncode and (trouble := _complaint(done.stderr) or done.stderr.strip()):
             raise CannotLook(f"{question.table}: {trouble.splitlines()[0]}")
         return done.stdout.removesuffix("\n")
+
+    def map_entries(self, question: MapEntries) -> Entries:
+        """`postmap -s TABLE`; only tables that the configuration names are opened."""
+        if question.table not in self.tables():
+            raise CannotLook(f"{question.table} is not a table that {self.directory} names")
+        done = host.command(["postmap", "-c", str(self.directory), "-s", question.table])
+        if done.returncode:
+            trouble = _complaint(done.stderr) or done.stderr.strip() or "it cannot be listed"
+            raise CannotLook(f"{question.table}: {trouble.splitlines()[0]}")
+        lines = done.stdout.splitlines()
+        pairs = (line.partition("\t") for line in lines[: question.most])
+        found = tuple((key.rstrip("\0"), text.rstrip("\0")) for key, _, text in pairs)
+        return Entries(found, len(lines) > question.most)
 
     def tables(self) -> frozenset[str]:
         """Every `type:name` that main.cf or a `-o` of master.cf mentions, with and without `proxy:`."""

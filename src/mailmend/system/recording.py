@@ -92,7 +92,7 @@ def redact(item: dict[str, Any], salt: bytes) -> dict[str, Any]:
     named = (
         " ".join(str(asked.get(k, "")) for k in ("name", "path", "table")) if isinstance(asked, dict) else ""
     )
-    if _SECRET_NAME.search(named) and item["question"] in ("Setting", "File", "MapLookup"):
+    if _SECRET_NAME.search(named) and item["question"] in ("Setting", "File", "MapLookup", "MapEntries"):
         item = {**item, "answer": _without_secret(item["answer"])}
     redacted = _walk(item, salt)
     assert isinstance(redacted, dict)  # noqa: S101 (a dict goes in, a dict comes out)

@@ -98,6 +98,8 @@ def explain(files: tuple[str, ...], look: bool, cause_id: str | None) -> Outcome
 def check(domains: tuple[str, ...], message: str | None, since: str | None, *, senders: bool) -> Outcome:
     """Look at host, DNS, authentication, configuration and log; change nothing.
 
+    check forwarding tells every address that this host sends on, by which table, and in what state its mail leaves.
+
     check forwarding --senders [FILE]... tells for each sender whose mail was forwarded whether receivers will
     take it, why not, and what cures it, by this host's log or FILEs; --message is then one as it arrived here.
     """
@@ -107,6 +109,10 @@ def check(domains: tuple[str, ...], message: str | None, since: str | None, *, s
         return auditing.senders(domains, this_host(), since, message)
     if since:
         raise click.UsageError("--since goes with --senders")
+    if domains == ("forwarding",) and not message:
+        from mailmend.ui.commands import forwarding
+
+        return forwarding.forwards(this_host())
     from mailmend.ui.commands import looking
 
     return looking.check(domains, this_host(), message)
