@@ -360,10 +360,7 @@ class _Intake:
 
 def _rotated(place: logs.Place | None) -> list[Path]:
     """The log and its rotated parts, the oldest first, the one that is written last."""
-    if place is None or place.path is None:
-        return []
-    *old, live = logfiles.rotated(place.path, None)
-    return [*sorted(old, key=_written), live]
+    return logfiles.rotated(place.path, None) if place and place.path else []
 
 
 def _written(path: Path) -> float:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal
 
-from mailmend.model import CannotLook, Family, Severity, family_of
+from mailmend.model import Family, Severity, family_of
 from mailmend.parse import maillog
 from mailmend.questions import DeliveryCount, LogCounts, LogLines, RecentDeliveries, Spaced, Spacing
-from mailmend.system import follow, opened
+from mailmend.system import logfiles, opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -142,36 +140,12 @@ def _blocks(place: Place, start: datetime) -> Iterator[list[bytes]]:
         with opened.journal(f"--since=@{int(start.timestamp())}") as stream:
             yield from _batches(stream)
         return
-    for path in _files(place.path, start):
+    for path in logfiles.own(place.path, start):
         try:
             with opened.log(path) as (stream, _):
                 yield from _batches(stream)
         except FileNotFoundError:  # rotated away between listing and reading
             continue
-
-
-def _files(path: Path, start: datetime) -> list[Path]:
-    """The log and its rotated parts (`.1`, `.2.gz`, `-20261122`, `.20261122-000000.gz`) since *start*."""
-    try:
-        newest = path.stat().st_mtime
-    except FileNotFoundError:
-        raise CannotLook(f"{path} does not exist: Postfix has logged nothing there") from None
-    except PermissionError:
-        raise follow.unreadable(path) from None
-    rotated = re.compile(re.escape(path.name) + opened.ROTATED)
-    found = []
-    try:
-        siblings = [sibling for sibling in path.parent.iterdir() if rotated.fullmatch(sibling.name)]
-    except PermissionError:
-        siblings = []
-    for sibling in siblings:
-        try:
-            modified = sibling.stat().st_mtime
-        except OSError:
-            continue
-        if modified >= start.timestamp():
-            found.append((modified, sibling))
-    return [file for _, file in sorted([*found, (max(newest, time.time()), path)])]
 
 
 def _batches(stream: IO[bytes]) -> Iterator[list[bytes]]:

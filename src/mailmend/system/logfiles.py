@@ -41,15 +41,32 @@ class Part:
     dated: datetime
 
 
+def own(path: Path, since: datetime | None) -> list[Path]:
+    """`rotated` of this host's log. CannotLook: it is not there, or may not be read."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        raise CannotLook(f"{path} does not exist: Postfix has logged nothing there") from None
+    except PermissionError:
+        raise follow.unreadable(path) from None
+    return rotated(path, since)
+
+
 def rotated(path: Path, since: datetime | None) -> list[Path]:
-    """The log *path* and its rotated parts of which any line can be younger than *since*. CannotLook: none."""
+    """The log *path*, last, and its rotated parts of which any line can be younger than *since*, by their last change.
+
+    Who may read the log, and not list its folder, has it alone. CannotLook: the folder cannot be listed otherwise.
+    """
     pattern = re.compile(re.escape(path.name) + opened.ROTATED)
     start = since.timestamp() if since else 0.0
     try:
         found = [each for each in path.parent.iterdir() if pattern.fullmatch(each.name)]
+    except PermissionError:
+        found = []
     except OSError as error:
         raise CannotLook(f"{path.parent} cannot be listed: {error.strerror}") from None
-    return [*(each for each in found if start == 0.0 or _changed(each) >= start), path]
+    changed = {each: _changed(each) for each in found}
+    return [*sorted((each for each in found if changed[each] >= start), key=lambda each: changed[each]), path]
 
 
 def _changed(path: Path) -> float:

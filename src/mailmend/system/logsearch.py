@@ -69,17 +69,8 @@ def own(place: follow.Place, since: datetime | None) -> Searched:
     """This host's log with everything that was rotated away from it. CannotLook where it cannot be read."""
     if place.path is None:
         return Searched((), since)
-    path = place.path
-    rotated = re.compile(re.escape(path.name) + opened.ROTATED)
-    try:
-        path.stat()
-        siblings = [s for s in path.parent.iterdir() if rotated.fullmatch(s.name)]
-    except FileNotFoundError:
-        raise CannotLook(f"{path} does not exist: Postfix has logged nothing there") from None
-    except PermissionError:
-        siblings = []
-    recent = [s for s in siblings if since is None or _looked(s)[0] >= since.timestamp()]
-    return Searched((*_in_time_order(recent), path), since)
+    *old, path = logfiles.own(place.path, since)
+    return Searched((*_in_time_order(old), path), since)
 
 
 def given(names: Sequence[str], since: datetime | None) -> Searched:
