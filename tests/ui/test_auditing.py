@@ -12,6 +12,7 @@ from rich.console import Console
 from mailmend.facts.forward_outcome import Prediction
 from mailmend.facts.sender_audit import Judged, Kind
 from mailmend.jobs.sender_audit import Audit, Row
+from mailmend.jobs.sender_audit_stored import Stored
 from mailmend.ui.screens.auditing import audited
 from mailmend.ui.show import audits
 
@@ -101,12 +102,15 @@ def test_both_outcomes_are_told_and_how_to_learn_which() -> None:
 
 
 def test_what_was_left_out_is_counted() -> None:
-    audit = seen(row("bank.example", FINE), own=2, nobody=3, beyond=(7, 900), stored=(NOON, 5, 11))
+    audit = seen(row("bank.example", FINE), own=2, nobody=3, beyond=(7, 900), stored=Stored(NOON, 5, 8, 11))
     told = " ".join(screen(audit).split())
     assert "2 of them from this host's own senders" in told
     assert "of 3 the log does not show the sender" in told
     assert "7 rarer domains (900 messages) were not looked at" in told
-    assert "the delivery store has 5 refusals, counted here, and 11 taken" in told
+    assert (
+        "the delivery store tells: 8 taken and 5 refused, and 11 taken of whose senders it knows nothing"
+        in told
+    )
 
 
 def test_of_many_senders_the_worst_are_shown_and_the_rest_counted() -> None:

@@ -1,7 +1,7 @@
 """The log of what was forwarded, DNS and this host -> whose mail receivers take, and whose not: how much, why, a cure.
 
-The log is read whole (rotated parts too); where the delivery store reaches further back, what was refused before the
-log begins comes from it. Its good deliveries are sums without senders, which are told as a number only.
+The log is read whole (rotated parts too); where the delivery store reaches further back, the time before the log comes
+from it (`sender_audit_stored`).
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from mailmend.facts.sender_audit import AUTHENTICATION, Fared, Judged, Kind, judge
+from mailmend.jobs import sender_audit_stored
 from mailmend.jobs.here import Here
+from mailmend.jobs.sender_audit_stored import Stored
 from mailmend.model import (
     CannotLook,
     Evidence,
     Family,
-    MailmendError,
     ParseError,
     Probe,
     Question,
@@ -66,8 +67,8 @@ class Row:
 class Audit:
     """*rows*: the worst first. *count*: forwarded in all. *own*: of them of this host's own senders, who are no
     question here. *nobody*: whose sender the log does not show. *beyond*: (domains, messages) that were not looked at,
-    because there were too many. *span*: the first and the last line that tells. *stored*: where the delivery store
-    reached further back: since when, (refusals that come from it, deliveries of whom nobody knows).
+    because there were too many. *span*: the first and the last line that tells. *stored*: what of it comes from the
+    delivery store, which reached further back.
     """
 
     rows: tuple[Row, ...]
@@ -76,7 +77,7 @@ class Audit:
     nobody: int
     beyond: tuple[int, int]
     span: tuple[datetime | None, datetime | None]
-    stored: tuple[datetime, int, int] | None = None
+    stored: Stored | None = None
 
     @property
     def refused(self) -> int:
@@ -96,7 +97,7 @@ class _Tally:
     recipient: str = ""
 
 
-class _Counts:
+class Counts:
     """Forwarded mail, counted by kind. *loaded* is when the running configuration was: None, not known."""
 
     def __init__(self, here: Here, causes: Causes, loaded: datetime | None) -> None:
@@ -108,6 +109,16 @@ class _Counts:
     def add(self, found: Iterable[Forwarded]) -> None:
         for one in found:
             self._add(one)
+
+    def taken(self, domain: str, receiver: str, count: int) -> None:
+        """Count what the store has as sums: forwarded mail from *domain* that *receiver* took."""
+        self.count += count
+        if domain in self._ours:
+            self.own += count
+            return
+        sender = f"someone@{domain}" if domain else ""
+        tally = self.kinds.setdefault(Kind(domain, None, None, None, receiver), _Tally(sender=sender))
+        tally.count += count
 
     def owns(self, domain: str) -> bool:
         """Whether *domain* is of this host, as its tables have it too; False where that cannot be looked at."""
@@ -210,17 +221,24 @@ def audit(
     here.require_postfix()
     seen = here.probe.ask(Master()).answer
     loaded = seen.reloaded.replace(microsecond=0) if seen and seen.reloaded else None
-    counts = _Counts(here, Causes(catalogue.load()), loaded)
+    counts = Counts(here, Causes(catalogue.load()), loaded)
     forwards = Forwards()
-    span = _read(_parts(here, files, since), since, forwards, counts, progress)
+    try:
+        parts, gap = _parts(here, files, since), None
+    except CannotLook as reason:
+        parts, gap = (), reason
+    span = _read(parts, since, forwards, counts, progress)
     if files and not any(span):
         names = ", ".join(map(str, files))
         raise ParseError(
             f"{names}: no line of Postfix is in it", "name Postfix's log: /var/log/mail.log, for one"
         )
-    stored = None if files else _from_store(here, since, span[0], counts)
+    stored = None if files else sender_audit_stored.add(here, since, span[0], counts)
+    if gap and (files or not stored):
+        raise gap
     if message is not None:
         _as_in(message, here, counts)
+    _recipients(counts.kinds)
     looked, beyond = _chosen(counts, most)
     verdicts = _side_by_side(here, looked, forwards.programs, seconds, progress)
     rows = [
@@ -233,7 +251,7 @@ def audit(
 
 
 def _read(
-    parts: Iterable[Part], since: datetime | None, forwards: Forwards, counts: _Counts, progress: Step
+    parts: Iterable[Part], since: datetime | None, forwards: Forwards, counts: Counts, progress: Step
 ) -> tuple[datetime | None, datetime | None]:
     """The first and the last time in the log, which *counts* was told."""
     first: datetime | None = None
@@ -259,42 +277,7 @@ def _parts(here: Here, files: Sequence[Path], since: datetime | None) -> tuple[P
     return logfiles.parts(logfiles.rotated(place.path, since)) if place.path else (logfiles.journal(),)
 
 
-def _from_store(
-    here: Here, since: datetime | None, began: datetime | None, counts: _Counts
-) -> tuple[datetime, int, int] | None:
-    """What the store knows of the time before the log: what was refused, whole, and how much was not."""
-    from mailmend.jobs.ingest import folder
-    from mailmend.parse import maillog
-    from mailmend.system.probe import Recorded
-    from mailmend.system.store.sqlite import Store
-
-    if isinstance(here.probe, Recorded):
-        return None
-    try:
-        store = Store(folder(here))
-        first, _ = store.span()
-        start = max((at for at in (first, since) if at), default=None)
-        if first is None or start is None or began is None or start >= began:
-            return None
-        refused = 0
-        for kept in store.failures(since=start, until=began):
-            line = kept.line
-            moved = maillog.forwarded(line.recipient, line.original) is True
-            if kept.place.status != "bounced" or not (moved or original(line.sender or "")):
-                continue
-            refused += 1
-            told = Forwarded(
-                line.sender, moved, False, None, None, None, line.recipient, line.relay, line.ip, "bounced", line.dsn,
-                line.text, kept.at,
-            )  # fmt: skip
-            counts.add([told])
-        sent = sum(c.forwarded for c in store.report(start, began).counts if c.place.status == "sent")
-    except MailmendError:
-        return None  # no store, or one that cannot be read: the log is all there is
-    return (start, refused, sent) if refused or sent else None
-
-
-def _as_in(message: str, here: Here, counts: _Counts) -> None:
+def _as_in(message: str, here: Here, counts: Counts) -> None:
     """Mail of the message's author of which nobody logged its signatures arrives as this one did."""
     from mailmend.facts.dkim import signed
 
@@ -322,7 +305,7 @@ def _join(mine: _Tally, other: _Tally) -> None:
         fared[1] += refused
 
 
-def _chosen(counts: _Counts, most: int) -> tuple[dict[Kind, _Tally], tuple[int, int]]:
+def _chosen(counts: Counts, most: int) -> tuple[dict[Kind, _Tally], tuple[int, int]]:
     """The kinds of the *most* frequent senders; and how many domains and messages are beyond them."""
     by_domain: Counter[str] = Counter()
     for kind, tally in counts.kinds.items():
@@ -378,7 +361,16 @@ class _Until:
         return self._probe.ask(question)
 
 
+def _recipients(tallies: dict[Kind, _Tally]) -> None:
+    """The store's sums name nobody to whom it was forwarded: somebody at the same receiver stands for them."""
+    known = {kind.receiver: tally.recipient for kind, tally in tallies.items() if tally.recipient}
+    for kind, tally in tallies.items():
+        tally.recipient = tally.recipient or known.get(kind.receiver) or next(iter(known.values()), "")
+
+
 def _judge(probe: Probe, kind: Kind, tally: _Tally, programs: set[str]) -> Judged:
+    if not tally.recipient:
+        return Judged("unknown", author=kind.author, error="nobody is known to whom it was forwarded")
     fared = [Fared(family, accepted, refused) for family, (accepted, refused) in tally.since.items()]
     return judge(kind, tally.sender, tally.recipient, probe, fared=fared, programs=programs)
 

@@ -102,10 +102,11 @@ def _notes(target: Console, seen: Audit) -> None:
             f"{number(seen.beyond[0])} rarer domains ({number(seen.beyond[1])} messages) were not looked at"
         )
     if seen.stored:
-        since, refused, accepted = seen.stored
+        since, refused, taken, unknown = seen.stored
         told.append(
-            f"since {figures.moment(since)}, before the log begins, the delivery store has {number(refused)} "
-            f"refusals, counted here, and {number(accepted)} taken, of whom it keeps no senders"
+            f"from {figures.moment(since)} to the log's beginning the delivery store tells: {number(taken)} taken and "
+            f"{number(refused)} refused"
+            + (f", and {number(unknown)} taken of whose senders it knows nothing" if unknown else "")
         )
     for each in told:
         say(target, words(f"{each}.", FAINT), indent=2)

@@ -32,8 +32,8 @@ def audited(seen: Audit, host: str) -> Shape:
 def _stored(seen: Audit) -> Shape | None:
     if seen.stored is None:
         return None
-    since, refused, accepted = seen.stored
-    return {"since": moment(since), "refused": refused, "accepted_of_unknown_senders": accepted}
+    since, refused, taken, unknown = seen.stored
+    return {"since": moment(since), "refused": refused, "taken": taken, "taken_of_unknown_senders": unknown}
 
 
 def _row(row: Row, total: int) -> Shape:
