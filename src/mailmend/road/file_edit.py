@@ -5,6 +5,7 @@ The file's text goes no further: only settings do, each with its tier, through t
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -49,7 +50,7 @@ def main_cf(before: str, after: str) -> Edit:
     old, new = maincf.parse(before), maincf.parse(after)
     loaded = settings.load()
     changed = []
-    unsaid = [Unsaid(n, _line(after, n), "this is no setting: there is no = in it") for n in new.broken]
+    unsaid = [Unsaid(n, line_at(after, n), "this is no setting: there is no = in it") for n in new.broken]
     result = old
     for name in dict.fromkeys((*new.names(), *old.names())):
         was, is_ = old.get(name), new.get(name)
@@ -62,7 +63,8 @@ def main_cf(before: str, after: str) -> Edit:
             unsaid.append(Unsaid(line, name, refused.reason))
             continue
         changed.append(Changed(loaded.of(name), was, is_, line))
-    unsaid += _unsaid(str(result), after, new, {one.name for one in changed})
+    named = _names(maincf.parse(str(result))), _names(new)
+    unsaid += differing(str(result), after, named, new.broken, {one.name for one in changed})
     return Edit(tuple(changed), tuple(sorted(set(unsaid), key=lambda each: each.line)))
 
 
@@ -70,15 +72,26 @@ def _of(parsed: maincf.MainCf, name: str) -> int:
     return next(a.line.number for a in reversed(parsed.assignments) if a.name == name)
 
 
-def _line(text: str, number: int) -> str:
+def line_at(text: str, number: int) -> str:
+    """The physical line *number*, counted from 1; "" where there is none."""
     lines = text.split("\n")
     return lines[number - 1] if 0 < number <= len(lines) else ""
 
 
-def _unsaid(would_be: str, wanted: str, parsed: maincf.MainCf, said: set[str]) -> list[Unsaid]:
-    """Lines in which the file would differ from what is *wanted*, although the settings are the same."""
+def differing(
+    would_be: str,
+    wanted: str,
+    named: tuple[dict[int, str], dict[int, str]],
+    broken: Container[int],
+    said: set[str],
+) -> list[Unsaid]:
+    """Lines in which the file *would_be* other than what is *wanted*, although it means the same.
+
+    *named* says of both by line what stands there; what is among *said* is told as a change already, and lines of the
+    wanted one that are *broken* are told besides.
+    """
     ours, theirs = (text.replace("\r\n", "\n").rstrip("\n").split("\n") for text in (would_be, wanted))
-    new, old = _names(parsed), _names(maincf.parse(would_be))
+    old, new = named
     found = []
     for kind, gone, gone_end, begin, end in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
         if kind == "equal":
@@ -86,7 +99,7 @@ def _unsaid(would_be: str, wanted: str, parsed: maincf.MainCf, said: set[str]) -
         came = [
             Unsaid(number, text, why)
             for number, text in enumerate(theirs[begin:end], begin + 1)
-            if number not in parsed.broken and (why := _why(text, new.get(number), said))
+            if number not in broken and (why := _why(text, new.get(number), said))
         ]
         found += came
         if not came:
