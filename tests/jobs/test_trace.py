@@ -146,7 +146,8 @@ def test_a_life_across_rotated_and_packed_files(tmp_path: Path, host: Here) -> N
     names = [str(path) for path in sorted(tmp_path.iterdir())]
     (life,) = job.trace("m1@example.org", host, names).lives
     assert [e.kind for e in life.events] == ["client", "message-id", "queued", "attempt", "removed"]
-    found = logsearch.own(_place(tmp_path / "mail.log"), None).paths
+    with logsearch.own(_place(tmp_path / "mail.log"), None) as where:
+        found = where.paths
     assert [path.name for path in found] == ["mail.log.3.gz", "mail.log.2.xz", "mail.log.1", "mail.log"]
 
 

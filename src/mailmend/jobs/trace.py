@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
@@ -106,9 +107,10 @@ def trace(
     asked_for and logsearch have them; ParseError too where nothing of Postfix is in *files*.
     """
     asked = asked_for(text)
-    searched = logsearch.given(files, since) if files else logsearch.own(here.log(), since)
-    search = _Search(asked, searched, progress)
-    search.run()
+    own = nullcontext(logsearch.given(files, since)) if files else logsearch.own(here.log(), since)
+    with own as searched:
+        search = _Search(asked, searched, progress)
+        search.run()
     told = search.lives
     if files and not (told or to_come) and not search.rejected and not logsearch.has_postfix(searched):
         raise ParseError(

@@ -6,11 +6,13 @@ are, gzip, xz and bzip2 by what they begin with, zstd by the program of that nam
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 from typing import IO
 
@@ -35,6 +37,9 @@ _PLACES = tuple(
 )
 _LOGGED = re.compile(rb"^[^\[\n]{0,400}/[^\[\n/ ]{1,60}\[\d{1,10}\]: ", re.MULTILINE)
 
+_ANEW = 10  # times that files are listed anew because they were renamed meanwhile
+_NONE: Mapping[Path, FileIO] = {}
+
 Progress = Callable[[int, int], None]
 # Where a line is: the file's number, the offset in its unpacked bytes.
 Position = tuple[int, int]
@@ -46,11 +51,15 @@ def nobody(_done: int, _total: int) -> None:
 
 @dataclass(slots=True)
 class Searched:
-    """The files that are searched (empty: the journal), and how many bytes of them were read so far, unpacked."""
+    """The files that are searched (empty: the journal), and how many bytes of them were read so far, unpacked.
+
+    *held* are those that are open already, whatever they are called by now.
+    """
 
     paths: tuple[Path, ...]
     since: datetime | None = None
     bytes_read: int = 0
+    held: dict[Path, FileIO] = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:
         if not self.paths:
@@ -65,12 +74,58 @@ class Searched:
         )
 
 
-def own(place: follow.Place, since: datetime | None) -> Searched:
-    """This host's log with everything that was rotated away from it. CannotLook where it cannot be read."""
+@contextmanager
+def own(place: follow.Place, since: datetime | None) -> Iterator[Searched]:
+    """This host's log with everything that was rotated away from it, open until the end: each line is searched once in
+    each search, however it is renamed meanwhile. CannotLook where it cannot be read.
+    """
     if place.path is None:
-        return Searched((), since)
-    *old, path = logfiles.own(place.path, since)
-    return Searched((*_in_time_order(old), path), since)
+        yield Searched((), since)
+        return
+    with ExitStack() as stack:
+        for again in reversed(range(_ANEW)):
+            held: dict[Path, FileIO] = {}
+            listed = logfiles.own(place.path, since)
+            for path in listed:
+                if raw := _held(path):
+                    held[path] = stack.enter_context(raw)
+            # Renamed between the listing and the opening of two, one is there twice, and another not at all.
+            if not again or {_file(raw) for raw in held.values()} == _files(logfiles.own(place.path, since)):
+                break
+            stack.close()
+        *old, live = [path for path in listed if path in held] or [place.path]
+        try:
+            yield Searched((*_in_time_order(old, held), live), since, held=held)
+        finally:
+            held.clear()
+
+
+def _held(path: Path) -> FileIO | None:
+    """*path*, open; None where it is not there any more."""
+    try:
+        return path.open("rb", buffering=0)
+    except FileNotFoundError:
+        return None
+    except PermissionError:
+        raise follow.unreadable(path) from None
+    except OSError as error:
+        raise CannotLook(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _file(raw: FileIO) -> tuple[int, int]:
+    """Which file it is, whatever it is called."""
+    status = os.fstat(raw.fileno())
+    return status.st_dev, status.st_ino
+
+
+def _files(paths: Iterable[Path]) -> set[tuple[int, int]]:
+    """Which files *paths* are now."""
+    found = set()
+    for path in paths:
+        with suppress(OSError):
+            status = path.stat()
+            found.add((status.st_dev, status.st_ino))
+    return found
 
 
 def given(names: Sequence[str], since: datetime | None) -> Searched:
@@ -81,22 +136,22 @@ def given(names: Sequence[str], since: datetime | None) -> Searched:
     return Searched(_in_time_order(paths), since)
 
 
-def _looked(path: Path) -> tuple[float, int]:
+def _looked(path: Path, held: Mapping[Path, FileIO]) -> tuple[float, int]:
     """When it was changed, and its size; 0 where it is gone: whoever opens it says so."""
     try:
-        status = path.stat()
+        status = os.fstat(held[path].fileno()) if path in held else path.stat()
     except OSError:
         return 0.0, 0
     return status.st_mtime, status.st_size
 
 
-def _in_time_order(paths: Iterable[Path]) -> tuple[Path, ...]:
+def _in_time_order(paths: Iterable[Path], held: Mapping[Path, FileIO] = _NONE) -> tuple[Path, ...]:
     """By the time of their first lines (what was copied has no other), then by that of their last change."""
     now = datetime.now(UTC).astimezone()
 
     def begins(path: Path) -> tuple[float, float]:
-        changed, _ = _looked(path)
-        with _opened(path) as (stream, _):
+        changed, _ = _looked(path, held)
+        with _opened(path, held) as (stream, _):
             head = stream.read(1 << 13)
         for line in head.decode("utf-8", "surrogateescape").split("\n"):
             entry = maillog.line(line, now)
@@ -122,22 +177,22 @@ def find(
     if not where.paths:
         yield from _journal(where, pattern, fold)
         return
-    total = sum(_looked(path)[1] for path in where.paths)
+    total = sum(_looked(path, where.held)[1] for path in where.paths)
     before = 0
     for number, path in enumerate(where.paths):
-        with _opened(path) as (stream, raw):
+        with _opened(path, where.held) as (stream, raw):
             for offset, block in _blocks(stream):
                 where.bytes_read += len(block)
                 progress((before + raw.tell()) >> 20, (total >> 20) + 1)
                 for at, line in _lines(block, pattern, fold):
                     yield (number, offset + at), line
-        before += _looked(path)[1]
+        before += _looked(path, where.held)[1]
 
 
 def has_postfix(where: Searched) -> bool:
     """Whether any line is one of Postfix's, or of a program that logs as it does. CannotLook as `find`."""
     for path in where.paths:
-        with _opened(path) as (stream, _):
+        with _opened(path, where.held) as (stream, _):
             for _, block in _blocks(stream):
                 for found in _LOGGED.finditer(block):
                     if maillog.line(found[0].decode("utf-8", "surrogateescape")):
@@ -194,10 +249,10 @@ def _blocks(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+def _opened(path: Path, held: Mapping[Path, FileIO]) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
     """As `opened.log`, and CannotLook too where it is gone."""
     try:
-        with opened.log(path) as both:
+        with opened.log(path, held[path].fileno() if path in held else None) as both:
             yield both
     except FileNotFoundError:
         raise CannotLook(f"{path} is not there any more", "look again") from None

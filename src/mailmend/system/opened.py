@@ -6,11 +6,13 @@ import bz2
 import gzip
 import importlib
 import lzma
+import os
 import subprocess
 import sys
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,12 +31,14 @@ def packing(begins: bytes) -> str | None:
 
 
 @contextmanager
-def log(path: Path) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+def log(path: Path, fd: int | None = None) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
     """What is in *path*, and the file as it lies, whose position tells how far it was read.
 
-    FileNotFoundError: it is not there (any more). CannotLook: it cannot be read, or not to its end.
+    *fd*: it is open as that already, and stays so; one at a time may read it. FileNotFoundError: it is not there (any
+    more). CannotLook: it cannot be read, or not to its end.
     """
-    with readable(path), path.open("rb", buffering=0) as raw:
+    with readable(path), path.open("rb", buffering=0) if fd is None else FileIO(os.dup(fd)) as raw:
+        raw.seek(0)
         kind = packing(raw.read(6))
         raw.seek(0)
         with unpacked(path, raw, kind) as stream:
