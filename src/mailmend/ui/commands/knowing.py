@@ -44,6 +44,18 @@ def applied() -> frozenset[str]:
     return frozenset((*COMMANDS, *(file.name.replace("_", "-") for file in iter_modules(room.__path__))))
 
 
+def way_to(remedies: Collection[str]) -> str:
+    """The command that leads to one of *remedies*: plain `fix` where it may choose one; "" where none is applied."""
+    from mailmend.catalogue import COMMANDS
+    from mailmend.road.choose import ORDER
+    from mailmend.road.plan import WATCHED
+
+    known = [name for name in remedies if name in applied()]
+    if {*ORDER, WATCHED, *COMMANDS}.intersection(known):
+        return "mailmend fix"
+    return f"mailmend fix --remedy {known[0]}" if known else ""
+
+
 def no_such(kind: str, name: str, known: Collection[str]) -> ParseError:
     """`no remedy is called ipv4-reciever; did you mean ipv4-for-receiver?`"""
     near = get_close_matches(name, known, n=1, cutoff=0.5)

@@ -111,13 +111,11 @@ def checked(target: Console, findings: Sequence[Finding], causes: Mapping[str, C
         )
         for step in cause.steps[:_FIRST_STEPS]:
             say(target, prose(target, step), indent=5)
-    from mailmend.ui.commands.knowing import applied
+    from mailmend.ui.commands.knowing import way_to
 
     rows: list[tuple[str | Text, str | Text]] = []
-    if any(applied().intersection(cause.remedies) for cause in pages):
-        rows.append(
-            (command("mailmend fix"), "shows the remedy and its cost, and asks before it changes anything")
-        )
+    if way := way_to([name for cause in pages for name in cause.remedies]):
+        rows.append((command(way), "shows the remedy and its cost, and asks before it changes anything"))
     if any(cause.id in ("saved-not-loaded", "loaded-not-restarted") for cause in pages):
         rows.append((command("mailmend apply"), "brings the running server to what is saved"))
     if pages:

@@ -229,17 +229,15 @@ def _plain_summary(one: Refusal) -> str:
 
 
 def _next(target: Console, refusals: Sequence[Refusal], checked: bool, again: str) -> None:
-    from mailmend.ui.commands.knowing import applied
+    from mailmend.ui.commands.knowing import way_to
 
     rows: list[tuple[str | Text, str | Text]] = []
     if not checked and any(one.checks for one in refusals):
         rows.append(
             (command(f"mailmend explain --check {again}".rstrip()), "lets the checks decide, on this server")
         )
-    if any(applied().intersection(one.remedies) for one in refusals):
-        rows.append(
-            (command("mailmend fix"), "shows the remedy and its cost, and asks before it changes anything")
-        )
+    if way := way_to([name for one in refusals for name in one.remedies]):
+        rows.append((command(way), "shows the remedy and its cost, and asks before it changes anything"))
     causes = dict.fromkeys(one.cause for one in refusals if one.cause != "unknown")
     if causes:
         rows.append((command(f"mailmend explain --cause {next(iter(causes))}"), "tells the whole of it"))
