@@ -189,12 +189,17 @@ def assembled(
 
 def hits(failed: Iterable[tuple[Place, Mapping[str, int]]]) -> tuple[Hit, ...]:
     """Names with how often they were in what *failed* at a place -> those hit most, most first."""
-    by: dict[str, Counter[str]] = {}
+    by: dict[str, dict[str, int]] = {"bounced": {}, "deferred": {}}
     for place, names in failed:
+        of_status = by.setdefault(place.status, {})
         for name, count in names.items():
-            by.setdefault(name, Counter())[place.status] += count
-    found = [Hit(name, each["bounced"], each["deferred"]) for name, each in by.items()]
-    return tuple(heapq.nsmallest(_HIT, found, key=lambda hit: (-hit.count, hit.name)))
+            of_status[name] = of_status.get(name, 0) + count
+    bounced, deferred = by["bounced"], by["deferred"]
+    every = {name for of_status in by.values() for name in of_status}
+    ordered = ((-bounced.get(name, 0) - deferred.get(name, 0), name) for name in every)
+    return tuple(
+        Hit(name, bounced.get(name, 0), deferred.get(name, 0)) for _, name in heapq.nsmallest(_HIT, ordered)
+    )
 
 
 def _most(names: Counter[str]) -> tuple[tuple[str, int], ...]:
