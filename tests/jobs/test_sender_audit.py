@@ -14,6 +14,7 @@ import pytest
 
 import mailmend
 from facts import srs_relay
+from mailmend.facts import srs
 from mailmend.lab import Attempt, Lab
 from mailmend.lab.senders import Kind, kinds
 
@@ -35,13 +36,15 @@ FORWARDS = {"virtual_alias_maps": "texthash:/etc/postfix/forwards"}
 Key = tuple[str, str | None, tuple[str, ...] | None, bool | None]
 
 
-def begin(lab: Lab, main: dict[str, str], *, verifier: bool = True) -> None:
+def begin(
+    lab: Lab, main: dict[str, str], *, verifier: bool = True, records: tuple[str, ...] = (PTR6,)
+) -> None:
     lab.reset(main={**FORWARDS, **main}, files={"forwards": "u@example.org someone@gmail.com\n"})
     if verifier:
         run_verifier(lab)
     lab.relay.start()
     lab.receiver.world("strict")
-    lab.dns.publish(PTR6)
+    lab.dns.publish(*records)
 
 
 def run_verifier(lab: Lab) -> None:
@@ -292,10 +295,28 @@ def test_without_a_log_the_store_tells(quiet: Lab) -> None:
 # ---- every kind of sender ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("family", ["ipv4", pytest.param("ipv6", marks=pytest.mark.slow)])
-def test_what_is_told_of_each_kind_is_what_its_next_message_meets(lab: Lab, family: str) -> None:
+HOSTS = {
+    "named": ((PTR6,), {}),
+    "fresh": ((), {}),
+    "alters": (
+        (PTR6,),
+        {"smtp_header_checks": "regexp:{{/^Subject: (.*)/ REPLACE Subject: forwarded}}"},
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("host", "family"),
+    [
+        pytest.param(host, family, marks=() if (host, family) == ("named", "ipv4") else pytest.mark.slow)
+        for host in HOSTS
+        for family in ("ipv4", "ipv6")
+    ],
+)
+def test_what_is_told_of_each_kind_is_what_its_next_message_meets(lab: Lab, host: str, family: str) -> None:
     """Once a verifier and the authors are in the log, nothing is unknown and nothing wrong."""
-    begin(lab, {"smtp_address_preference": family, **MILTER, **AUTHORS})
+    records, main = HOSTS[host]
+    begin(lab, {"smtp_address_preference": family, **MILTER, **AUTHORS, **main}, records=records)
     first = every_kind(lab)
     reload(lab)
     told = senders(lab)
@@ -356,6 +377,27 @@ def test_without_a_verifier_both_outcomes_are_told_and_nothing_is_claimed(lab: L
             "bounced",
         }:
             assert row["verdict"] == "unknown", row
+
+
+def test_where_every_message_is_rewritten_the_original_sender_is_told(lab: Lab) -> None:
+    """The usual way of SRS: sender_canonical_maps, and one queue id."""
+    rewrites = {"sender_canonical_maps": srs.FORWARD, "sender_canonical_classes": "envelope_sender"}
+    begin(lab, {**MILTER, **AUTHORS, **rewrites, "virtual_alias_domains": "example.org, srs.example.org"})
+    lab.dns.publish(*srs_relay.RECORDS)
+    srs_relay.postsrsd(lab.relay)
+    some = [kind for kind in kinds() if kind.name in ("spf-none", "both-reject", "spf-reject", "list-munged")]
+    for kind in some:
+        became = lab.send(
+            to="u@example.org", count=2, sender=kind.envelope, author=kind.author, signer=kind.signer
+        )
+        status = {a.status for a in lab.outcomes(became).values()}
+        assert status == ({"bounced"} if kind.name == "spf-reject" else {"sent"})
+    reload(lab)
+    told = {key: (row["count"], row["refused"], row["verdict"]) for key, row in rows(senders(lab)).items()}
+    assert told == {
+        known_as(kind): (2, 2, "refused") if kind.name == "spf-reject" else (2, 0, "accepted")
+        for kind in some
+    }
 
 
 def test_what_is_said_to_cure_cures_and_what_cannot_be_cured_stays_refused(lab: Lab) -> None:

@@ -122,15 +122,23 @@ def _tables_that_alter(probe: Probe) -> list[tuple[str, str]]:
     out = []
     for name in _CONTENT_TABLES:
         for table in tables(value(probe, name)):
-            path = table.rpartition(":")[2]
-            if not path.startswith("/"):
-                continue
-            lines = answer(probe, File(path)).text.splitlines()
-            hits = [line for line in lines if not line.lstrip().startswith("#") and _ALTERS.search(line)]
+            hits = [
+                line
+                for line in _rules(table, probe)
+                if not line.lstrip().startswith("#") and _ALTERS.search(line)
+            ]
             signed = [line for line in hits if "body" in name or not _adds_only(line)]
             if signed:
                 out.append((name, f"{table} changes what passes: {signed[0].strip()[:80]}"))
     return out
+
+
+def _rules(table: str, probe: Probe) -> list[str]:
+    """The rules of a header_checks(5) table: of a file, or of one that stands in main.cf itself (`regexp:{{...}}`)."""
+    name = table.removeprefix("proxy:").partition(":")[2]
+    if name.startswith("{"):
+        return re.split(r"[{}]", name)
+    return answer(probe, File(name)).text.splitlines() if name.startswith("/") else []
 
 
 def _adds_only(line: str) -> bool:
