@@ -129,7 +129,25 @@ def test_what_is_looked_at_changes_nothing_and_is_what_the_commands_say(
     assert ask.done(**look, of="status")["changes"][0]["id"] == change
     assert ask.done(**look, of="check")["schema"] == "mailmend.check/1"
     assert "no entry" in ask.refused(**look, of="entry", change="20260101-000000-none")
+    assert [each["live"] for each in ask.done(**look, of="unloaded")["files"]] == [True, True]
     assert relay.read(MAIN) == after
+
+
+def test_what_somebody_saved_since_is_told_against_what_a_change_left_and_what_never_was_ours_as_unknown(
+    relay: Any, ask: Asking, grant: str
+) -> None:
+    shown = ask.propose(grant, settings(message_size_limit="2048000"))
+    change = ask.done(verb="apply", grant=grant, digest=shown["digest"])["change"]["id"]
+    relay.run(["postconf", "-e", "delay_warning_time=4h", "inet_protocols=ipv4"])
+    relay.run(["postconf", "-F", "smtp/unix/process_limit=7"])
+    told = ask.done(verb="look", grant=grant, of="unloaded")
+    main, master = told["files"]
+    assert (main["live"], main["since"]) == (False, change)
+    assert sorted(main["names"]) == ["delay_warning_time", "inet_protocols"]
+    assert "+delay_warning_time = 4h" in main["diff"]
+    assert "message_size_limit" not in "".join(x for x in main["diff"].splitlines() if x[:1] in "+-")
+    assert (master["live"], master["diff"], master["names"]) == (False, None, [])
+    assert [each["subject"] for each in told["restart"]] == ["inet_protocols"]
 
 
 # ---- from the code to the cure -----------------------------------------------------------------

@@ -25,9 +25,10 @@ pytestmark = pytest.mark.lab
 class Postconf:
     """What a real postconf(1) said once, as a probe."""
 
-    def __init__(self, lab: Lab, main: str) -> None:
+    def __init__(self, lab: Lab, main: str, master: str = "") -> None:
         relay = lab.relay
         lab.reset()
+        self.master = relay.read("/etc/postfix/master.cf") + master
         relay.write("/etc/postfix/main.cf", relay.read("/etc/postfix/main.cf") + main)
         self.main = relay.read("/etc/postfix/main.cf")
         self.defaults, self.values, self.written = (
@@ -48,7 +49,8 @@ class Postconf:
             case Services():
                 found = self.services
             case File(path):
-                found = FileState(path, True, self.main, 0o644, "root", datetime.now(UTC), None)
+                text = self.master if path.endswith("/master.cf") else self.main
+                found = FileState(path, True, text, 0o644, "root", datetime.now(UTC), None)
             case Manual(name):
                 found = f"The manual of {name}."
         return Evidence(question, found, None if found is not None else "not asked", datetime.now(UTC))

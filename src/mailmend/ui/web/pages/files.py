@@ -1,65 +1,106 @@
-"""The raw files: main.cf and master.cf as they are saved; an edit of main.cf becomes a list of settings to change."""
+"""The raw files as they are saved, beside what runs; an edit of one becomes a list of changes, each with its tier."""
 
 from __future__ import annotations
 
-import re
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from starlette.responses import Response
 
-from mailmend.model import CannotLook, ParseError
+from mailmend.model import CannotLook, MailmendError, ParseError
 from mailmend.questions import File
 from mailmend.ui.web.endpoint import Asked, Endpoint, Nothing
+from mailmend.ui.web.pages import files_coloured
 from mailmend.ui.web.pages.settings import LIVE, ONLY_IN_A_TERMINAL, TIERS
 
 if TYPE_CHECKING:
     from mailmend.road.file_edit import Changed, Edit
+    from mailmend.ui.show import Shape
     from mailmend.ui.web.console import Console
 
 _MOST = 1 << 20  # characters of a file that a page shows
 _EDITED, _LINES = 1 << 18, 5000  # of an edit: what is compared takes its time
-_PARAMETER = re.compile(r"(?P<name>[^\s=#][^\s=]*)(?P<is>\s*=\s*)(?P<value>.*)", re.DOTALL)
-_ENTRY = re.compile(r"(?P<name>\S+\s+\S+)(?P<is>)(?P<value>.*)", re.DOTALL)
-Span = tuple[str, str]  # its class, its text
+_LASTS = 2.0  # seconds that a look is good
+Name = Literal["main.cf", "master.cf"]
 
 
 class Text(msgspec.Struct):
-    """main.cf as it is wanted."""
+    """*file* as it is wanted."""
 
     text: str
+    file: Name = "main.cf"
 
 
 async def show(asked: Asked[Nothing]) -> Response:
-    """Both files, line by line."""
-    main, path = await asked.console.run(_read, asked.console, "main.cf")
-    master, beside = await asked.console.run(_read, asked.console, "master.cf")
-    files = ((path, lines(main, _PARAMETER)), (beside, lines(master, _ENTRY)))
-    return asked.page("files.html", files=files, text=main)
+    """Both files, line by line, each with what of it does not run."""
+    seen = await asked.console.seen(asked.person, "unloaded", within=_LASTS)
+    files = await asked.console.run(_files, asked.console)
+    return asked.page("files.html", files=files, unloaded=unloaded(seen.document), seen=seen)
+
+
+def unloaded(document: Shape | None) -> dict[str, Any]:
+    """unloaded/1 by the files' names; nothing where it could not be looked at."""
+    return {each["path"].rpartition("/")[2]: each for each in document["files"]} if document else {}
+
+
+def _files(console: Console) -> list[tuple[str, str, str, list[list[files_coloured.Span]]]]:
+    """Name, path, text and coloured lines of each."""
+    found = []
+    for name, coloured in (("main.cf", files_coloured.main), ("master.cf", files_coloured.master)):
+        text, path = _read(console, name)
+        found.append((name, path, text, coloured(text)))
+    return found
 
 
 async def changes(asked: Asked[Text]) -> Response:
-    """The settings that an edit changes, each with its tier; nothing is saved."""
-    from mailmend.road import file_edit
-
-    main, _ = await asked.console.run(_read, asked.console, "main.cf")
-    for text in (main, asked.given.text):
+    """What an edit changes, each with its tier; nothing is saved."""
+    given = asked.given
+    saved, path = await asked.console.run(_read, asked.console, given.file)
+    for text in (saved, given.text):
         if len(text) > _EDITED or text.count("\n") > _LINES:
             raise ParseError(
                 f"that is more than {_LINES} lines or {_EDITED} characters",
                 "edit the file in an editor, then: mailmend apply",
             )
-    edit = await asked.console.run(file_edit.main_cf, main, asked.given.text)
+    edit = await asked.console.run(_edit, given.file, saved, given.text, path)
     return asked.page(
         "files_changes.html",
         edit=edit,
-        here=[one for one in edit.changed if one.known.tier not in ONLY_IN_A_TERMINAL],
-        terminal=[(one, _command(one)) for one in edit.changed if one.known.tier in ONLY_IN_A_TERMINAL],
+        file=given.file,
+        here=[one for one in edit.changed if _from_a_page(one)],
+        terminal=[(one, _command(one)) for one in edit.changed if not _from_a_page(one)],
         all=_all(edit),
         TIERS=TIERS,
         LIVE=LIVE,
     )
+
+
+def _edit(name: Name, before: str, after: str, path: str) -> Edit:
+    from mailmend.road import file_edit, service_edit
+
+    if name == "main.cf":
+        return file_edit.main_cf(before, after)
+    return service_edit.master_cf(before, after, path)
+
+
+def _from_a_page(one: Changed) -> bool:
+    """Whether the helper would take it from here: by its own rule, and by what a request can say."""
+    from mailmend.parse import assignment
+    from mailmend.ui.helper import verbs
+    from mailmend.ui.helper.allowed import require_plain_names
+
+    if one.known.tier in ONLY_IN_A_TERMINAL:
+        return False
+    try:
+        wanted = (
+            assignment.removal(one.name) if one.after is None else assignment.parse(f"{one.name}={one.after}")
+        )
+        require_plain_names((wanted,))
+        msgspec.convert({"name": one.name, "value": one.after}, verbs.Assign)
+    except (MailmendError, msgspec.ValidationError):
+        return False
+    return True
 
 
 def _command(one: Changed) -> str:
@@ -88,25 +129,9 @@ def _read(console: Console, name: str) -> tuple[str, str]:
     return (seen.answer.text or "")[:_MOST], path
 
 
-def lines(text: str, pattern: re.Pattern[str]) -> list[list[Span]]:
-    """Each physical line as pieces with what they are: a comment, a name, a value, or what goes on with one."""
-    return [
-        _spans(line, pattern) for line in text.split("\n")[: text.count("\n") + (not text.endswith("\n"))]
-    ]
-
-
-def _spans(line: str, pattern: re.Pattern[str]) -> list[Span]:
-    if line.lstrip().startswith("#"):
-        return [("comment", line)]
-    if line[:1].isspace() or not line:
-        return [("value", line)]
-    found = pattern.fullmatch(line)
-    if found is None:
-        return [("broken", line)]
-    return [("name", found["name"]), ("is", found["is"]), ("value", found["value"])]
-
-
 ENDPOINTS = (
-    Endpoint("/files", show, "main.cf and master.cf as they are saved."),
-    Endpoint("/files/changes", changes, "The settings that an edited main.cf changes.", "POST", Text),
+    Endpoint("/files", show, "main.cf and master.cf, as they are saved and as they run."),
+    Endpoint(
+        "/files/changes", changes, "The settings and services that an edited file changes.", "POST", Text
+    ),
 )
