@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from multiprocessing import heap
 from pathlib import Path
 
 import pytest
@@ -169,6 +170,20 @@ def test_whoever_reads_is_killed(beside: There, text: bytes, tmp_path: Path, see
 
     job.ingest([beside.path], beside, processes=2, progress=kept)
     assert len(killed) == 1
+    assert held(beside) == alone(beside, tmp_path / "alone")
+
+
+def test_where_no_process_can_be_started_one_does_both(
+    beside: There, text: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside.path.write_bytes(text)
+
+    def no_room(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("multiprocessing.heap.Arena.__init__", no_room)
+    monkeypatch.setattr("multiprocessing.heap.BufferWrapper._heap", heap.Heap())
+    job.ingest([beside.path], beside, processes=2)
     assert held(beside) == alone(beside, tmp_path / "alone")
 
 

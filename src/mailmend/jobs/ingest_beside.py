@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 STATUSES = {"bounced": "bounced", "deferred": "deferred", "SOFTBOUNCE": "deferred"}
-_SLOTS = 24  # blocks under way
+_SLOTS = 16  # blocks under way
 _SLOT = 2 * BLOCK + 1  # the longest that `logfiles.of_open` and `identity.Plain` make
 _Counts = dict[tuple[bytes, ...], int]
 _COUNTS = -1  # asked for instead of a block
@@ -47,20 +47,19 @@ class Beside:
 
         # Spawned, not forked: the progress line has a thread.
         spawned = multiprocessing.get_context("spawn")
-        self._array = spawned.RawArray("c", _SLOTS * _SLOT)
-        self._slots = memoryview(self._array).cast("B")
         self._given = 0
         self._waiting: deque[Callable[[Any], None]] = deque()
         self._pipe, theirs = spawned.Pipe()
         try:
-            self._process = spawned.Process(
-                target=_read, args=(theirs, self._array, by, sampled), daemon=True, name="mailmend reading"
-            )
+            array = spawned.RawArray("c", _SLOTS * _SLOT)
+            self._slots = memoryview(array).cast("B")
+            self._process = spawned.Process(target=_read, args=(theirs, array, by, sampled), daemon=True)
             self._process.start()
             theirs.close()  # or else its end would not be noticed
             self._pipe.send((senders.recent, senders.older))
         except (OSError, AssertionError) as error:  # a daemon may have no children
             self._pipe.close()
+            theirs.close()
             raise Gone(str(error)) from None
 
     @property
