@@ -94,13 +94,9 @@ def log(path: Path, refused: int = 12, sent: int = 12, says: str = REFUSED, hour
 @contextmanager
 def served(console: Console) -> Iterator[str]:
     """*console* at an address of this machine, for a browser."""
-    import uvicorn
-
     opened = serve.listen("127.0.0.1", 0)
-    config = uvicorn.Config(
-        application(console), log_level="critical", lifespan="off", timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
+    server = serve.server(console)
+    server.config.timeout_graceful_shutdown = 1
     running = threading.Thread(target=server.run, kwargs={"sockets": [opened]}, daemon=True)
     running.start()
     try:

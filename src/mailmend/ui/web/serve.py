@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mailmend.model import ParseError, Refused
 from mailmend.places import STATE
@@ -14,6 +15,9 @@ from mailmend.ui.helper.client import Helper
 from mailmend.ui.web.app import application
 from mailmend.ui.web.console import Console
 from mailmend.ui.web.sessions import Authority
+
+if TYPE_CHECKING:
+    import uvicorn
 
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _NAME = re.compile(r"(?P<scheme>https://)?(?P<host>[a-z0-9][a-z0-9.-]{0,252})(?P<port>:[0-9]{1,5})?/?")
@@ -54,8 +58,6 @@ def serve(
 
     ParseError: one of them is no name.
     """
-    import uvicorn
-
     host = str(opened.getsockname()[0])
     also, origins = asked_by(names)
     console = Console(
@@ -66,8 +68,20 @@ def serve(
         config_directory=config_directory,
         state=state,
     )
+    served = server(console)
+    ready()
+    served.run(sockets=[opened])
+
+
+def server(console: Console) -> uvicorn.Server:
+    """What serves *console*, with the bounds of `connections`: to be run on a socket that listens."""
+    import uvicorn
+
+    from mailmend.ui.web.connections import Connection
+
     config = uvicorn.Config(
         application(console),
+        http=Connection,
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -78,8 +92,7 @@ def serve(
         limit_concurrency=200,
         h11_max_incomplete_event_size=64 << 10,
     )
-    ready()
-    uvicorn.Server(config).run(sockets=[opened])
+    return uvicorn.Server(config)
 
 
 def asked_by(names: Sequence[str]) -> tuple[frozenset[str], frozenset[str]]:
