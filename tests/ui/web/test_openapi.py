@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -12,10 +14,12 @@ from hypothesis import strategies as some
 
 from mailmend.ui.web.endpoint import Endpoint, openapi
 from mailmend.ui.web.pages import ENDPOINTS
-from ui.web.consoles import ORIGIN, Visitor, log, looks
+from mailmend.ui.web.sessions import COOKIE
+from ui.web.consoles import ORIGIN, Visitor, log, looks, served
 
-# A stream ends with the page, and a logout with the session.
-ASKED = tuple(each for each in ENDPOINTS if each.path not in ("/live", "/logout", "/login"))
+# A stream is read on its own, as far as it begins; a logout ends the session.
+ASKED = tuple(each for each in ENDPOINTS if each.path not in ("/live", "/logout"))
+LIVE = next(each for each in ENDPOINTS if each.path == "/live")
 PLAIN, FULL = 6, 10_000
 
 
@@ -37,16 +41,13 @@ def answered(visitor: Visitor, endpoint: Endpoint, case: Any) -> int:
     return status
 
 
-@pytest.mark.parametrize("endpoint", ASKED, ids=lambda each: f"{each.method} {each.path}")
-def test_no_answer_is_a_bug(pytestconfig: pytest.Config, tmp_path: Path, endpoint: Endpoint) -> None:
-    log(tmp_path / "mail.log", refused=2, sent=2)
-    visitor = Visitor(looks("gmail-refuses-ipv6", tmp_path / "mail.log", tmp_path / "state"))
+def go_through(config: pytest.Config, endpoint: Endpoint, ask: Callable[[Any], int]) -> None:
+    """Every answer to a case of *endpoint*, as its own description makes them, is one that was meant."""
     schema = schemathesis.openapi.from_dict(openapi((endpoint,), "1"))
     operation = schema[endpoint.path.replace(":path}", "}")][endpoint.method]
-    full = bool(pytestconfig.getoption("--full"))
 
     @settings(
-        max_examples=FULL // len(ASKED) + 1 if full else PLAIN,
+        max_examples=FULL // (len(ASKED) + 1) + 1 if config.getoption("--full") else PLAIN,
         deadline=None,
         database=None,
         derandomize=True,
@@ -54,6 +55,31 @@ def test_no_answer_is_a_bug(pytestconfig: pytest.Config, tmp_path: Path, endpoin
     )
     @given(some.data())
     def asked(data: some.DataObject) -> None:
-        assert answered(visitor, endpoint, data.draw(operation.as_strategy())) < 500
+        assert ask(data.draw(operation.as_strategy())) < 500
 
     asked()
+
+
+@pytest.fixture
+def visitor(tmp_path: Path) -> Visitor:
+    log(tmp_path / "mail.log", refused=2, sent=2)
+    return Visitor(looks("gmail-refuses-ipv6", tmp_path / "mail.log", tmp_path / "state"))
+
+
+@pytest.mark.parametrize("endpoint", ASKED, ids=lambda each: f"{each.method} {each.path}")
+def test_no_answer_is_a_bug(pytestconfig: pytest.Config, visitor: Visitor, endpoint: Endpoint) -> None:
+    go_through(pytestconfig, endpoint, lambda case: answered(visitor, endpoint, case))
+
+
+def test_a_stream_begins_or_is_refused_and_is_no_bug(pytestconfig: pytest.Config, visitor: Visitor) -> None:
+    cookies = {COOKIE: visitor.client.cookies[COOKIE]}
+    with served(visitor.console) as address, httpx.Client(cookies=cookies, timeout=60) as client:
+
+        def begins(case: Any) -> int:
+            asked = case.as_transport_kwargs(base_url=address)
+            with client.stream("GET", asked["url"], params=asked.get("params")) as answer:
+                if answer.status_code == 200:
+                    assert next(answer.iter_lines()).startswith("retry:")
+                return int(answer.status_code)
+
+        go_through(pytestconfig, LIVE, begins)
