@@ -155,6 +155,29 @@ def test_a_milter_that_nobody_knows_may_break_a_signature(leaves: Any) -> None:
     assert told(SHOP, Probe(main=main), programs={"opendkim"}).verdict == "unknown"
 
 
+def test_what_was_taken_has_passed_such_a_milter_whole(leaves: Any) -> None:
+    leaves(replace(IPV4, intact=None))
+    main = {"smtpd_milters": "inet:127.0.0.1:11332"}
+    assert told(SHOP, Probe(main=main)).why == "altered-unknown"
+    taken = told(SHOP, Probe(main=main), fared=[accepted(40)])
+    assert (taken.verdict, taken.told_by) == ("accepted", "log")
+    assert told(UNKNOWN, Probe(main=main), fared=[accepted(40)]).verdict == "accepted"
+
+
+def test_what_was_refused_behind_such_a_milter_is_perhaps_its_fault(leaves: Any) -> None:
+    leaves(replace(IPV4, intact=None))
+    main = {"smtpd_milters": "inet:127.0.0.1:11332"}
+    lost = told(SHOP, Probe(main=main), fared=[refused(4)])
+    assert (lost.verdict, lost.why, lost.cures, lost.certain) == (
+        "refused",
+        "altered-here",
+        ("unaltered",),
+        True,
+    )
+    either = told(UNKNOWN, Probe(main=main), fared=[refused(4)])
+    assert (either.verdict, either.cures, either.certain) == ("refused", ("unaltered",), False)
+
+
 def test_a_verifier_seen_at_work_is_known_to_leave_it_as_it_is(leaves: Any) -> None:
     leaves(replace(IPV4, intact=None))
     main = {"smtpd_milters": "inet:127.0.0.1:8891"}

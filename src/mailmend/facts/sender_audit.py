@@ -24,6 +24,7 @@ Why = Literal[
     "host-name",  # this host's address has no name, whoever sent it
     "too-fast",
     "altered-here",  # it came with a good signature, and this host breaks it
+    "altered-unknown",  # and programs that it passes here may
     "signature-broken",  # it came so
     "signature-foreign",  # it holds, for another domain than the author's
     "spf-only",
@@ -133,10 +134,13 @@ class _Case:
         return replace(self, mails=tuple(replace(one, signature=signature) for one in self.mails))
 
     def each(self) -> Iterator[_Case]:
-        """Every one mail that it may be, with every signature that it may have."""
-        for one in self.mails:
-            for signature in _SIGNATURES if one.signature is None else (one.signature,):
-                yield replace(self, mails=(replace(one, signature=signature),))
+        """Every one mail that it may be, with every signature that it may have, changed on the way or not."""
+        open_ = any(way.intact is None for way in self.routes)
+        for intact in (True, False) if open_ else (None,):
+            routes = tuple(_known(way, intact) for way in self.routes)
+            for one in self.mails:
+                for signature in _SIGNATURES if one.signature is None else (one.signature,):
+                    yield replace(self, mails=(replace(one, signature=signature),), routes=routes)
 
 
 def _ways(sender: str, recipient: str, probe: Probe) -> tuple[Way, ...]:
@@ -149,7 +153,14 @@ def _passed(way: Way, programs: Collection[str], probe: Probe) -> Way:
         return way
     if len(milters(probe)) > len(_VERIFIERS.intersection(programs)):
         return way
-    return replace(way, intact=True, then=replace(way.then, intact=True) if way.then else None)
+    return _known(way, True)
+
+
+def _known(way: Way, intact: bool | None) -> Way:
+    """*way* with what is not known of it taken to be *intact*; None leaves it open."""
+    if intact is None or way.intact is not None:
+        return way
+    return replace(way, intact=intact, then=_known(way.then, intact) if way.then else None)
 
 
 def _mails(kind: Kind, sender: str, probe: Probe) -> tuple[Mail, ...]:
@@ -264,8 +275,8 @@ def _why(one: Mail, way: Way, cause: str, probe: Probe) -> Why:
         return "too-fast"
     if cause == "ptr-missing" or (cause == "ipv6-ptr-or-auth" and way.named is not True):
         return "host-name"
-    if way.intact is False and one.signature in ("aligned", "foreign"):
-        return "altered-here"
+    if way.intact is not True and one.signature in ("aligned", "foreign"):
+        return "altered-unknown" if way.intact is None else "altered-here"
     if one.signature == "none":
         return "spf-only" if one.envelope and _publishes_spf(one.envelope, probe) else "unsigned"
     return _SAYS.get(one.signature, "signature-unknown")

@@ -36,6 +36,7 @@ _REASONS: dict[Why, str] = {
     "host-name": "this host's address has no name that leads back to it, whoever sent it",
     "too-fast": "more at once than the receiver takes",
     "altered-here": "arrives signed, and this host changes what the signature covers",
+    "altered-unknown": "arrives signed; whether the programs that it passes here leave it whole, nobody knows",
     "signature-broken": "arrives with a signature that does not verify",
     "signature-foreign": "signed, by another domain than the author's",
     "spf-only": "not signed, and SPF does not outlast a forward",
@@ -178,7 +179,8 @@ def _either(row: Row) -> str:
     judged = row.judged
     signed, unsigned = judged.if_signed, judged.if_unsigned
     if signed is None or unsigned is None:
-        return "refused, as the log shows; it came without a signature that holds"
+        here = ", or it was broken here" if "unaltered" in judged.cures else ""
+        return f"refused, as the log shows; it came without a signature that holds{here}"
     if signed.verdict == "accepted" and unsigned.verdict == "refused":
         cured = f"; otherwise {' and '.join(unsigned.cures)} cures it" if unsigned.cures else ""
         return f"refused unless it arrives signed{cured}"
