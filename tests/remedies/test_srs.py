@@ -171,3 +171,41 @@ def test_alias_domains_that_only_their_table_names_stay_own_domains(strict: Lab)
     bounce = strict.send(to=rewritten, count=1, sender="")
     strict.outcomes(bounce)
     assert strict.sender.received()[-1].recipients == ("alice@sender.example",)
+
+
+# ---- the whole way of a newcomer -----------------------------------------------------------------
+
+
+def test_check_then_fix_lead_from_bounces_to_accepted_forwards(strict: Lab) -> None:
+    """What is named is done, word by word; nothing else is."""
+    relay = strict.relay
+    relay.start()
+    before = config(strict)
+    sent = strict.outcomes(strict.send(count=4))
+    assert {each.status for each in sent.values()} == {"bounced"}
+    checked = json.loads(relay.mailmend("--json", "check").stdout)
+    assert "forwarded-not-rewritten" in {
+        f["cause"] for f in checked["findings"] if f["standing"] == "measured"
+    }
+
+    def said() -> str:
+        told = json.loads(relay.mailmend("--json", "fix", "--yes").stdout)
+        assert told["state"] == "nothing", told
+        return str(told["reason"])
+
+    assert said().endswith("postsrsd is not installed; apt-get install postsrsd")
+    relay.install("postsrsd")
+    assert said().endswith("systemctl start postsrsd")
+    srs_relay.postsrsd(relay)
+    assert said().endswith(f"publish: {MX}")
+    strict.dns.publish(MX)
+    assert said().endswith("publish: srs.example.org TXT v=spf1 ip4:192.0.2.10 -all")
+    strict.dns.publish(SPF)
+    assert config(strict) == before
+    fixed = json.loads(relay.mailmend("--json", "fix", "--yes", "--confirm").stdout)
+    assert (fixed["state"], fixed["plan"]["remedy"]) == ("kept", "srs"), fixed
+    sent = strict.outcomes(strict.send(count=4))
+    assert {each.status for each in sent.values()} == {"sent"}
+    undone = json.loads(relay.mailmend("--json", "undo").stdout)
+    assert undone["identical"]
+    assert config(strict) == before

@@ -28,7 +28,17 @@ def chosen(remedy: str | None = None, **objections: Objection) -> str | None:
 
 def test_where_every_remedy_does_harm_none_is_taken_and_the_first_says_why() -> None:
     everyone = {name.replace("-", "_"): STOPS for name in ORDER}
-    assert choose(proposals(**everyone), None) == (None, "it does harm here; do this first")
+    assert choose(proposals(**everyone)[:-2], None) == (None, "it does harm here; do this first")
+
+
+def test_where_only_the_cure_is_left_what_it_still_needs_is_said() -> None:
+    everyone = {name.replace("-", "_"): STOPS for name in ORDER}
+    missing = Objection("postsrsd is not installed", "apt-get install postsrsd")
+    needs = "postsrsd is not installed; apt-get install postsrsd"
+    said = f"it does harm here; SRS cures it (remedy srs), but for this: {needs}"
+    assert choose(proposals(**everyone | {"srs": missing}), None) == (None, said)
+    alone = Proposal("srs", "cures", (), objections=(missing,))
+    assert choose([alone], None) == (None, needs)
 
 
 def test_the_kludge_is_only_ever_asked_for() -> None:
@@ -51,7 +61,7 @@ def test_a_warning_stops_nobody() -> None:
 
 
 def test_from_the_narrowest_to_the_widest() -> None:
-    assert ORDER == ("ipv4-for-receiver", "ipv4-client", "bind-address", "ipv4-transport")
+    assert ORDER == ("ipv4-for-receiver", "ipv4-client", "bind-address", "ipv4-transport", "srs")
 
 
 @pytest.mark.parametrize("place", range(1, len(ORDER)))

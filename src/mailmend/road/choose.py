@@ -8,8 +8,10 @@ from mailmend.model import Proposal
 
 # From the narrowest to the widest. Where IPv4 fares well, leaving IPv6 out for this receiver contains the fault
 # at once; where it does not, every IPv4 remedy objects, and an address in good standing comes next.
+# What changes the envelope of all that is forwarded comes last: it cures, and needs a daemon and records besides.
 # ipv4-only is the kludge: it closes a listener for a fault in sending, so it is never chosen, only asked for.
-ORDER = ("ipv4-for-receiver", "ipv4-client", "bind-address", "ipv4-transport")
+CURE = "srs"
+ORDER = ("ipv4-for-receiver", "ipv4-client", "bind-address", "ipv4-transport", CURE)
 
 
 def choose(proposals: Sequence[Proposal], remedy: str | None) -> tuple[Proposal | None, str]:
@@ -31,7 +33,15 @@ def choose(proposals: Sequence[Proposal], remedy: str | None) -> tuple[Proposal 
                 first = next(o for o in weighed[0].objections if o.blocking)
                 reason = f"{weighed[0].remedy} does not work here: {first.reason}"
             return proposal, reason
-    if weighed:
-        first = next(o for o in weighed[0].objections if o.blocking)
-        return None, f"{first.reason}; {first.next_step}" if first.next_step else first.reason
-    return None, "no remedy of mailmend heals this"
+    if not weighed:
+        return None, "no remedy of mailmend heals this"
+    # Where everything else does harm, what is still missing for the cure is the way on.
+    if weighed[-1].remedy == CURE and weighed[1:]:
+        return None, f"{_why(weighed[0], step=False)}; SRS cures it (remedy {CURE}), but for this: {_why(weighed[-1])}"
+    return None, _why(weighed[0])
+
+
+def _why(proposal: Proposal, *, step: bool = True) -> str:
+    """What stops it, and what to do about that."""
+    first = next(o for o in proposal.objections if o.blocking)
+    return f"{first.reason}; {first.next_step}" if step and first.next_step else first.reason
