@@ -292,6 +292,27 @@ def test_without_a_log_the_store_tells(quiet: Lab) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("--since", "2d"), 2, "--since goes with --senders"),
+        (("--senders", "--since", "soon"), 2, "'soon' is no time"),
+        (("--senders", "/root/nowhere.log"), 2, "/root/nowhere.log"),
+        (("--senders", "/etc"), 2, "/etc is a directory"),
+        (("--senders", "/etc/hostname"), 2, "no line of Postfix is in it"),
+        (("--senders", "--message", "/root/nowhere.eml"), 2, "/root/nowhere.eml"),
+        (("--senders", "--message", "/etc/hostname"), 2, "this is no message"),
+    ],
+)
+def test_what_makes_no_sense_is_said_in_a_line(
+    quiet: Lab, words: tuple[str, ...], code: int, says: str
+) -> None:
+    done = quiet.relay.mailmend("check", "forwarding", *words)
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (done.returncode, done.stdout) == (code, "")
+
+
 # ---- every kind of sender ------------------------------------------------------------------
 
 
