@@ -83,3 +83,15 @@ def test_a_carriers_head_and_a_quoted_sender_are_read() -> None:
     scanner = Scanner()
     scan(scanner, "mail-1  | " + TAKEN.format(11, "ann@example.com"), TAKEN.format(12, '"a >b"@example.com'))
     assert (sender(scanner), sender(scanner, 12)) == (b"ann@example.com", b'"a >b"@example.com')
+
+
+def test_who_sent_what_has_left_is_forgotten_two_blocks_later_unless_the_id_came_again() -> None:
+    scanner = Scanner()
+    scan(scanner, TAKEN.format(10, "a@b"))
+    scan(scanner, TAKEN.format(11, "a@b"), GONE.format(11), TAKEN.format(14, "a@b"), GONE.format(14))
+    scan(scanner, GONE.format(12), TAKEN.format(12, "new@b"), TAKEN.format(14, "new@b"))
+    assert (sender(scanner, 11), sender(scanner, 12), sender(scanner, 14)) == (b"a@b", b"new@b", b"new@b")
+    for number in (20, 21, 22):
+        scan(scanner, TAKEN.format(number, "c@d"))
+    assert (sender(scanner, 10), sender(scanner, 12), sender(scanner, 14)) == (b"a@b", b"new@b", b"new@b")
+    assert sender(scanner, 11) is None

@@ -155,6 +155,7 @@ class Scanner:
 
     def _learn(self, block: bytes, seen: Scanned) -> list[bytes]:
         """The senders, and what our own server refused; the messages that left the queue are handed out as well."""
+        self.senders.forget(self._queued.over)
         self.senders.turn()
         told = self._queued.read(block)
         if told:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from typing import NamedTuple
 from mailmend.model import Delivery, Relay, family_of
 from mailmend.parse import maillog
 
-QUEUE_IDS_KEPT = 100_000  # per generation, of which there are two
+QUEUE_IDS_KEPT = 50_000  # per generation, of which there are two: messages that are in the queue
 
 
 class Key(NamedTuple):
@@ -140,6 +141,12 @@ class Senders:
         if known is None and (known := self.older.get(queue_id)) is not None:
             self.recent[queue_id] = known
         return None if known is None else known[1:]
+
+    def forget(self, queue_ids: Iterable[bytes]) -> None:
+        """These messages have left the queue: nobody asks for their senders, which keeps small what is looked in."""
+        drop = self.recent.pop
+        for queue_id in queue_ids:
+            drop(queue_id, None)
 
     def turn(self) -> None:
         """Forget the older generation once the newer one is full."""

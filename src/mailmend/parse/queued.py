@@ -32,16 +32,24 @@ class Queued:
     def __init__(self) -> None:
         self._heads: set[tuple[int, bytes]] = set()
         self._pattern = self._compiled()
+        self.over: list[bytes] = []
+        self._left: list[bytes] = []  # what left the queue in the block before
 
     def read(self, block: bytes) -> tuple[Iterable[tuple[bytes, bytes]], list[bytes]] | None:
         """(queue id, `<` and sender) of each message that was taken up, and the ids of those that left the queue.
 
         None where a line has an unknown beginning, or messages were deleted (postsuper(1)): read them one by one.
+        *over* is then what left the queue in the block before and was not named in this one: ids are used again,
+        and the lines of two processes may be in any order.
         """
+        before, self._left, self.over = self._left, [], []
         rows = self._pattern.findall(b"\n" + block)
         gone = [queue_id for queue_id, sender in rows if not sender]
         if b"" in gone:
             return None
+        last = dict(rows)
+        self._left = [queue_id for queue_id, sender in last.items() if not sender]
+        self.over = [queue_id for queue_id in before if queue_id not in last]
         return filter(_sender, rows), gone
 
     def learn(self, lines: bytes) -> None:
