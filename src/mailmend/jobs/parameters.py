@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -57,8 +57,13 @@ class Parameters:
         near = get_close_matches(name, self.every, n=1, cutoff=0.6)
         raise ParseError(f"this Postfix has no parameter {name}", f"did you mean {near[0]}?" if near else "")
 
-    def find(self, words: str, *, only: str = "") -> tuple[Parameter, ...]:
-        """Those with all *words* in name, meaning or value, whose name has them first. *only*: `set` or `differs`."""
+    def find(
+        self, words: str, *, only: str = "", among: Container[str] | None = None
+    ) -> tuple[Parameter, ...]:
+        """Those with all *words* in name, meaning or value, whose name has them first.
+
+        *only*: `set` or `differs`. *among*: no others than these names.
+        """
         wanted = words.casefold().split()
         found: list[tuple[int, str]] = []
         for name, one in self.every.items():
@@ -66,10 +71,33 @@ class Parameters:
                 only == "differs" and not one.differs
             ):
                 continue
+            if among is not None and name not in among:
+                continue
             place = _place(one, wanted)
             if place is not None:
                 found.append((place, name))
         return tuple(self.every[name] for _, name in sorted(found))
+
+    def find_services(
+        self, words: str, *, only: str = "", among: Container[str] | None = None
+    ) -> tuple[Service, ...]:
+        """Those with all *words* in name, type, command or `-o`. *only* `differs`: that have an `-o`. *among*: ids."""
+        wanted = words.casefold().split()
+        found = []
+        for service in self.services:
+            own = " ".join(f"{name}={text}" for name, text in service.overrides)
+            text = f"{service.id} {service.command} {own}".casefold()
+            if all(word in text for word in wanted) and (service.overrides or only != "differs"):
+                found.append(service)
+        return tuple(each for each in found if among is None or each.id in among)
+
+    def service(self, id_: str) -> Service:
+        """The one that runs as `name/type`: of two the last. ParseError: there is none; the nearest is named."""
+        found = next((each for each in reversed(self.services) if each.id == id_), None)
+        if found:
+            return found
+        near = get_close_matches(id_, [each.id for each in self.services], n=1, cutoff=0.6)
+        raise ParseError(f"master.cf has no service {id_}", f"did you mean {near[0]}?" if near else "")
 
 
 def _place(one: Parameter, wanted: list[str]) -> int | None:

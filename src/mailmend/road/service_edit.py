@@ -117,15 +117,18 @@ def _judged(edit: FileEdit) -> dict[str, tiers.Touched]:
     return found
 
 
+def tier_of(name: str) -> Tier:
+    """The least tier of setting *name* of a service: a column, a parameter by `-o`, or ("") the whole entry."""
+    if name in ("", *_RUN):
+        return "R"
+    if name in COLUMNS:
+        return "M" if name == "private" else "P"
+    return settings.load().of(name).tier
+
+
 def _known(wanted: _Wanted, judged: dict[str, tiers.Touched]) -> Known:
     seen = judged.get(wanted.target)
-    own: Tier = (
-        "R"
-        if wanted.name in ("", *_RUN)
-        else "P"
-        if wanted.name in COLUMNS
-        else settings.load().of(wanted.name).tier
-    )
+    own = tier_of(wanted.name)
     tier = min((own, seen.tier) if seen else (own,), key=TIERS.index)
     # master(8) reads master.cf at a reload, whatever of it differs.
     return Known(

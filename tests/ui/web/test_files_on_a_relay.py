@@ -73,3 +73,9 @@ def test_an_override_of_the_smtp_server_and_what_somebody_else_saves_afterwards(
         assert "is not known" in page.inner_text("[id='runs-main.cf']"), (
             "nothing of ours was ever saved there"
         )
+        page.goto("/settings?only=not-live")
+        assert page.locator("table.services tbody tr").all_inner_texts()[0].startswith("smtp/inet")
+        assert "main.cf is saved and not live; which of it is not known" in page.inner_text("#rows")
+        page.click("table.services a")
+        page.wait_for_url("**/service?name=**")
+        assert page.input_value("input[aria-label='New value of smtpd_timeout']") == "77s"

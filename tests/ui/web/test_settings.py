@@ -35,7 +35,7 @@ class Postconf:
             _pairs(relay.run(["postconf", option]).stdout) for option in ("-d", "-x", "-n")
         )
         self.values |= _pairs(relay.run(["postconf", "-nx"]).stdout)
-        self.services = mastercf.parse(relay.read("/etc/postfix/master.cf")).services()
+        self.services = mastercf.parse(self.master).services()
 
     def ask(self, question: Any) -> Evidence[Any]:
         found: Any = None
@@ -62,7 +62,9 @@ def _pairs(text: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def look(lab: Lab) -> Callable[[], Here]:
-    probe: Any = Postconf(lab, f"\nsmtpd_banner = {HOSTILE.replace(chr(0), '')}\nmine_own = of mine\n")
+    hostile = HOSTILE.replace(chr(0), "")
+    service = f"10025 inet n - n - 3 smtpd\n  -o {{ smtpd_banner = {hostile} }}\n  -o daemon_directory=/x\n"
+    probe: Any = Postconf(lab, f"\nsmtpd_banner = {hostile}\nmine_own = of mine\n", service)
     return lambda: Here(probe, None, Path("/nonexistent"))
 
 
@@ -89,7 +91,7 @@ def test_without_a_helper_nothing_has_a_form(visitor: Visitor) -> None:
 
 
 def test_what_stands_in_main_cf_is_no_markup(visitor: Visitor) -> None:
-    for path in ("/settings?q=smtpd_banner", "/settings/smtpd_banner"):
+    for path in ("/settings?q=smtpd_banner", "/settings/smtpd_banner", "/service?name=10025/inet"):
         text = visitor.get(path)
         assert "<script>alert" not in text
         assert "<img src=x" not in text
@@ -123,6 +125,7 @@ def test_every_parameter_of_this_postfix_is_there(look: Callable[[], Here], lab:
 
 def test_a_name_is_found_before_what_only_mentions_it(look: Callable[[], Here]) -> None:
     found = parameters(look())
+    assert not found.find("inet protocols", among=("mine_own",))
     names = [one.name for one in found.find("inet protocols")]
     assert names[0] == "inet_protocols"
     assert next(one.name for one in found.find("relayhost")) == "relayhost"
@@ -156,3 +159,40 @@ def test_the_page_of_one_tells_its_manual_its_default_and_what_brings_it_to_life
     assert "The manual of inet_protocols." in text
     assert "Postfix is stopped and started" in text
     assert "postconf(5)" in text
+
+
+def test_a_service_that_there_is_not_is_one_line(visitor: Visitor) -> None:
+    answer = visitor.client.get("/service?name=smtp/inett")
+    assert answer.status_code == 422
+    assert "did you mean smtp/inet?" in answer.text
+
+
+def test_a_service_is_found_by_what_it_runs_and_by_its_overrides(visitor: Visitor) -> None:
+    for words in ("10025", "smtpd daemon_directory=/x"):
+        text = visitor.get(f"/settings?q={words.replace(' ', '+')}")
+        assert 'href="/service?name=10025/inet"' in text
+        assert "name=pickup/unix" not in text
+    assert "1 service<" in visitor.get("/settings?q=10025&only=differs")
+
+
+def test_each_column_and_override_of_a_service_has_its_tier_and_its_command(visitor: Visitor) -> None:
+    text = visitor.get("/service?name=10025/inet")
+    rows = {row.split("</td>")[0]: row for row in text.split('<td data-of="What">')[1:]}
+    tiers = {"process_limit": "plain", "private": "mail", "command": "root", "chroot": "root"}
+    for name, word in tiers.items():
+        assert f">{word}</span>" in rows[name]
+        assert f"mailmend set 10025/inet/{name}=VALUE" in rows[name]
+    own = next(row for name, row in rows.items() if "daemon_directory" in name)
+    assert ">root</span>" in own
+    assert "mailmend set --default 10025/inet/daemon_directory" in own
+
+
+def test_the_default_stands_beside_the_value(visitor: Visitor) -> None:
+    text = visitor.get("/settings?q=smtpd_banner")
+    assert "$myhostname ESMTP $mail_name" in text
+
+
+def test_where_nobody_can_see_what_runs_no_setting_is_said_to_be_live_or_not(visitor: Visitor) -> None:
+    text = visitor.get("/settings?only=not-live")
+    assert "0 parameters, 0 services" in text
+    assert "card warn" in text

@@ -16,6 +16,7 @@ from mailmend.ui.web.pages.settings import LIVE, ONLY_IN_A_TERMINAL, TIERS
 
 if TYPE_CHECKING:
     from mailmend.road.file_edit import Changed, Edit
+    from mailmend.settings import Known
     from mailmend.ui.show import Shape
     from mailmend.ui.web.console import Console
 
@@ -68,8 +69,8 @@ async def changes(asked: Asked[Text]) -> Response:
         "files_changes.html",
         edit=edit,
         file=given.file,
-        here=[one for one in edit.changed if _from_a_page(one)],
-        terminal=[(one, _command(one)) for one in edit.changed if not _from_a_page(one)],
+        here=[one for one in edit.changed if from_a_page(one.known, one.after)],
+        terminal=[(one, _command(one)) for one in edit.changed if not from_a_page(one.known, one.after)],
         all=_all(edit),
         TIERS=TIERS,
         LIVE=LIVE,
@@ -84,20 +85,20 @@ def _edit(name: Name, before: str, after: str, path: str) -> Edit:
     return service_edit.master_cf(before, after, path)
 
 
-def _from_a_page(one: Changed) -> bool:
+def from_a_page(known: Known, after: str | None) -> bool:
     """Whether the helper would take it from here: by its own rule, and by what a request can say."""
     from mailmend.parse import assignment
     from mailmend.ui.helper import verbs
     from mailmend.ui.helper.allowed import require_plain_names
 
-    if one.known.tier in ONLY_IN_A_TERMINAL:
+    if known.tier in ONLY_IN_A_TERMINAL:
         return False
     try:
         wanted = (
-            assignment.removal(one.name) if one.after is None else assignment.parse(f"{one.name}={one.after}")
+            assignment.removal(known.name) if after is None else assignment.parse(f"{known.name}={after}")
         )
         require_plain_names((wanted,))
-        msgspec.convert({"name": one.name, "value": one.after}, verbs.Assign)
+        msgspec.convert({"name": known.name, "value": after}, verbs.Assign)
     except (MailmendError, msgspec.ValidationError):
         return False
     return True

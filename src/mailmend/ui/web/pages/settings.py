@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from starlette.responses import Response
 
 from mailmend.jobs import parameters as job
+from mailmend.road.service_edit import tier_of
 from mailmend.ui.web.endpoint import Asked, Endpoint
 
 if TYPE_CHECKING:
@@ -37,11 +39,20 @@ ONLY_IN_A_TERMINAL = ("R", "unlisted")
 
 
 class Search(msgspec.Struct):
-    """*q*: words of a name, a meaning or a value. *only*: those set here, or set to another value than the default."""
+    """*q*: words of a name, a meaning or a value.
+
+    *only*: those set here, set to another value than the default, or saved and not live.
+    """
 
     q: str = ""
-    only: Literal["", "set", "differs"] = ""
+    only: Literal["", "set", "differs", "not-live"] = ""
     start: int = 0
+
+
+class Named(msgspec.Struct):
+    """A service of master.cf, as name/type."""
+
+    name: str
 
 
 class Name(msgspec.Struct):
@@ -54,7 +65,10 @@ async def show(asked: Asked[Search]) -> Response:
     """The page; the rows alone where they are asked for as somebody types."""
     found = await _parameters(asked)
     given = asked.given
-    rows = found.find(given.q[:200], only=given.only)
+    behind = await _behind(asked) if given.only == "not-live" else None
+    among = behind.names if behind else None
+    rows = found.find(given.q[:200], only=given.only, among=among)
+    services = found.find_services(given.q[:200], only=given.only, among=behind.services if behind else None)
     start = max(0, min(given.start, len(rows)))
     template = "_settings_rows.html" if asked.part else "settings.html"
     return asked.page(
@@ -64,11 +78,59 @@ async def show(asked: Asked[Search]) -> Response:
         count=len(rows),
         next=start + _AT_ONCE if start + _AT_ONCE < len(rows) else None,
         start=start,
+        services=services,
+        behind=behind,
+        tier_of=tier_of,
         q=given.q[:200],
         only=given.only,
         TIERS=TIERS,
         LIVE=LIVE,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What is saved and not live: *names* of main.cf, *services* of master.cf. *unsure*: why others may be, too."""
+
+    names: frozenset[str]
+    services: frozenset[str]
+    unsure: tuple[str, ...]
+
+
+async def _behind(asked: Asked[Search]) -> Behind:
+    seen = await asked.console.seen(asked.person, "unloaded", within=LASTS)
+    if seen.document is None:
+        failure = seen.failure
+        return Behind(frozenset(), frozenset(), (failure.reason if failure else "it was not looked at",))
+    targets = {name for each in seen.document["files"] for name in each["names"]}
+    targets |= {each["subject"] for each in seen.document["restart"]}
+    unsure = tuple(
+        each["summary"]
+        if each["live"] is None
+        else f"{each['path']} is saved and not live; which of it is not known"
+        for each in seen.document["files"]
+        if each["live"] is None or (not each["live"] and each["diff"] is None)
+    )
+    services = frozenset("/".join(name.split("/")[:2]) for name in targets if "/" in name)
+    return Behind(frozenset(name for name in targets if "/" not in name), services, unsure)
+
+
+async def service(asked: Asked[Named]) -> Response:
+    """One service of master.cf: each column and `-o` with its tier, and the way to change it."""
+    from mailmend.facts.written import column
+    from mailmend.parse.assignment import COLUMNS
+    from mailmend.settings import Known
+    from mailmend.ui.web.pages.files import from_a_page
+
+    one = (await _parameters(asked)).service(asked.given.name)
+    told = [(name, column(one, name), False) for name in COLUMNS]
+    told += [(name, text, True) for name, text in dict(one.overrides).items()]
+    rows = []
+    for name, value, own in told:
+        known = Known(f"{one.id}/{name}", tier_of(name), "reload", None, "master(5)", "")
+        editable = asked.console.helper is not None and from_a_page(known, value or "-")
+        rows.append((name, value, own, known, editable))
+    return asked.page("service.html", one=one, rows=rows, TIERS=TIERS)
 
 
 async def one(asked: Asked[Name]) -> Response:
@@ -93,7 +155,7 @@ def _command(parameter: Parameter) -> str:
     return shlex.join(["mailmend", "set", f"{parameter.name}={parameter.written or parameter.default or ''}"])
 
 
-async def _parameters(asked: Asked[Search] | Asked[Name]) -> Parameters:
+async def _parameters(asked: Asked[Search] | Asked[Name] | Asked[Named]) -> Parameters:
     """Raises what keeps Postfix from being asked."""
     from mailmend.ui.web.works import patience, works
 
@@ -111,5 +173,6 @@ def _look(console: Console) -> Parameters:
 
 ENDPOINTS = (
     Endpoint("/settings", show, "Parameters of this Postfix, searched.", takes=Search),
+    Endpoint("/service", service, "One service of master.cf.", takes=Named),
     Endpoint("/settings/{name}", one, "One parameter.", takes=Name),
 )
