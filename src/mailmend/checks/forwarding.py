@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mailmend.facts import signing
 from mailmend.facts.dkim import signed
 from mailmend.facts.forwarding import (
     Forwarded,
@@ -90,7 +91,8 @@ def _signatures(scope: Scope, probe: Probe) -> Iterator[Finding]:
     seen = Seen(probe)
     try:
         broken = alterations(seen)
-        through = (*filters(seen), *(f"milter {name}" for name in milters(seen)))
+        unseen = [name for name in milters(seen) if not signing.leaves_alone(name, seen)]
+        through = (*filters(seen), *(f"milter {name}" for name in unseen))
         intact = _intact(scope, seen)
     except CannotLook as gap:
         yield unknown("message-altered", "header_checks", gap, seen)
@@ -106,7 +108,7 @@ def _signatures(scope: Scope, probe: Probe) -> Iterator[Finding]:
     elif through:
         says = (
             f"{', '.join(through)}: every message passes there; what it changes, and whether signatures verify on "
-            "arrival, is in its own log lines, which are not read yet (a message that arrived, --message, shows it)"
+            "arrival, is in its own log lines (mailmend check forwarding --senders; or a message that arrived, --message)"
         )
         yield Finding(
             "message-altered", _SETTINGS[through[0].partition(" ")[0]], "unknown", says, seen.evidence
