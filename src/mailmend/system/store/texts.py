@@ -8,14 +8,15 @@ import re
 GAP = "\0"  # in a template, where the text had something of its own
 _DIGIT = re.compile(r"\d")
 _LONG = 10  # characters of a word that may be an id
+_LONG_WORDS = re.compile(rf"([^ ]{{{_LONG},}})")  # few of a text's: the others are no ids
 _WORDS = 50_000  # that are remembered
 
 
 class _Words(dict[str, str]):
-    """A word -> itself, or a gap where it is one of many: an id, an address. Links and codes (AUP#1260) are not."""
+    """A long word -> itself, or a gap where it is one of many: an id, an address. Links and codes are not."""
 
     def __missing__(self, word: str) -> str:
-        own = len(word) >= _LONG and "://" not in word and "#" not in word
+        own = "://" not in word and "#" not in word
         kept = GAP if own and ("@" in word or _DIGIT.search(word)) else word
         if len(self) > _WORDS:
             self.clear()
@@ -28,13 +29,14 @@ _words = _Words()
 
 def taken_apart(text: str, relay: str) -> tuple[str, str]:
     """*text* -> its template with gaps, and what stood in them; *relay* (`host[ip]`) is said shorter."""
-    words = text.split(" ")
+    pieces = _LONG_WORDS.split(text)
+    words = pieces[1::2]
     common = [_words[word] for word in words]
-    template = " ".join(common)
-    if GAP in text or GAP not in template:
+    if GAP not in common or GAP in text:
         return text, ""
+    pieces[1::2] = common
     own = [word for word, kept in zip(words, common, strict=True) if kept is GAP]
-    return template, " ".join([GAP if word == relay else word for word in own])
+    return "".join(pieces), " ".join([GAP if word == relay else word for word in own])
 
 
 def filled(template: str, given: str, relay: str) -> str:
