@@ -17,6 +17,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="also what is marked slow")
     parser.addoption("--require-lab", action="store_true", help="a lab that does not open is a failure")
     parser.addoption("--full", action="store_true", help="every point of every list (slow ones too)")
+    parser.addoption("--pictures", metavar="FOLDER", help="where the console's pictures go, to be looked at")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

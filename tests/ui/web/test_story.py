@@ -3,74 +3,31 @@
 from __future__ import annotations
 
 import json
-import re
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from browser import chromium
+from ui.web.on_a_relay import PATIENCE, console
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 pytestmark = pytest.mark.lab
-PORT = 8825
 MAIN = "/etc/postfix/main.cf"
-PATIENCE = 60_000  # milliseconds: the machine may be busy
-WAIT = (
-    "for _ in $(seq 600); do grep -q 'Ctrl-C' /root/web.log && exit 0; "
-    "kill -0 $(cat /root/web.pid) || exit 1; sleep 0.1; done; exit 1"
-)
-
-
-def inside() -> int:
-    """The console's process, as it is called outside of the lab."""
-    own = Path("/proc/self/ns/net").readlink()
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-            if b"web" in words and f"{PORT}".encode() in words and (folder / "ns/net").readlink() != own:
-                return int(folder.name)
-        except OSError:
-            continue
-    raise AssertionError("the console does not run")
 
 
 @pytest.fixture
 def page(lab: Any) -> Iterator[Page]:
     """Somebody who is logged in by the code that `mailmend web` has printed; no script failed until the end."""
-    relay = lab.relay
-    lab.reset()
-    relay.start()
-    # A process without rights has to be able to read Python, wherever this machine has it.
-    mode = relay.run(["stat", "-c", "%a", "/root"]).stdout.strip()
-    relay.run(["chmod", "755", "/root"])
-    # As rsyslog keeps it on Debian and Ubuntu.
-    relay.run(["chgrp", "adm", "/var/log/mail.log"])
-    relay.run(["chmod", "640", "/var/log/mail.log"])
-    command = f"{sys.executable} -P -m mailmend web --port {PORT}"
-    relay.run(["sh", "-c", f"setsid {command} >/root/web.log 2>&1 & echo $! >/root/web.pid"])
-    try:
-        assert relay.run(["sh", "-c", WAIT], timeout=90).returncode == 0, relay.read("/root/web.log")
-        code = re.search(r"minutes: (\S+)", relay.read("/root/web.log"))
-        assert code
-        with chromium(inside()) as browser:
-            opened = browser.new_page(base_url=f"http://127.0.0.1:{PORT}")
-            opened.set_default_timeout(PATIENCE)
-            wrong: list[str] = []
-            opened.on("pageerror", lambda error: wrong.append(str(error)))
-            opened.goto("/")
-            opened.fill("#code", code.group(1))
-            opened.click("main button")
-            opened.wait_for_url("**/")
-            yield opened
-            assert wrong == []
-    finally:
-        relay.run(["sh", "-c", "kill $(cat /root/web.pid); rm -f /run/mailmend/helper.sock"])
-        relay.run(["chmod", mode, "/root"])
+    with console(lab) as told:
+        opened = told.browser.new_page(base_url=told.address)
+        opened.set_default_timeout(PATIENCE)
+        wrong: list[str] = []
+        opened.on("pageerror", lambda error: wrong.append(str(error)))
+        told.log_in(opened)
+        yield opened
+        assert wrong == []
 
 
 def applied(page: Page) -> str:

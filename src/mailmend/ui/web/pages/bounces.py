@@ -135,7 +135,9 @@ def page(cause: str) -> Markup:
     """The page of *cause* as HTML: from our own Markdown, in which no HTML counts."""
     from markdown_it import MarkdownIt
 
-    return Markup(MarkdownIt("commonmark", {"html": False}).render(_causes()[cause].page))  # noqa: S704
+    drawn = MarkdownIt("commonmark", {"html": False}).render(_causes()[cause].page)
+    # A command that is longer than the screen is scrolled by keys as well.
+    return Markup(drawn.replace("<pre>", '<pre tabindex="0">'))  # noqa: S704
 
 
 def _causes() -> Mapping[str, Cause]:

@@ -1,0 +1,141 @@
+"""Every page on a real Postfix, light and dark, wide and on a telephone: it fits, can be read, and needs no mouse.
+
+`--pictures FOLDER` keeps what was seen there, `--slow` looks at every page in all four ways.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import pytest
+
+from ui.web.on_a_relay import PATIENCE, console
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.lab
+
+
+class Way(NamedTuple):
+    """How a page is looked at: pixels, and what the system says of colours."""
+
+    width: int
+    colours: Literal["light", "dark"]
+
+
+ALL = [Way(*each) for each in product((1280, 360), ("light", "dark"))]  # type: ignore[arg-type]
+SAMPLE = [Way(1280, "light"), Way(360, "dark")]
+KEYS = 25  # stops of the Tab key that are held against the page: a list of 900 parameters is more of the same
+GROUP = "/bounces/group?cause=ipv6-ptr-or-auth&receiver=google&family=ipv6"
+# What a person can do something with, in the order of the page (a choice of several is one stop: arrow keys go through
+# it), and what the key reached.
+STOPS = """() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")]
+  .filter(each => !each.disabled && each.type !== "hidden" && each.tabIndex >= 0
+    && (each.type !== "radio" || each.checked) && each.checkVisibility({visibilityProperty: true}))
+  .map((each, place) => { each.dataset.place = place; return each.outerHTML.slice(0, 150); })"""
+REACHED = """() => { const at = document.activeElement, seen = getComputedStyle(at), box = at.getBoundingClientRect();
+  return {place: at.dataset.place === undefined ? -1 : +at.dataset.place, html: at.outerHTML.slice(0, 150),
+    ringed: seen.outlineStyle !== "none" && parseFloat(seen.outlineWidth) >= 2,
+    inside: box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth }; }"""
+
+
+def serious(page: Page) -> list[str]:
+    """What axe-core calls serious or worse, with where it is."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    return [
+        f"{each['id']}: {each['nodes'][0]['html'][:200]}"
+        for each in Axe().run(page).response["violations"]
+        if each["impact"] in ("serious", "critical")
+    ]
+
+
+def missed_by_keys(page: Page) -> list[str]:
+    """What the Tab key passes over, goes to out of its order, or reaches unseen."""
+    page.evaluate("() => { document.activeElement.blur(); window.scrollTo(0, 0); }")
+    page.evaluate("() => { const body = document.body; body.tabIndex = -1; body.focus(); }")
+    stops: list[str] = page.evaluate(STOPS)
+    wrong = []
+    for place, html in enumerate(stops[:KEYS]):
+        page.keyboard.press("Tab")
+        reached = page.evaluate(REACHED)
+        if reached["place"] != place:
+            return [*wrong, f"not {html}, but {reached['html']}"]
+        wrong += [f"{what}: {html}" for what in ("ringed", "inside") if not reached[what]]
+    return wrong
+
+
+class Album:
+    """Looks at pages in every way that is wanted, and finds them faultless."""
+
+    def __init__(self, page: Page, folder: Path, ways: list[Way]) -> None:
+        self.page, self.folder, self.ways = page, folder, ways
+        self.said: list[str] = []
+        page.set_default_timeout(PATIENCE)
+        page.on("pageerror", lambda error: self.said.append(str(error)))
+        # What the browser refuses for the sake of the Content-Security-Policy is said there as well.
+        page.on("console", lambda told: self.said.append(told.text) if told.type == "error" else None)
+
+    def look(self, name: str, path: str, there: str, status: int = 200) -> None:
+        """At *path*, which answers with *status*, when *there* is."""
+        for way in self.ways:
+            self.page.set_viewport_size({"width": way.width, "height": 900})
+            self.page.emulate_media(color_scheme=way.colours)
+            answer = self.page.goto(path)
+            assert answer is not None
+            assert answer.status == status, (name, answer.status)
+            self.page.wait_for_selector(there)
+            self.page.wait_for_selector("main:not(:has([aria-busy=true]))")
+            where = f"{name}, {way.width} {way.colours}"
+            self.page.screenshot(
+                path=self.folder / f"{name}-{way.width}-{way.colours}.png",
+                full_page=True,
+                animations="disabled",
+            )
+            assert self.page.evaluate("document.documentElement.scrollWidth") <= way.width, where
+            assert serious(self.page) == [], where
+            assert missed_by_keys(self.page) == [], where
+            # Chromium writes down a page that is no 200, too.
+            meant = "" if status == 200 else f"status of {status} "
+            assert [each for each in self.said if not meant or meant not in each] == [], where
+            self.said.clear()
+
+
+def test_every_page_fits_can_be_read_and_needs_no_mouse(
+    lab: Any, tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    kept = pytestconfig.getoption("--pictures")
+    folder = Path(kept) if kept else tmp_path
+    folder.mkdir(parents=True, exist_ok=True)
+    whole = pytestconfig.getoption("--slow") or pytestconfig.getoption("--full")
+    with console(lab) as told:
+        page = told.browser.new_page(base_url=told.address)
+        album = Album(page, folder, ALL if whole else SAMPLE)
+        album.look("login", "/login", "#code")
+        told.log_in(page)
+        lab.outcomes(lab.send(count=12))
+        page.click("text=Look again")
+        album.look("now", "/", "#findings article")
+        album.look("bounces", "/bounces", ".plot canvas")
+        album.look("cause", GROUP, "main h1")
+        album.look("explain", "/bounces/explain", "#bounce")
+        album.look("settings", "/settings?q=inet_", "main table")
+        album.look("setting", "/settings/inet_protocols", "#value")
+        album.look("files", "/files", "main h1")
+        album.look("dns", "/dns", "main h2")
+        album.look("no-such-page", "/changes/20200101T000000Z-none", "main .failed", status=409)
+        page.goto("/")
+        page.click(".cure button")
+        page.wait_for_url("**/proposal/*")
+        album.look("proposal", page.url, "#apply")
+        page.click("#apply")
+        page.wait_for_selector("#outcome:not([data-ended=''])")
+        album.look("followed", "/under-way", "#outcome")
+        album.look("changes", "/changes", "#changes")
+        album.look("change", page.get_attribute("#changes a", "href") or "", "main h1")
+        # What somebody saves behind its back is told on top of every page.
+        lab.relay.run(["postconf", "-e", "inet_protocols=ipv4"])
+        album.look("not-live", "/", "#not-live")
