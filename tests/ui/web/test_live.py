@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from mailmend.ui.helper.sessions import Sessions
 from mailmend.ui.web.console import Console
@@ -38,3 +41,22 @@ def test_a_file_that_was_put_in_its_place_was_saved(tmp_path: Path) -> None:
     before = live.saved(console(tmp_path))
     other.rename(file)
     assert live.saved(console(tmp_path)) != before
+
+
+@pytest.mark.parametrize(("by", "here"), [("root", False), ("console:0123abcd@::1", True)])
+def test_a_change_on_trial_is_ended_where_it_was_begun(by: str, here: bool) -> None:
+    asked = Console(Sessions(), frozenset({"localhost"}), helper=Path("/run/mailmend/helper.sock"))
+    record = {"id": "20260101-000000-set", "by": by, "confirm_by": None}
+    session: Any = type("Session", (), {"token": "t"})
+    text = asked.templates.get_template("_banner.html").render(
+        console=asked,
+        session=session,
+        act=None,
+        under_way=False,
+        trials=[record],
+        interrupted=None,
+        not_live=[],
+    )
+    assert ('id="confirm"' in text) is here
+    assert ("begun in a terminal" in text) is not here
+    assert ("mailmend confirm 20260101-000000-set" in text) is not here
