@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -34,11 +35,18 @@ def test_the_helper_reads_no_file_that_is_named_to_it_and_no_more_than_a_month(
 def test_the_helper_counts_the_log_and_gives_no_line_of_it(
     lab: Any, relay: Any, ask: Asking, grant: str
 ) -> None:
+    long_ago = datetime.now(UTC) - timedelta(days=3)
+    relay.write(f"{LOG}.1", f"{long_ago.isoformat()} mx1 postfix/qmgr[9]: 4F1A2B3C4D: removed\n")
     lab.outcomes(lab.send(count=4))
     for_root_alone(relay)
     told = ask.done(verb="report", grant=grant, days=1)["told"]["report"]
     assert sum(row["count"] for row in told["rows"]) >= 4
     assert told["hours"]
+    assert relay.mailmend("ingest").returncode == 0
+    stored = ask.done(verb="report", grant=grant, days=1)["told"]
+    assert stored["store"], "it knows as much, so no log is read"
+    assert sum(row["count"] for row in stored["report"]["rows"]) == sum(row["count"] for row in told["rows"])
+    relay.run(["rm", f"{LOG}.1"])
     relay.run(["mv", LOG, f"{LOG}.gone"])
     error = ask(verb="report", grant=grant, days=1)["error"]
     relay.run(["mv", f"{LOG}.gone", LOG])

@@ -67,10 +67,7 @@ def _is_file(console: Console) -> bool:
 
 def _read_by_root(console: Console, grant: str, days: int, says: Says, failure: MailmendError) -> Found:
     if console.helper is None:
-        raise CannotLook(
-            failure.reason,
-            "sudo mailmend report reads it as root; mailmend ingest --follow keeps a delivery store for this page",
-        ) from None
+        raise failure
     says("root's helper reads the log")
     within = min(days, verbs.REPORTED) if days else verbs.REPORTED
     told = Helper(console.helper).report(grant, within, lambda line: says(f"root's helper: {line.says}"))
