@@ -169,7 +169,26 @@ class Reading:
         """All up to *at* is in the store, as that of *source*."""
         self.known = Known(source, at.head, at.tail, at.read)
 
+    def _cut(self, data: bytes) -> tuple[bytes, bytes] | None:
+        """What is taken of *data*, which comes next, as it lies, and the lines that are read of it.
+
+        None: a line that has no end yet. No logger writes a line longer than a block: of such a one the beginning is
+        given, and the rest taken without a look, as anything may stand there. A hole is no line.
+        """
+        full = len(data) >= logfiles.BLOCK
+        within = self._before[-1:] not in (b"", b"\n", b"\0")  # a line that was given before
+        end = data.rfind(b"\n") + 1
+        if end:
+            return data[:end], data[data.find(b"\n") + 1 if within else 0 : end].lstrip(b"\0")
+        if not full:
+            return None
+        if not within and (line := data.lstrip(b"\0")) != data:
+            return data[: len(data) - len(line)], b""
+        return data, b"" if within else data[: logfiles.LONGEST] + b"\n"
+
     def _taken(self, raw: bytes) -> None:
+        if self.read < HEAD:
+            self._head = (self._head[: self.read] + raw)[:HEAD]
         self.read += len(raw)
         self._before = (self._before + raw)[-TAIL:] if len(raw) < TAIL else raw[-TAIL:]
 
@@ -183,15 +202,12 @@ class Plain(Reading):
 
     def blocks(self) -> Iterator[bytes]:
         while data := os.pread(self._fd, logfiles.BLOCK, self.read):
-            end = data.rfind(b"\n") + 1
-            if not end and len(data) < logfiles.BLOCK:
+            cut = self._cut(data)
+            if cut is None:
                 self.waiting = len(data)
                 return
-            whole = data[:end] if end else data  # no logger writes such a line: it is taken in pieces
-            if self.read < HEAD:
-                self._head = (self._head[: self.read] + whole)[:HEAD]
-            self._taken(whole)
-            yield whole if end else data + b"\n"
+            self._taken(cut[0])
+            yield cut[1]
 
     def same(self) -> bool:
         return os.pread(self._fd, len(self.head), 0) == self.head
@@ -211,9 +227,15 @@ class Packed(Reading):
         self._rest = rest
 
     def blocks(self) -> Iterator[bytes]:
-        for block in self._rest:
-            self._taken(block)
-            yield block
+        data = b""
+        for part in self._rest:
+            data += part
+            while data and (cut := self._cut(data[: logfiles.BLOCK])) is not None:
+                self._taken(cut[0])
+                data = data[len(cut[0]) :]
+                yield cut[1]
+        # It was packed while somebody wrote the line, which is whole in the next.
+        self.waiting = len(data)
 
     def same(self) -> bool:
         return True
@@ -287,13 +309,20 @@ _Blocks = Generator[bytes, None, None]
 
 
 def _begun(log: Open) -> tuple[list[bytes], _Blocks]:
-    """The first blocks of what is packed, with `HEAD` bytes at least, and those that follow."""
+    """The first pieces of what is packed, with `HEAD` bytes at least, and those that follow."""
     log.raw.seek(0)
-    blocks = logfiles.of_open(log.path, log.raw, log.packed)
+    blocks = _pieces(log)
     begun: list[bytes] = []
     while sum(map(len, begun)) < HEAD and (block := next(blocks, None)) is not None:
         begun.append(block)
     return begun, blocks
+
+
+def _pieces(log: Open) -> _Blocks:
+    """The bytes that were packed, as they lay: holes, and lines without end, count as in the plain file."""
+    with opened.readable(log.path), opened.unpacked(log.path, log.raw, log.packed) as stream:
+        while piece := stream.read(logfiles.BLOCK):
+            yield piece
 
 
 def _chain(begun: list[bytes], rest: _Blocks) -> _Blocks:
