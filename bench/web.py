@@ -27,6 +27,10 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 RATE, LINES, BOUND = 50, 20_000, 0.200
 BEGINNING = 200_000  # lines that are in the store before
 PAGES = (
+    "/",
+    "/now/standing",
+    "/now/findings",
+    "/changes",
     "/bounces",
     "/bounces?family=ipv6&days=1",
     "/bounces/told",
@@ -103,19 +107,15 @@ def take_in(folder: Path, stop: Any) -> None:
 
 
 def serve_pages(folder: Path, told: Any) -> None:
-    import uvicorn
-
     from mailmend.ui.helper.sessions import Sessions
     from mailmend.ui.web import serve
-    from mailmend.ui.web.app import application
     from mailmend.ui.web.console import Console
 
     sessions = Sessions()
     opened = serve.listen("127.0.0.1", 0)
     told.send((opened.getsockname()[1], sessions.login_code()))
     console = Console(sessions, serve.LOCAL, look=lambda: look(folder))
-    config = uvicorn.Config(application(console), log_level="warning", access_log=False, lifespan="off")
-    uvicorn.Server(config).run(sockets=[opened])
+    serve.server(console).run(sockets=[opened])
 
 
 async def ask(address: str, code: str, seconds: float) -> tuple[dict[str, list[float]], Counter[str]]:

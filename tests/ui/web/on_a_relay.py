@@ -40,7 +40,7 @@ class Console:
         page.wait_for_url("**/")
 
 
-def _inside() -> int:
+def inside() -> int:
     """The console's process, as it is called outside of the lab."""
     own = Path("/proc/self/ns/net").readlink()
     for folder in Path("/proc").glob("[0-9]*"):
@@ -71,7 +71,7 @@ def console(lab: Any) -> Iterator[Console]:
         assert relay.run(["sh", "-c", _BEGUN], timeout=90).returncode == 0, relay.read("/root/web.log")
         code = re.search(r"minutes: (\S+)", relay.read("/root/web.log"))
         assert code
-        with chromium(_inside()) as browser:
+        with chromium(inside()) as browser:
             yield Console(browser, code.group(1))
     finally:
         relay.run(["sh", "-c", "kill $(cat /root/web.pid); rm -f /run/mailmend/helper.sock"])

@@ -19,6 +19,7 @@ from mailmend.ui.web.pages.proposals import latest
 from mailmend.ui.web.sessions import COOKIE, Session
 
 _TICK, _BUSY = 1.0, 0.3  # seconds between two looks at the files, and at a change that is under way
+_GLANCE = 0.1  # seconds between two glances at whether the files were saved: two stat(2)
 _UNSETTLED, _SETTLED = 5.0, 60.0  # seconds between two looks at the host, as long as something waits and else
 _SILENCE = 15.0  # seconds after which a proxy is told that this goes on
 _NOT_LIVE = ("loaded-not-restarted", "saved-not-loaded")
@@ -48,7 +49,7 @@ async def _events(asked: Asked[Watch]) -> AsyncIterator[str]:
     console, session, request = asked.console, asked.person, asked.request
     sent: dict[str, str] = {}
     stamp: tuple[int, ...] | None = None
-    last = time.monotonic()
+    going, last = False, time.monotonic()
     yield "retry: 2000\n\n"
     while not await request.is_disconnected():
         if console.sessions.find(request.cookies.get(COOKIE)) is not session:
@@ -57,8 +58,12 @@ async def _events(asked: Asked[Watch]) -> AsyncIterator[str]:
         now = await console.run(saved, console)
         if stamp is not None and now != stamp:
             console.looks.forget()
+            if not going:  # a look takes a second or two: that it is looked at is told before
+                sent["banner"] = _drawn(console, session, "_saved.html") + sent.get("banner", "")
+                yield _event("banner", sent["banner"])
         stamp = now
         news = await look(console, session)
+        going = news["under_way"]
         told = {"banner": _drawn(console, session, "_banner.html", **news)}
         if asked.given.act:
             told["act"] = _drawn(console, session, "_act.html", act=news["act"])
@@ -70,7 +75,18 @@ async def _events(asked: Asked[Watch]) -> AsyncIterator[str]:
         if time.monotonic() - last > _SILENCE:
             yield ": still there\n\n"
             last = time.monotonic()
-        await asyncio.sleep(_BUSY if news["under_way"] else _TICK)
+        if going:
+            await asyncio.sleep(_BUSY)
+        else:
+            await _until_saved(console, stamp)
+
+
+async def _until_saved(console: Console, stamp: tuple[int, ...]) -> None:
+    """Until a file is another than *stamp* tells, or the next tick."""
+    for _ in range(int(_TICK / _GLANCE)):
+        await asyncio.sleep(_GLANCE)
+        if await console.run(saved, console) != stamp:
+            return
 
 
 async def look(console: Console, session: Session) -> dict[str, Any]:
