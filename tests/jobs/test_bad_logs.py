@@ -337,3 +337,34 @@ def test_a_gigabyte_of_zeros_that_is_packed_in_a_megabyte(tmp_path: Path) -> Non
     assert (status, out) == (USAGE, "")
     is_one_line(err)
     assert memory < 150
+
+
+# ---- what a report is written to ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("option", ["--csv", "--html"])
+@pytest.mark.parametrize("by", ["its name", "a link"])
+def test_a_report_is_not_written_over_the_log(run: Any, tmp_path: Path, option: str, by: str) -> None:
+    log, link = tmp_path / "mail.log", tmp_path / "link"
+    log.write_bytes(LOG)
+    link.symlink_to(log)
+    status, _, said = run("report", str(log), option, str(log if by == "its name" else link))
+    assert (status, log.read_bytes()) == (4, LOG)
+    assert "is the log that is read" in is_one_line(said)
+
+
+def test_a_window_without_a_line_is_not_said_to_be_well(run: Any, tmp_path: Path) -> None:
+    log = tmp_path / "mail.log"
+    log.write_bytes(LOG)
+    status, said, _ = run("report", str(log), "--since", "2099-01-01")
+    assert status == 0
+    assert "Nothing was logged in that time" in said
+    assert "could cure" not in said
+
+
+def test_a_window_that_ends_before_it_begins_is_a_usage_error(run: Any, tmp_path: Path) -> None:
+    log = tmp_path / "mail.log"
+    log.write_bytes(LOG)
+    status, _, said = run("report", str(log), "--since", "2026-11-22", "--until", "2026-11-21")
+    assert status == USAGE
+    assert "is not after --since" in is_one_line(said)

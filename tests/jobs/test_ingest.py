@@ -392,6 +392,20 @@ def test_following_ends_cleanly_when_it_is_told_to(here: There) -> None:
     assert store(here).standing().lines == len(lines)
 
 
+def test_following_a_log_that_grows_remembers_no_more_with_each_look(here: There) -> None:
+    text, _ = logs.write(11, 60, rfc3339=True)
+    lines = text.splitlines(keepends=True)
+    writer = Writer(job.folder(here))
+    intake = job._Intake(writer)
+    for line in lines:
+        with here.path.open("ab") as log:
+            log.write(line)
+        intake.file(here.path)
+    writer.close()
+    assert intake.taken.lines == len(lines)
+    assert len(intake._looks) == 1
+
+
 def test_readers_and_the_writer_do_not_wait_for_each_other(here: There) -> None:
     written(here)
     job.ingest([], here)

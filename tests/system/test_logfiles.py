@@ -68,6 +68,16 @@ def test_files_are_read_in_the_order_of_their_time(tmp_path: Path) -> None:
     assert read(*reversed(found)) == LOG
 
 
+def test_a_part_that_is_being_packed_is_read_once(tmp_path: Path) -> None:
+    """logrotate(8) packs beside the part, and then removes it."""
+    (tmp_path / "mail.log").write_bytes(LOG)
+    (tmp_path / "mail.log.1").write_bytes(LOG)
+    (tmp_path / "mail.log.1.gz").write_bytes(gzip.compress(LOG)[:30])
+    (tmp_path / "mail.log.2.gz").write_bytes(gzip.compress(LOG))
+    found = logfiles.rotated(tmp_path / "mail.log", None)
+    assert {each.name for each in found} == {"mail.log", "mail.log.1", "mail.log.2.gz"}
+
+
 def test_a_line_without_an_end_costs_no_memory_and_no_other_line(tmp_path: Path) -> None:
     path = tmp_path / "mail.log"
     path.write_bytes(LOG + b"x" * 3_000_000 + b"\n" + LOG)

@@ -108,7 +108,7 @@ def _signatures(scope: Scope, probe: Probe) -> Iterator[Finding]:
     elif through:
         says = (
             f"{', '.join(through)}: every message passes there; what it changes, and whether signatures verify on "
-            "arrival, is in its own log lines (mailmend check forwarding --senders; or a message that arrived, --message)"
+            "arrival, is in its own log lines (mailmend check forwarding --senders; or a message, --message)"
         )
         yield Finding(
             "message-altered", _SETTINGS[through[0].partition(" ")[0]], "unknown", says, seen.evidence

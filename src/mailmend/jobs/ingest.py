@@ -193,8 +193,8 @@ class _Intake:
         self.progress: Step | None = None
         self.done = self.total = 0
         self._gather: Gather | None = None
-        self._looks = self.writer.finished()  # how files looked of which all was taken in
-        self._unpacked = set(self._looks)
+        self._unpacked = self.writer.finished()  # how packed files looked of which all was taken in
+        self._looks: dict[tuple[int, int], str] = {}  # and how each file did that was read now
         self._before = b""  # the end of what was read by somebody else, as far as it was looked at
         self._opened: set[tuple[int, int]] = set()  # files that were read, whatever they were called
 
@@ -209,7 +209,7 @@ class _Intake:
         if self._gather:
             self._gather.close()
         self._gather = None
-        self._looks = set()
+        self._looks = {}
 
     def tidy(self) -> None:
         retention.apply(self.writer, self.stopped)
@@ -233,8 +233,9 @@ class _Intake:
         try:
             with identity.open_log(path) as log:
                 self._opened.add(log.file)
-                if log.look and log.look not in self._looks and self._whole(log):
-                    self._looks.add(log.look)
+                known = log.look in self._unpacked or self._looks.get(log.file) == log.look
+                if log.look and not known and self._whole(log):
+                    self._looks[log.file] = log.look
                     if log.packed and log.look not in self._unpacked:
                         self.writer.finish(log.look)
                         self._unpacked.add(log.look)

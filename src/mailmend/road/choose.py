@@ -37,7 +37,10 @@ def choose(proposals: Sequence[Proposal], remedy: str | None) -> tuple[Proposal 
         return None, "no remedy of mailmend heals this"
     # Where everything else does harm, what is still missing for the cure is the way on.
     if weighed[-1].remedy == CURE and weighed[1:]:
-        return None, f"{_why(weighed[0], step=False)}; SRS cures it (remedy {CURE}), but for this: {_why(weighed[-1])}"
+        return (
+            None,
+            f"{_why(weighed[0], step=False)}; SRS cures it (remedy {CURE}), but for this: {_why(weighed[-1])}",
+        )
     return None, _why(weighed[0])
 
 

@@ -103,6 +103,11 @@ class Report:
     more_wait: bool = False
     step: timedelta = HOUR
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was logged in that time: then nothing is known, and nothing is well."""
+        return not (any(self.span) or self.rows or self.rejected or self.messages)
+
     def total(self, *statuses: str) -> int:
         return sum(row.count for row in self.rows if not statuses or row.place.status in statuses)
 

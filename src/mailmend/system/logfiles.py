@@ -65,6 +65,9 @@ def rotated(path: Path, since: datetime | None) -> list[Path]:
         found = []
     except OSError as error:
         raise CannotLook(f"{path.parent} cannot be listed: {error.strerror}") from None
+    # While logrotate(8) packs a part, both are there, and the packed one is not whole yet.
+    plain = {each.name for each in found}
+    found = [each for each in found if each.suffix not in opened.PACKED or each.stem not in plain]
     changed = {each: _changed(each) for each in found}
     return [*sorted((each for each in found if changed[each] >= start), key=lambda each: changed[each]), path]
 

@@ -22,6 +22,7 @@ from mailmend.system import follow, host
 _MAGIC = {b"\x1f\x8b": "gz", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zst", b"BZh": "bz2"}
 _OPENERS: dict[str, Any] = {"gz": gzip.open, "xz": lzma.open, "bz2": bz2.open}
 # What logrotate(8) makes of a log's name: .1, .2.gz, -20261122, .20261122-000000.xz.
+PACKED = (".gz", ".xz", ".bz2", ".zst")
 ROTATED = r"[.-]\d[\d.-]{0,30}(?:\.gz|\.xz|\.bz2|\.zst)?"
 
 

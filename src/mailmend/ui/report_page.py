@@ -87,6 +87,8 @@ def _share(count: int, total: int) -> str:
 
 
 def _findings(found: Report) -> str:
+    if found.empty:
+        return "<p>Nothing was logged in that time: how mail fared is not known.</p>"
     if not found.findings:
         return '<p class="fine">Nothing here that this host could cure.</p>'
     rest = "".join(

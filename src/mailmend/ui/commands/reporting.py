@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mailmend.model import Refused
+from mailmend.model import ParseError, Refused
 from mailmend.parse import when
 from mailmend.ui.ending import EXIT_PROBLEMS, Outcome
 from mailmend.ui.progress import progress
@@ -40,12 +40,19 @@ def report(
     """
     from mailmend.jobs.report import report as job
 
+    start, end = _time(since), _time(until)
+    if start and end and end <= start:
+        raise ParseError(f"--until {until} is not after --since {since}", "the time in between is looked at")
+    paths = [Path(name) for name in files]
+    for name in (csv, html):
+        if name:
+            _require_no_log(name, paths, here)
     with _reading() as step:
         told = job(
             here,
-            [Path(name) for name in files],
-            since=_time(since),
-            until=_time(until),
+            paths,
+            since=start,
+            until=end,
             processes=processes,
             progress=step,
             stored=stored,
@@ -69,9 +76,28 @@ def _time(text: str | None) -> datetime | None:
     return when.since(text, datetime.now(UTC).astimezone()) if text is not None else None
 
 
+def _require_no_log(name: str, paths: Sequence[Path], here: Callable[[], Here]) -> None:
+    """Refused where *name* is a log that is read, or this host's own."""
+    target = Path(name)
+    if not target.is_file():
+        return
+    own = None if paths else here().log().path
+    for each in (*paths, *([own] if own else [])):
+        with suppress(OSError):
+            if target.samefile(each):
+                raise Refused(f"{name} is the log that is read", "name another file for the report")
+
+
 def _write(name: str, text: str) -> None:
+    """Whole or not at all, but to a terminal or a pipe."""
+    path = Path(name)
     try:
-        Path(name).write_text(text, "utf-8", "backslashreplace")
+        if path.exists() and not path.is_file():
+            path.write_text(text, "utf-8", "backslashreplace")
+            return
+        beside = path.with_name(f"{path.name}.new")
+        beside.write_text(text, "utf-8", "backslashreplace")
+        beside.replace(path)
     except OSError as error:
         raise Refused(f"{name} cannot be written: {error.strerror}", "name another file") from None
 

@@ -47,7 +47,8 @@ def reported(target: Console, told: Told) -> None:
     _head(target, found)
     if told.store:
         say(target, words(figures.stored(found), FAINT), indent=2)
-    _findings(target, found.findings)
+    if not found.empty:
+        _findings(target, found.findings)
     _over_time(target, found)
     _receivers(target, found)
     _causes(target, found)
@@ -59,6 +60,9 @@ def reported(target: Console, told: Told) -> None:
 
 
 def _head(target: Console, found: Report) -> None:
+    if found.empty:
+        say(target, words("Nothing was logged in that time: how mail fared is not known.", STRONG))
+        return
     began, ended = (figures.moment(at, year=True) for at in found.span)
     say(target, words(f"{began} to {ended}, {figures.zone(found)}", STRONG))
     total = found.total()
