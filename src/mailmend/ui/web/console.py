@@ -31,6 +31,7 @@ Parameters = ParamSpec("Parameters")
 Answer = TypeVar("Answer")
 
 HERE = Path(__file__).parent
+MEANWHILE = 10.0  # seconds that a page is older at most while the host is looked at anew
 PAGES = (
     ("/", "Now"),
     ("/bounces", "Bounces"),
@@ -117,12 +118,24 @@ class Console:
         """The helper, where there is one: without it the console only reads."""
         return Helper(self.helper) if self.helper else None
 
-    async def seen(self, session: Session, of: Of, change: str | None = None, *, within: float) -> Seen:
-        """The document *of* the host, not older than *within* seconds: looked at by root where there is a helper."""
+    async def seen(
+        self, session: Session, of: Of, change: str | None = None, *, within: float, meanwhile: float = 0.0
+    ) -> Seen:
+        """The document *of* the host, not older than *within* seconds: looked at by root where there is a helper.
+
+        One that is older by *meanwhile* at most, and from after the last change, is shown while it is looked at anew.
+        """
         name = f"{of} {change}" if change else of
         if seen := self.looks.within(name, within):
             return seen
-        return await self.run(self.looks.look, name, lambda: self._look(session, of, change), within)
+
+        def job() -> Shape:
+            return self._look(session, of, change)
+
+        if meanwhile and (seen := self.looks.within(name, within + meanwhile)):
+            self.looks.begin(name, job, within)
+            return seen
+        return await self.run(self.looks.look, name, job, within)
 
     def _look(self, session: Session, of: Of, change: str | None) -> Shape:
         helper = self.asks

@@ -71,6 +71,15 @@ class Looks:
                     self._locks.pop(gone, None)
             return seen
 
+    def begin(self, name: str, job: Callable[[], Shape], seconds: float) -> None:
+        """`look`, beside whoever asks; nothing where one is under way."""
+        with self._lock:
+            turn = self._locks.setdefault(name, threading.Lock())
+        if not turn.locked():
+            threading.Thread(
+                target=self.look, args=(name, job, seconds), daemon=True, name=f"look {name}"
+            ).start()
+
     def forget(self) -> None:
         """What was seen until now is old."""
         self._forgotten = time.monotonic()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from starlette.responses import Response
 
+from mailmend.ui.web.console import MEANWHILE
 from mailmend.ui.web.endpoint import Asked, Endpoint, Nothing
 
 _LASTS = 2.0  # seconds
@@ -18,7 +19,7 @@ class Named(msgspec.Struct):
 
 async def show(asked: Asked[Nothing]) -> Response:
     """All of them, the newest first."""
-    seen = await asked.console.seen(asked.person, "history", within=_LASTS)
+    seen = await asked.console.seen(asked.person, "history", within=_LASTS, meanwhile=MEANWHILE)
     return asked.page("changes.html", seen=seen, records=seen.document["records"] if seen.document else [])
 
 

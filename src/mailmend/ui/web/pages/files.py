@@ -6,10 +6,12 @@ import shlex
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
+from markupsafe import Markup
 from starlette.responses import Response
 
 from mailmend.model import CannotLook, MailmendError, ParseError
 from mailmend.questions import File
+from mailmend.ui.web.console import MEANWHILE
 from mailmend.ui.web.endpoint import Asked, Endpoint, Nothing
 from mailmend.ui.web.pages import files_coloured
 from mailmend.ui.web.pages.settings import LIVE, ONLY_IN_A_TERMINAL, TIERS
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 _MOST = 1 << 20  # characters of a file that a page shows
 _EDITED, _LINES = 1 << 18, 5000  # of an edit: what is compared takes its time
 _LASTS = 2.0  # seconds that a look is good
+_DRAWN: dict[
+    str, tuple[str, Markup]
+] = {}  # each file as it was drawn last: hundreds of lines take their time
 Name = Literal["main.cf", "master.cf"]
 
 
@@ -35,7 +40,7 @@ class Text(msgspec.Struct):
 
 async def show(asked: Asked[Nothing]) -> Response:
     """Both files, line by line, each with what of it does not run."""
-    seen = await asked.console.seen(asked.person, "unloaded", within=_LASTS)
+    seen = await asked.console.seen(asked.person, "unloaded", within=_LASTS, meanwhile=MEANWHILE)
     files = await asked.console.run(_files, asked.console)
     return asked.page("files.html", files=files, unloaded=unloaded(seen.document), seen=seen)
 
@@ -45,12 +50,16 @@ def unloaded(document: Shape | None) -> dict[str, Any]:
     return {each["path"].rpartition("/")[2]: each for each in document["files"]} if document else {}
 
 
-def _files(console: Console) -> list[tuple[str, str, str, list[list[files_coloured.Span]]]]:
+def _files(console: Console) -> list[tuple[str, str, str, Markup]]:
     """Name, path, text and coloured lines of each."""
     found = []
     for name, coloured in (("main.cf", files_coloured.main), ("master.cf", files_coloured.master)):
         text, path = _read(console, name)
-        found.append((name, path, text, coloured(text)))
+        drawn = _DRAWN.get(name)
+        if drawn is None or drawn[0] != text:
+            template = console.templates.get_template("_file_lines.html")
+            drawn = _DRAWN[name] = text, Markup(template.render(rows=coloured(text)))  # noqa: S704 (Jinja's)
+        found.append((name, path, text, drawn[1]))
     return found
 
 

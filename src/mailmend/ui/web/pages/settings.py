@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from mailmend.jobs import parameters as job
 from mailmend.road.service_edit import tier_of
+from mailmend.ui.web.console import MEANWHILE
 from mailmend.ui.web.endpoint import Asked, Endpoint
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Behind:
 
 
 async def _behind(asked: Asked[Search]) -> Behind:
-    seen = await asked.console.seen(asked.person, "unloaded", within=LASTS)
+    seen = await asked.console.seen(asked.person, "unloaded", within=LASTS, meanwhile=MEANWHILE)
     if seen.document is None:
         failure = seen.failure
         return Behind(frozenset(), frozenset(), (failure.reason if failure else "it was not looked at",))
