@@ -190,6 +190,8 @@ def test_a_failed_delivery_is_kept_whole() -> None:
     [
         ("root@mx1.org", "root", False),
         ("a@b.org", "a@b.org", False),
+        ("a@b.org", "A@B.Org", False),  # as it was written, before a table folded it
+        ("root@mx1.org", "ROOT", False),
         ("x@b.org", "root", True),
         ("a@gmail.com", "a@b.org", True),
         ('"a b"@gmail.com', "a@b.org", True),

@@ -55,7 +55,7 @@ _QUOTED = rb'(?:"(?:[^"\\\n]++|\\[^\n])*"|)'
 _DELIVERY = _compiled(
     _HEAD + rb"to=<((" + _QUOTED + rb'[^@<>"\n]*+)@?+([^@<>"\n]*+))>, '
     # Set where the address became another one: not where only its domain was completed.
-    rb'(?:orig_to(=)<(?!\7@\8>|\7>)([^<>"\n]*+)>, |orig_to=<[^<>"\n]*+>, |)'
+    rb'(?:orig_to(=)<(?!(?i:\7@\8|\7)>)([^<>"\n]*+)>, |orig_to=<[^<>"\n]*+>, |)'
     rb"relay=([^\[\],\n]*+)(?:\[([0-9A-Fa-f]*+([.:]?)[^\[\],\n]*+)\][:\w-]*+|), "
     rb"(?:conn_use=\d++, |)delay=[^,\n]*+, delays=([^,\n]*+)" + _ENDING + rb"(?:(?<=status=sent )\(|(\(.*))"
 )
