@@ -340,16 +340,21 @@ class _Intake:
         source, cursor = self.writer.journal() or (None, "")
         if cursor and self._gather is None:
             self.gather.warm(journal.before(cursor, WARM))
-        after = cursor
-        for block, now_at in journal.blocks(cursor):
-            after = now_at
-            if block:
+        pieces = journal.Pieces(cursor)
+        for piece in pieces:
+            for block in piece:
                 self.gather.block(block, datetime.now(UTC).astimezone())
-        batch = self.gather.batch()
-        if after != cursor:
-            at = Position(source, 0, 0, b"", b"", "", cursor=after, was_cursor=cursor)
-            if self.writer.add(batch, at) is not None:
-                self._count(batch)
+            batch = self.gather.batch()
+            if pieces.cursor == cursor:
+                continue
+            at = Position(source, 0, 0, b"", b"", "", cursor=pieces.cursor, was_cursor=cursor)
+            known = self.writer.add(batch, at)
+            if known is None:
+                return  # another was faster
+            source, cursor = known, pieces.cursor
+            self._count(batch)
+            if self.stopped():
+                return
 
     def _count(self, batch: Batch) -> None:
         taken = self.taken
