@@ -68,6 +68,15 @@ def test_files_are_read_in_the_order_of_their_time(tmp_path: Path) -> None:
     assert read(*reversed(found)) == LOG
 
 
+def test_a_log_that_is_named_twice_is_not_counted_twice(tmp_path: Path) -> None:
+    log, link = tmp_path / "mail.log", tmp_path / "link"
+    log.write_bytes(LOG)
+    link.symlink_to(log)
+    for names in ((log, log), (log, link)):
+        with pytest.raises(ParseError, match="is the same file as"):
+            logfiles.parts(names)
+
+
 def test_a_part_that_is_being_packed_is_read_once(tmp_path: Path) -> None:
     """logrotate(8) packs beside the part, and then removes it."""
     (tmp_path / "mail.log").write_bytes(LOG)

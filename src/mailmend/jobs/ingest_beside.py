@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 STATUSES = {"bounced": "bounced", "deferred": "deferred", "SOFTBOUNCE": "deferred"}
 _SLOTS = 16  # blocks under way
-_SLOT = 2 * BLOCK + 1  # the longest that `logfiles.of_open` and `identity.Plain` make
+_SLOT = 2 * BLOCK + 1  # no block of `identity.Reading` is longer
 _Counts = dict[tuple[bytes, ...], int]
 _COUNTS = -1  # asked for instead of a block
 

@@ -81,8 +81,11 @@ def _changed(path: Path) -> float:
 
 
 def parts(paths: Sequence[Path]) -> tuple[Part, ...]:
-    """What there is to read, oldest first. CannotLook: one of *paths* cannot be read; ParseError: it is no log."""
+    """What there is to read, oldest first. CannotLook: one of *paths* cannot be read; ParseError: it is no log, or
+    another name of one that is there.
+    """
     found = []
+    _require_once(paths)
     for path in paths:
         packed, first, modified, size = _sniffed(path)
         dated = datetime.fromtimestamp(modified, UTC).astimezone()
@@ -97,6 +100,19 @@ def parts(paths: Sequence[Path]) -> tuple[Part, ...]:
         )
     found.sort(key=lambda each: each[0])
     return tuple(part for _, each in found for part in each)
+
+
+def _require_once(paths: Sequence[Path]) -> None:
+    """All that is in a file would count twice."""
+    known: dict[tuple[int, int], Path] = {}
+    for path in paths:
+        try:
+            file = path.stat()
+        except OSError:
+            continue  # told where it is read
+        if other := known.get((file.st_dev, file.st_ino)):
+            raise ParseError(f"{path} is the same file as {other}", "name it once")
+        known[file.st_dev, file.st_ino] = path
 
 
 def journal() -> Part:
