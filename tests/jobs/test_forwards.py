@@ -12,7 +12,9 @@ from mailmend.lab import Lab
 
 pytestmark = pytest.mark.lab
 ALIASES = "postmaster: root\nfoo: someone@gmail.com,\n \\foo\nlist: :include:/etc/list\n"
-NOTHING = {"virtual_alias_maps": "", "alias_maps": "hash:/etc/aliases"}
+# People of this machine may have a .forward.
+HOME = {"forward_path": "/nowhere"}
+NOTHING = {"virtual_alias_maps": "", "alias_maps": "hash:/etc/aliases", **HOME}
 
 
 def told(lab: Lab, *argv: str) -> tuple[int, dict[str, Any], str]:
@@ -58,7 +60,7 @@ def test_without_a_look_at_a_table_nothing_is_said_to_be_well(lab: Lab) -> None:
 
 
 def test_each_forward_is_named_and_its_envelope_is_seen_to_stay(lab: Lab) -> None:
-    stage.begin(lab, "none", "ipv4", files={"forwards": "user@example.org someone@gmail.com\n"})
+    stage.begin(lab, "none", "ipv4", main=HOME, files={"forwards": "user@example.org someone@gmail.com\n"})
     lab.relay.write("/etc/list", "# who\ntwo@elsewhere.example\n")
     aliases(lab, ALIASES)
     status, document, screen = told(lab)
@@ -80,7 +82,7 @@ def test_each_forward_is_named_and_its_envelope_is_seen_to_stay(lab: Lab) -> Non
 
 
 def test_with_srs_it_is_rewritten_comes_back_and_leaves_our_own_alone(lab: Lab) -> None:
-    stage.begin(lab, "srs", "ipv4", files={"forwards": "user@example.org someone@gmail.com\n"})
+    stage.begin(lab, "srs", "ipv4", main=HOME, files={"forwards": "user@example.org someone@gmail.com\n"})
     aliases(lab, "postmaster: root\n")
     status, document, _ = told(lab)
     lab.relay.stop_daemon("postsrsd")
@@ -98,7 +100,7 @@ def test_with_srs_it_is_rewritten_comes_back_and_leaves_our_own_alone(lab: Lab) 
 def test_what_breaks_a_signature_is_named_and_a_forward_to_oneself_is_a_loop(lab: Lab) -> None:
     forwards = {"forwards": "user@example.org someone@gmail.com\nme@example.org me@round.example\n"}
     alters = {"alters": "/^Subject: (.*)/ REPLACE Subject: [fwd] ${1}\n"}
-    main = {"smtp_header_checks": "regexp:/etc/postfix/alters"}
+    main = {"smtp_header_checks": "regexp:/etc/postfix/alters", **HOME}
     stage.begin(lab, "none", "ipv4", main=main, files={**forwards, **alters})
     lab.dns.publish("round.example MX 5 relay.example.org.")
     aliases(lab, "postmaster: root\n")

@@ -26,6 +26,7 @@ LOG = Path("/var/log/mail.log")
 STATE = (Path("/var/lib/mailmend"), Path("/etc/mailmend"))
 MAIL = Path("/var/mail")
 ALIASES = Path("/etc/aliases")  # its table lies beside it, under the name of its type
+ACCOUNTS = Path("/etc/passwd")
 DAEMONS = Path("/usr/lib/postfix/sbin")
 PRISTINE = Path("/.pristine")
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
@@ -103,7 +104,7 @@ def install(package: Path) -> None:
         _copy(folder, _pristine(folder))
     kept = _pristine(ALIASES)
     kept.parent.mkdir(parents=True, exist_ok=True)
-    for path in ALIASES.parent.glob(f"{ALIASES.name}*"):
+    for path in (ACCOUNTS, *ALIASES.parent.glob(f"{ALIASES.name}*")):
         shutil.copy2(path, kept.parent)
 
 
@@ -121,7 +122,7 @@ def reset(main: dict[str, str], master_extra: str, files: dict[str, str], remove
         _empty(folder)
     for path in ALIASES.parent.glob(f"{ALIASES.name}*"):
         path.unlink()
-    for path in _pristine(ALIASES).parent.glob(f"{ALIASES.name}*"):
+    for path in (_pristine(ACCOUNTS), *_pristine(ALIASES).parent.glob(f"{ALIASES.name}*")):
         shutil.copy2(path, ALIASES.parent)
     text = (ETC / "main.cf").read_text()
     for name in (*main, *remove):
