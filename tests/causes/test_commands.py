@@ -34,7 +34,15 @@ def test_no_page_sends_people_round_the_transaction() -> None:
     assert len(TOLD) > 15
 
 
-@pytest.mark.parametrize(("cause", "told"), TOLD, ids=[f"{cause}-{words[1][:30]}" for cause, words in TOLD])
+@pytest.mark.parametrize(
+    ("cause", "told"),
+    [
+        pytest.param(
+            cause, words, id=f"{cause}-{words[1][:30]}", marks=pytest.mark.slow if number % 3 else ()
+        )
+        for number, (cause, words) in enumerate(TOLD)
+    ],
+)
 def test_every_setting_that_a_page_names_is_taken(lab: Lab, cause: str, told: list[str]) -> None:
     lab.reset()
     relay = lab.relay

@@ -124,7 +124,10 @@ def world_of(lab: Any) -> Any:
     return look
 
 
-@pytest.mark.parametrize("signed", [False, True], ids=["unsigned", "signed"])
+SIGNED = [pytest.param(False, id="unsigned"), pytest.param(True, id="signed", marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("signed", SIGNED)
 @pytest.mark.parametrize("destination", DESTINATIONS)
 @pytest.mark.parametrize("world", WORLDS)
 @pytest.mark.parametrize("remedy", (*REMEDIES, "srs with PTR"), ids=lambda remedy: remedy or "no-remedy")
@@ -147,7 +150,7 @@ def variant_of(lab: Any) -> Any:
     return look
 
 
-@pytest.mark.parametrize("signed", [False, True], ids=["unsigned", "signed"])
+@pytest.mark.parametrize("signed", SIGNED)
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("world", WORLDS)
 @pytest.mark.parametrize("remedy", ["ipv4-for-receiver", "ipv4-client", "ipv4-only"])

@@ -145,6 +145,7 @@ def test_what_only_a_restart_loads_is_told_to_whoever_saved_it_in_a_container(co
 # ---- a supervisor ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_supervisor_starts_it_anew_and_that_is_what_is_proven(relay: Any) -> None:
     """As runsv(8) does: whatever it keeps is started again whenever it ends."""
     relay.write(RUNSV, "#!/bin/sh\nwhile :; do postfix start-fg; sleep 0.1; done\n", 0o755)
@@ -203,6 +204,7 @@ def test_a_postfix_that_was_only_ever_started_by_hand(relay: Any) -> None:
 # ---- several instances -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_one_of_two_instances_is_changed_and_the_other_keeps_its_master(relay: Any) -> None:
     """Plain `postfix stop` would end both."""
     for name in ("main.cf", "master.cf"):

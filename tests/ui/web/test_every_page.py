@@ -16,7 +16,7 @@ from ui.web.on_a_relay import PATIENCE, console
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
 
 class Way(NamedTuple):
