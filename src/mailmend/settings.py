@@ -53,9 +53,13 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """settings.toml. *network_tables* and *file_tables* are lookup table types; *lists* as in the file."""
+    """settings.toml. *network_tables* and *file_tables* are lookup table types; *lists* as in the file.
 
-    groups: tuple[Group, ...]
+    *exact* and *patterns*: the group of each name, and of each pattern in the order of the file.
+    """
+
+    exact: Mapping[str, Group]
+    patterns: tuple[tuple[str, Group], ...]
     meanings: Mapping[str, str]
     source: str
     network_tables: frozenset[str]
@@ -65,8 +69,7 @@ class Settings:
 
     def of(self, name: str) -> Known:
         """What is known of the parameter *name*; an exact name wins over a pattern, then the earlier group."""
-        group = next((g for g in self.groups if name in g.names), None)
-        group = group or next((g for g in self.groups if _matches(name, g.names)), None)
+        group = self.exact.get(name) or next((g for p, g in self.patterns if fnmatchcase(name, p)), None)
         meaning = self.meanings.get(name, "")
         if group is None:
             return Known(name, "unlisted", "reload", None, self.source, meaning)
@@ -78,8 +81,7 @@ class Settings:
 
     def names(self) -> tuple[str, ...]:
         """Every exact name that is listed, each once, sorted."""
-        listed = {n for g in self.groups for n in g.names if not _is_pattern(n)}
-        return tuple(sorted(listed | set(self.meanings)))
+        return tuple(sorted({*self.exact, *self.meanings}))
 
 
 @cache
@@ -95,8 +97,10 @@ def parse(text: str) -> Settings:
         read = tomllib.loads(text)
         values = read["values"]
         groups = tuple(_group(each, read["default_source"]) for each in read["group"])
+        listed = [(name, group) for group in groups for name in group.names]
         made = Settings(
-            groups,
+            {name: group for name, group in listed if not _is_pattern(name)},
+            tuple((name, group) for name, group in listed if _is_pattern(name)),
             read["meaning"],
             read["default_source"],
             frozenset(values["network_tables"]),
@@ -107,7 +111,7 @@ def parse(text: str) -> Settings:
     except (tomllib.TOMLDecodeError, KeyError, TypeError) as wrong:
         raise SettingsError(f"settings.toml: {wrong}") from None
     seen: set[str] = set()
-    for name in (n for g in groups for n in g.names):
+    for name, _ in listed:
         if name in seen:
             raise SettingsError(f"settings.toml: {name} stands in two groups")
         seen.add(name)

@@ -160,7 +160,7 @@ def _settings() -> list[dict[str, Any]]:
     from mailmend import settings
 
     loaded = settings.load()
-    names = {*loaded.names(), *(name for group in loaded.groups for name in group.names)}
+    names = {*loaded.names(), *(pattern for pattern, _ in loaded.patterns)}
     return [show.known(loaded.of(name)) for name in sorted(names)]
 
 

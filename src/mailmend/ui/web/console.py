@@ -23,6 +23,7 @@ from mailmend.ui.looks import Of
 from mailmend.ui.looks import look as look_at
 from mailmend.ui.screens.fixing import ACTIVATION
 from mailmend.ui.show import Shape
+from mailmend.ui.web.installed import Installed
 from mailmend.ui.web.looks import Looks, Seen
 from mailmend.ui.web.proposing import Shown
 from mailmend.ui.web.sessions import Authority, Session, Sessions
@@ -112,6 +113,7 @@ class Console:
     look: Callable[[], Here] | None = None
     looks: Looks = field(default_factory=Looks)
     shown: Shown = field(default_factory=Shown)
+    installed: Installed = field(default_factory=Installed)
 
     @property
     def asks(self) -> Helper | None:

@@ -131,9 +131,10 @@ def _read(console: Console, name: str) -> tuple[str, str]:
     """The text of a file of the configuration, and its path. CannotLook: it cannot be read from here."""
     from mailmend.facts.settings import value
 
-    here = console.here()
-    path = f"{value(here.probe, 'config_directory')}/{name}"
-    seen = here.probe.ask(File(path))
+    probe = console.here().probe
+    folder = console.installed.text("config_directory", lambda: value(probe, "config_directory"))
+    path = f"{folder}/{name}"
+    seen = probe.ask(File(path))
     if seen.answer is None or not seen.answer.exists:
         raise CannotLook(f"{path} cannot be read: {seen.error or 'it is not there'}")
     return (seen.answer.text or "")[:_MOST], path

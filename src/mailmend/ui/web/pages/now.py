@@ -11,6 +11,7 @@ from mailmend.ui.show import Shape
 from mailmend.ui.web.endpoint import Asked, Endpoint, Nothing
 
 STATUS_LASTS, CHECK_LASTS = 10.0, 120.0  # seconds that a look is good for who only opens the page
+_MEANWHILE = 60.0  # and is shown while it is looked at anew: where the log is long that takes a while
 _BY_ACTIVATION = frozenset({"saved-not-loaded", "loaded-not-restarted"})
 _NO_CURE = "saved-not-loaded", "loaded-not-restarted", "postfix-not-running"
 
@@ -37,8 +38,10 @@ async def show(asked: Asked[Look]) -> Response:
 
 async def standing(asked: Asked[Look]) -> Response:
     """Saved, loaded, running, delivering."""
+    fresh = asked.given.fresh
     return asked.page(
-        "_now_standing.html", **await _status(asked, 1.0 if asked.given.fresh else STATUS_LASTS)
+        "_now_standing.html",
+        **await _status(asked, 1.0 if fresh else STATUS_LASTS, 0.0 if fresh else _MEANWHILE),
     )
 
 
@@ -53,8 +56,8 @@ async def again(asked: Asked[Nothing]) -> Response:
     return RedirectResponse("/", 303)
 
 
-async def _status(asked: Asked[Any], within: float) -> dict[str, Any]:
-    return {"standing": await asked.console.seen(asked.person, "status", within=within)}
+async def _status(asked: Asked[Any], within: float, meanwhile: float = 0.0) -> dict[str, Any]:
+    return {"standing": await asked.console.seen(asked.person, "status", within=within, meanwhile=meanwhile)}
 
 
 async def _check(asked: Asked[Any], within: float) -> dict[str, Any]:

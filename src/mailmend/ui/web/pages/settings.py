@@ -138,7 +138,7 @@ async def one(asked: Asked[Name]) -> Response:
     """All that is known of one parameter, and the form that proposes a change of it."""
     found = await _parameters(asked)
     parameter = found.one(asked.given.name)
-    says = await asked.console.run(lambda: job.manual(asked.console.here(), parameter.name))
+    says = await asked.console.run(_manual, asked.console, parameter.name)
     return asked.page(
         "setting.html",
         found=found,
@@ -148,6 +148,10 @@ async def one(asked: Asked[Name]) -> Response:
         command=_command(parameter),
         TIERS=TIERS,
     )
+
+
+def _manual(console: Console, name: str) -> str | None:
+    return console.installed.text(f"manual of {name}", lambda: job.manual(console.here(), name))
 
 
 def _command(parameter: Parameter) -> str:
