@@ -12,7 +12,9 @@ from facts import srs_relay
 from mailmend.lab import Lab
 
 pytestmark = pytest.mark.lab
-MX, SPF = srs_relay.RECORDS
+MX, _ = srs_relay.RECORDS
+# Of the addresses that forwards really leave from: the relay of these stories has no IPv6.
+SPF_IPV4 = "srs.example.org TXT v=spf1 ip4:192.0.2.10 -all"
 
 
 def fix(lab: Lab, *arguments: str, code: int = 0) -> dict[str, Any]:
@@ -23,7 +25,9 @@ def fix(lab: Lab, *arguments: str, code: int = 0) -> dict[str, Any]:
 
 
 def config(lab: Lab) -> dict[str, str]:
-    names = lab.relay.run(["find", "/etc/postfix", "-type", "f", "!", "-name", "*.tmp"]).stdout.split()
+    """Every file that the remedy may write, and what lies beside them."""
+    places = ["/etc/postfix", "/etc/default"]
+    names = lab.relay.run(["find", *places, "-type", "f", "!", "-name", "*.tmp"]).stdout.split()
     return {name: lab.relay.read(name) for name in names}
 
 
@@ -69,14 +73,12 @@ def test_each_thing_that_is_missing_is_named_and_nothing_is_changed(strict: Lab)
 
     assert refusal() == "postsrsd is not installed; apt-get install postsrsd"
     relay.install("postsrsd")
+    before = config(strict)
     assert "systemctl start postsrsd" in refusal()
     relay.start_daemon("postsrsd", 10001, 10002)
-    assert "set SRS_DOMAIN=srs.example.org in /etc/default/postsrsd" in refusal()
-    relay.stop_daemon("postsrsd")
-    srs_relay.postsrsd(relay)
-    assert refusal().endswith("publish: srs.example.org MX 10 relay.example.org.")
+    assert refusal().endswith(f"publish: {MX} | {SPF_IPV4}")
     strict.dns.publish(MX)
-    assert refusal().endswith("publish: srs.example.org TXT v=spf1 ip4:192.0.2.10 -all")
+    assert refusal().endswith(f"publish: {SPF_IPV4}")
     assert config(strict) == before
 
 
@@ -195,13 +197,12 @@ def test_check_then_fix_lead_from_bounces_to_accepted_forwards(strict: Lab) -> N
 
     assert said().endswith("postsrsd is not installed; apt-get install postsrsd")
     relay.install("postsrsd")
-    assert said().endswith("systemctl start postsrsd")
-    srs_relay.postsrsd(relay)
-    assert said().endswith(f"publish: {MX}")
-    strict.dns.publish(MX)
-    assert said().endswith("publish: srs.example.org TXT v=spf1 ip4:192.0.2.10 -all")
-    strict.dns.publish(SPF)
+    # apt-get starts it too; and Postfix's own domain is what it rewrites into.
+    relay.start_daemon("postsrsd", 10001, 10002)
+    before = config(strict)
+    assert said().endswith(f"publish: {MX} | {SPF_IPV4}")
     assert config(strict) == before
+    strict.dns.publish(MX, SPF_IPV4)
     fixed = json.loads(relay.mailmend("--json", "fix", "--yes", "--confirm").stdout)
     assert (fixed["state"], fixed["plan"]["remedy"]) == ("kept", "srs"), fixed
     sent = strict.outcomes(strict.send(count=4))

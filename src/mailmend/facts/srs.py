@@ -18,7 +18,7 @@ from dataclasses import dataclass
 LEAVING, RETURNING = "srs_leaving", "srs_returning"
 REWRITE, CLEANUP, PACED = "srs-rewrite", "srs-cleanup", "srs-paced"
 PORT = 10029
-# Of 1.x, which all supported distributions carry: tcp_table(5). 2.x: socketmap:unix:srs:forward and :reverse.
+# As 1.x listens where nobody moved it (tcp_table(5)); facts/postsrsd.py has what is so here.
 FORWARD, REVERSE = "tcp:127.0.0.1:10001", "tcp:127.0.0.1:10002"
 
 

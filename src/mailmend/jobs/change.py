@@ -45,7 +45,7 @@ def carry_out(
 
     assert plan.chosen is not None  # noqa: S101  (the caller has looked)
     tiers.require(plan.files, typed)
-    here.require_activation(plan.activation)
+    here.require_activation(plan.activation, plan.files)
     since = here.probe.ask(Now()).at - _BEFORE
     log = here.probe.ask(LogLines(since)).known
     expectations = (
@@ -59,7 +59,7 @@ def carry_out(
 
     def activate(kind: Activation) -> None:
         progress(f"activating: {kind}")
-        here.activate(kind)
+        here.activate(kind, plan.files)
 
     def prove() -> Proof:
         progress("proving")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mailmend.model import Activation, CannotLook, Refused
+from mailmend.model import Activation, CannotLook, FileEdit, MailmendError, Refused
 from mailmend.places import STATE
 from mailmend.questions import Host, HostFacts, Setting
 from mailmend.system.probe import Recorded, Remembering
@@ -79,18 +79,33 @@ class Here:
         activator = activation.detect(self.probe)
         return Guard(self.state, activator.stop, activator.start, activator.reload, activator.unit)
 
-    def require_activation(self, kind: Activation) -> None:
-        """Raise Refused, before anything is touched, where *kind* cannot be done from here: a container's process 1."""
-        from mailmend.system import activation
+    def require_activation(self, kind: Activation, files: Iterable[FileEdit] = ()) -> None:
+        """Raise Refused, before anything is touched, where *kind* cannot be done from here: a container's process 1.
 
+        Nor what another daemon that reads one of *files* needs.
+        """
+        from mailmend.system import activation, beside
+
+        beside.require(edit.path for edit in files)
         if kind in ("reload", "restart"):
             activation.detect(self.probe).require(kind)
 
-    def activate(self, kind: Activation) -> None:
-        """Bring what is saved to the running server, the way this host does it, and see it happen."""
-        from mailmend.system import activation
+    def activate(self, kind: Activation, files: Iterable[FileEdit] = ()) -> None:
+        """Bring what is saved to the running server, the way this host does it, and see it happen.
 
+        What reads one of *files* besides Postfix is started anew first: Postfix may ask it at once.
+        """
+        from mailmend.system import activation, beside
+
+        trouble = None
+        try:
+            beside.restart(edit.path for edit in files)
+        except MailmendError as failure:
+            trouble = failure
+        # Going back, Postfix has to follow its own files whatever became of the other daemon.
         activation.detect(self.probe).activate(kind)
+        if trouble is not None:
+            raise trouble
 
 
 def here(config_directory: str | None = None, state: Path | None = None, replay: Path | None = None) -> Here:

@@ -104,7 +104,7 @@ def _means(state: Path) -> Means:
     from mailmend.system.recovery import Means
 
     def activate(record: Record, kind: Activation) -> None:
-        here(record.config_directory, state).activate(kind)
+        here(record.config_directory, state).activate(kind, record.files)
 
     def prove(record: Record, expectations: tuple[Expectation, ...]) -> Proof:
         return fresh(here(record.config_directory, state), expectations, "recovered")

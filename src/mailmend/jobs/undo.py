@@ -67,7 +67,7 @@ def undo(
     progress(f"taking back {record.id}")
     undone = transaction.undo(
         record,
-        activate=_Activation(here).activate,
+        activate=_Activation(here, record.files).activate,
         prove=lambda: _proof(here, record),
         history=history,
         by=operator(),
@@ -126,8 +126,9 @@ class _Activation:
     Where that was refused nothing was activated, so there is nothing to activate on the way back either.
     """
 
-    def __init__(self, here: Here) -> None:
+    def __init__(self, here: Here, files: tuple[FileEdit, ...]) -> None:
         self._here = here
+        self._files = files
         self._refused: bool | None = None
 
     def activate(self, kind: Activation) -> None:
@@ -137,7 +138,7 @@ class _Activation:
             require_bindable(self._here.probe)
             self._refused = False
         if not self._refused:
-            self._here.activate(kind)
+            self._here.activate(kind, self._files)
 
 
 def _meant(history: History, record_id: str | None) -> Record:

@@ -29,6 +29,8 @@ COMMANDS = {
     "opendmarc": ["/usr/sbin/opendmarc", "-f", "-c", "/etc/opendmarc.conf"],
 }
 PROGRAMS = {name: Path("/usr/sbin", name) for name in COMMANDS}
+# Where no systemd runs, the init script finds the daemon that it started by this.
+PIDS = {"postsrsd": Path("/run/postsrsd.pid")}
 
 
 def keep(unpacked: Path) -> None:
@@ -82,6 +84,8 @@ def start(name: str, ports: list[int]) -> int:
             words = Path("/var/log", f"{name}.out").read_text(errors="replace").split("\n")
             raise CannotLook(f"{name} does not start: {' '.join(words[-3:]).strip() or 'it says nothing'}")
         time.sleep(0.005)
+    if name in PIDS:
+        PIDS[name].write_text(f"{process.pid}\n")
     return process.pid
 
 
@@ -96,6 +100,8 @@ def stop(name: str) -> None:
             except ProcessLookupError:
                 continue
         time.sleep(0.005)
+    if name in PIDS:
+        PIDS[name].unlink(missing_ok=True)
 
 
 def remove() -> None:

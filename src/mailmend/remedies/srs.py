@@ -1,17 +1,17 @@
 """Forwarded mail leaves under an envelope of this host, rewritten by postsrsd; what is not forwarded leaves as it is.
 
-The daemon is the distribution's: mailmend names what is to be installed, set and published, in that order, and
-changes Postfix once all of it is seen. So no mail waits for a daemon or leaves under a domain that nobody knows.
+The daemon is the distribution's: mailmend names what is to be installed and published, in that order, and once all of
+it is seen sets the daemon's domain and changes Postfix. So no mail waits for a daemon or leaves under a domain that
+nobody knows.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
-from mailmend.facts import srs
+from mailmend.facts import postsrsd, srs
 from mailmend.facts.case import Case, written
-from mailmend.facts.domains import own_domains
+from mailmend.facts.domains import address_class, own_domains
 from mailmend.facts.forwarding import envelope_rewriter
 from mailmend.facts.looking import answer
 from mailmend.facts.settings import lookup, value
@@ -20,20 +20,18 @@ from mailmend.facts.spf import check_host
 from mailmend.facts.versions import version
 from mailmend.model import CannotLook, Change, Effect, Expectation, Objection, Probe, Proposal, Scope
 from mailmend.parse.listing import words
-from mailmend.questions import Bindable, File, MapTypes, Records, Services, Stat
+from mailmend.questions import File, MapTypes, Records, Services
 
 ID = "srs"
 HEALS = ("forwarded-not-rewritten", "spf-fail", "unauthenticated")
 EFFECT: Effect = "cures"
-_PROGRAM = "/usr/sbin/postsrsd"
-_SETTINGS = "/etc/default/postsrsd"
 _LISTS = ("mydestination", "virtual_alias_domains", "virtual_mailbox_domains", "relay_domains")
 # Tables whose text stands beside them, or is them (DATABASE_README).
 _TEXTS = ("hash", "btree", "lmdb", "cdb", "dbm", "sdbm", "texthash")
 
 
 def propose(case: Case, probe: Probe) -> Proposal:
-    """Three settings, three services of master.cf and two tables; nothing where they are there already.
+    """The daemon's domain, three settings, three services of master.cf and two tables; nothing where they are there.
 
     What could not be looked at stops this remedy, and no other that is weighed beside it.
     """
@@ -45,15 +43,16 @@ def propose(case: Case, probe: Probe) -> Proposal:
 
 
 def _proposal(case: Case, probe: Probe) -> Proposal:
-    domain = f"srs.{value(probe, 'mydomain').lower()}"
     folder = value(probe, "config_directory")
+    daemon = postsrsd.daemon(probe)
+    domain = _domain(daemon, probe)
     own, unlisted = _own(probe)
-    made = srs.scoped(domain, own, folder)
+    made = srs.scoped(domain, own, folder, forward=daemon.forward, reverse=daemon.reverse)
     changes = [*_settings(made, probe), *_services(made, probe), *_tables(made, folder, probe)]
     return Proposal(
         ID,
         EFFECT,
-        tuple(changes),
+        (*_daemons(daemon, domain), *changes),
         (
             Expectation(
                 "running", "greeting", f"127.0.0.1:{srs.PORT}", "220", "the listener that rewrites answers"
@@ -70,8 +69,26 @@ def _proposal(case: Case, probe: Probe) -> Proposal:
             "it waits, all other mail does not",
             "it repairs SPF, not DMARC: mail of p=reject domains that carries no signature of theirs stays refused",
         ),
-        tuple(_objections(case, domain, unlisted, probe)),
+        tuple(_objections(case, daemon, domain, unlisted, probe)),
     )
+
+
+def _domain(daemon: postsrsd.Daemon, probe: Probe) -> str:
+    """One that no other mail uses: what the operator gave the daemon, where it is such a one below a domain of his."""
+    home = value(probe, "mydomain").lower()
+    chosen = daemon.domain
+    below = any(chosen.endswith(f".{name}") for name in (home, *own_domains(probe)))
+    used_otherwise = chosen == value(probe, "myhostname").lower()
+    if below and not used_otherwise and address_class(chosen, probe)[0] in ("default", "alias"):
+        return chosen
+    return f"srs.{home}"
+
+
+def _daemons(daemon: postsrsd.Daemon, domain: str) -> Iterator[Change]:
+    """The daemon is started anew by whoever writes its file (system/beside.py)."""
+    if daemon.settings and daemon.domain != domain:
+        after = postsrsd.with_domain(daemon, domain)
+        yield Change("file", daemon.settings, daemon.text, after, "reload")
 
 
 def _settings(made: srs.Scoped, probe: Probe) -> Iterator[Change]:
@@ -123,13 +140,16 @@ def _own(probe: Probe) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(name for name in (*names, *relayed) if "." in name), tuple(unlisted)
 
 
-def _objections(case: Case, domain: str, unlisted: tuple[str, ...], probe: Probe) -> Iterator[Objection]:
+def _objections(
+    case: Case, daemon: postsrsd.Daemon, domain: str, unlisted: tuple[str, ...], probe: Probe
+) -> Iterator[Objection]:
     known = version(probe)
     types = probe.ask(MapTypes()).answer
     if known and known < (3, 0):
         yield Objection(f"Postfix {value(probe, 'mail_version')} has no pipemap (it came with 3.0)")
-    elif types is not None and not {"regexp", "pipemap", "tcp"} <= set(types):
-        yield Objection("this Postfix lacks one of the tables regexp, pipemap and tcp", "postconf -m")
+    kind = daemon.forward.partition(":")[0]
+    if types is not None and not {"regexp", "pipemap", kind} <= set(types):
+        yield Objection(f"this Postfix lacks one of the tables regexp, pipemap and {kind}", "postconf -m")
     for table in unlisted:
         yield Objection(
             f"some domains of this host stand in {table}, which cannot be listed: what they send would be rewritten",
@@ -141,50 +161,47 @@ def _objections(case: Case, domain: str, unlisted: tuple[str, ...], probe: Probe
             f"{by} rewrites envelopes already, those of mail for this host's own mailboxes too",
             "take it out first: mailmend set -X and its name",
         )
-    yield from _daemon(domain, probe)
+    yield from _missing(daemon, probe)
     yield from _records(case, domain, probe)
     yield from _bypassed(case, probe)
 
 
-def _daemon(domain: str, probe: Probe) -> Iterator[Objection]:
-    """Installed, running, rewriting into the domain: what is missing first."""
-    program = probe.ask(Stat(_PROGRAM)).answer
-    if program is None or not program.exists:
+def _missing(daemon: postsrsd.Daemon, probe: Probe) -> Iterator[Objection]:
+    """Installed, reachable, running: what is missing first."""
+    if not daemon.installed:
         yield Objection("postsrsd is not installed", "apt-get install postsrsd")
-    elif probe.ask(Bindable("127.0.0.1", 10001)).answer == "":
+    elif not daemon.settings:
         yield Objection(
-            "postsrsd does not run (nothing listens on 127.0.0.1:10001)", "systemctl start postsrsd"
+            f"postsrsd is here, and neither {' nor '.join(postsrsd.FILES)} says how it is set",
+            "apt-get install --reinstall postsrsd",
         )
-    else:
-        into = _domain(answer(probe, File(_SETTINGS)).text) or value(probe, "mydomain").lower()
-        if into != domain:
-            yield Objection(
-                f"postsrsd rewrites into {into}, not into {domain}, which no other mail uses",
-                f"set SRS_DOMAIN={domain} in {_SETTINGS}, then systemctl restart postsrsd",
-            )
-
-
-def _domain(settings: str) -> str:
-    """SRS_DOMAIN as the shell that starts postsrsd reads it: the last one, "" where it is left to mydomain."""
-    found = re.findall(r"^[ \t]*SRS_DOMAIN=[\"']?([A-Za-z0-9.-]*)", settings, re.MULTILINE)
-    return found[-1].lower() if found else ""
+    elif not postsrsd.reachable(daemon, probe):
+        yield Objection(
+            f"postsrsd listens where chrooted parts of Postfix cannot ask it ({daemon.socket} in {daemon.settings})",
+            f"give it a path below {value(probe, 'queue_directory')} there, then systemctl restart postsrsd",
+        )
+    elif not postsrsd.listens(daemon, probe):
+        yield Objection(
+            f"postsrsd does not run (nothing listens on {daemon.socket.partition(':')[2]})",
+            "systemctl start postsrsd",
+        )
 
 
 def _records(case: Case, domain: str, probe: Probe) -> Iterator[Objection]:
-    """The domain's MX leads here, and its SPF record names every address that forwards leave from."""
+    """Its MX leads here, and its SPF record names every address that forwards leave from: both are named at once."""
     host = value(probe, "myhostname").lower()
+    missing, publish = [], []
     if not answer(probe, Records(domain, "MX")).records:
-        yield Objection(
-            f"{domain} has no MX record: bounces would not come back", f"publish: {domain} MX 10 {host}."
-        )
+        missing.append(f"{domain} has no MX record (bounces would not come back)")
+        publish.append(f"{domain} MX 10 {host}.")
     sources = [s.outward for s in used(Scope(recipients=case.recipients), probe) if s.outward]
     results = {ip: check_host(ip, domain, f"srs0@{domain}", host, probe).result for ip in sources}
-    if any(result != "pass" for result in results.values()):
+    if unnamed := [ip for ip, result in results.items() if result != "pass"]:
+        missing.append(f"the SPF record of {domain} does not name {', '.join(unnamed)}")
         terms = " ".join(f"{'ip6' if ':' in ip else 'ip4'}:{ip}" for ip in results)
-        yield Objection(
-            f"the SPF record of {domain} does not name {', '.join(ip for ip, r in results.items() if r != 'pass')}",
-            f"publish: {domain} TXT v=spf1 {terms} -all",
-        )
+        publish.append(f"{domain} TXT v=spf1 {terms} -all")
+    if missing:
+        yield Objection(", and ".join(missing), f"publish: {' | '.join(publish)}")
 
 
 def _bypassed(case: Case, probe: Probe) -> Iterator[Objection]:

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 from mailmend import settings
 from mailmend.model import FileEdit, Refused
-from mailmend.parse import maincf, mastercf
+from mailmend.parse import maincf, mastercf, postsrsd
 from mailmend.questions import Service
 from mailmend.settings import CONCERNS, TIERS, Concern, Tier
 
@@ -352,6 +352,8 @@ def _table(edit: FileEdit, files: tuple[FileEdit, ...]) -> Touched:
     why = "a table of Postfix"
     if any(_PROGRAMS.fullmatch(p.removesuffix(".d")) for p in path.parts):
         tier, why = "R", "programs and libraries are found by it"
+    elif edit.before is not None and postsrsd.domain_alone(edit.path, edit.before, after):
+        tier, why = "M", "it says under which domain forwarded mail leaves"
     elif not any(path.is_relative_to(folder) for folder in own) or ".." in path.parts:
         tier, why = "R", "it lies outside Postfix's configuration directory"
     elif after.startswith("#!"):

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from mailmend.model import FileEdit, Record
 from mailmend.places import trial
-from mailmend.system import detached
+from mailmend.system import beside, detached
 from mailmend.system.durable import sync, write
 from mailmend.system.holder import Process
 
@@ -76,7 +76,7 @@ class Guard:
         write(self.folder / "id", f"{record.id} {Process.here()}\n", 0o600)
         write(self.script, undo_script(record, self), 0o700)
         if detached.SYSTEMD.is_dir():
-            self._install()
+            self._install(record)
         self.launch(f"mailmend-guard-{record.id}", ("/bin/sh", str(self.script), "guard"))
 
     @property
@@ -106,10 +106,11 @@ class Guard:
             shutil.rmtree(self.folder)
             sync(self.state)
 
-    def _install(self) -> None:
+    def _install(self, record: Record) -> None:
         wants = UNITS / "multi-user.target.wants"
         wants.mkdir(mode=0o755, parents=True, exist_ok=True)
-        write(UNITS / UNIT, boot_unit(self.script, self.unit), 0o644)
+        others = beside.units(edit.path for edit in record.files)
+        write(UNITS / UNIT, boot_unit(self.script, self.unit, others), 0o644)
         link = wants / UNIT
         with suppress(FileExistsError):
             link.symlink_to(UNITS / UNIT)
@@ -117,9 +118,12 @@ class Guard:
         _reload_systemd()
 
 
-def boot_unit(script: Path, unit: str | None = None) -> str:
-    """The unit that takes back, before Postfix starts (by *unit* here), what nobody confirmed (systemd.unit(5))."""
-    others = dict.fromkeys(("postfix.service", "postfix@-.service", *([unit] if unit else ())))
+def boot_unit(script: Path, unit: str | None = None, also: tuple[str, ...] = ()) -> str:
+    """The unit that takes back, before Postfix starts (by *unit* here), what nobody confirmed (systemd.unit(5)).
+
+    *also* are the units of other daemons whose files go back.
+    """
+    others = dict.fromkeys(("postfix.service", "postfix@-.service", *([unit] if unit else ()), *also))
     return f"""\
 [Unit]
 Description=Take back mailmend's unconfirmed change before Postfix starts
@@ -145,7 +149,8 @@ def undo_script(record: Record, guard: Guard) -> str:
     files = [_arguments(edit) for edit in record.files]
     back = record.activation in ("reload", "restart") and record.ran
     restart = record.activation == "restart"
-    commands = ((guard.stop, guard.start) if restart else (guard.reload,)) if back else ()
+    others = beside.commands(edit.path for edit in record.files)
+    commands = (*others, *(((guard.stop, guard.start) if restart else (guard.reload,)) if back else ()))
     python = detached.mailmend("recover", "--guard", record.id, "--state", str(guard.state))
     return _SCRIPT.format(
         id=record.id,

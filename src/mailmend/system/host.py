@@ -34,8 +34,10 @@ _IFA_TEMPORARY, _IFA_DEPRECATED = 0x01, 0x20  # linux/if_addr.h
 _SCOPE_HOST, _SCOPE_LINK = 0x10, 0x20  # net/ipv6.h, as /proc/net/if_inet6 writes them
 
 
-def command(argv: Sequence[str], *, timeout: float = 10, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a program that only looks, in the C locale. A program that is missing or hangs is CannotLook."""
+def command(
+    argv: Sequence[str], *, timeout: float = 10, stdin: str = "", folder: str = "/"
+) -> subprocess.CompletedProcess[str]:
+    """Run a program that only looks, in the C locale, in *folder*. One that is missing or hangs is CannotLook."""
     try:
         return subprocess.run(
             list(argv),
@@ -47,7 +49,7 @@ def command(argv: Sequence[str], *, timeout: float = 10, stdin: str = "") -> sub
             timeout=timeout,
             check=False,
             env=environment(),
-            cwd="/",
+            cwd=folder,
         )
     except FileNotFoundError:
         raise CannotLook(f"{argv[0]} was not found on this host") from None

@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from mailmend.model import FileEdit, Refused
-from mailmend.parse import maincf, mastercf
+from mailmend.parse import maincf, mastercf, postsrsd
 from mailmend.questions import Service
 
 
 def postfix(edit: FileEdit, current: str) -> str | None:
     """*current* with the settings that *edit* changed as they were before; None where that cannot be told.
 
-    None: it is neither main.cf nor master.cf, or one of those settings was changed again since.
+    None: it is no file whose settings are known here, or one of them was changed again since.
     """
     if edit.before is None or edit.after is None:
         return None
@@ -22,7 +22,7 @@ def postfix(edit: FileEdit, current: str) -> str | None:
         return _main(maincf.parse(edit.before), maincf.parse(edit.after), maincf.parse(current))
     if name == "master.cf":
         return _master(mastercf.parse(edit.before), mastercf.parse(edit.after), mastercf.parse(current))
-    return None
+    return postsrsd.without(edit.path, edit.before, edit.after, current)
 
 
 def _main(before: maincf.MainCf, after: maincf.MainCf, current: maincf.MainCf) -> str | None:

@@ -185,7 +185,9 @@ class Configuration:
         if question.table not in self.tables():
             raise CannotLook(f"{question.table} is not a table that {self.directory} names")
         argv = ["postmap", "-c", str(self.directory), "-q", question.key, question.table]
-        done = host.command(argv)
+        # Where daemons live: a socket is named relative to it, within a chroot and without (socketmap_table(5)).
+        queue = self.value("queue_directory")
+        done = host.command(argv, folder=queue if os.access(queue, os.X_OK) else "/")
         if done.returncode and (trouble := _complaint(done.stderr) or done.stderr.strip()):
             raise CannotLook(f"{question.table}: {trouble.splitlines()[0]}")
         return done.stdout.removesuffix("\n")
