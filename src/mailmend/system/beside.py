@@ -21,6 +21,7 @@ from mailmend.system.activation import on_terminal
 _READ_BY = dict.fromkeys(postsrsd.FILES, "postsrsd")
 _PROGRAMS = {"postsrsd": Path("/usr/sbin/postsrsd")}
 _SECONDS = 10.0  # until it listens
+_AFTER_FAILURE = 1.0  # seconds that it is waited for after the exit status of its command said no
 _SETTLE = 0.15  # seconds after which one that dies of what it reads is gone again
 _POLL = 0.02
 
@@ -57,7 +58,7 @@ def restart(paths: Iterable[str]) -> None:
     for name in daemons(paths):
         before = _processes(_PROGRAMS[name])
         ran = on_terminal(_command(name))
-        end = time.monotonic() + _SECONDS
+        end = time.monotonic() + (_AFTER_FAILURE if ran.status else _SECONDS)
         while not _is_new(_PROGRAMS[name], before):
             if time.monotonic() > end:
                 said = ran.output.strip().rpartition("\n")[2].strip()
