@@ -1,9 +1,10 @@
-"""The lab's names, answered on port 53 of the network that this is started in."""
+"""The lab's names, and the records given as arguments, answered on port 53 of the network that this is started in."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import sys
 
 from mailmend.lab import network
 from mailmend.lab.nameserver import Nameserver
@@ -12,7 +13,7 @@ from mailmend.lab.zones import Zones
 
 async def main() -> None:
     here = os.open("/proc/self/ns/net", os.O_RDONLY)
-    await Nameserver(Zones("")).serve(network.listening(here, 53, udp=True))
+    await Nameserver(Zones("", tuple(sys.argv[1:]))).serve(network.listening(here, 53, udp=True))
     await asyncio.Event().wait()
 
 

@@ -16,6 +16,7 @@ from mailmend.model import CannotLook
 
 HOME = root.home() / "hosts"
 MIRROR = "http://deb.debian.org/debian"
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 SUITES = {"bookworm": "Debian 12", "trixie": "Debian 13"}
 PACKAGES = ("systemd", "systemd-sysv", "dbus", "postfix", "iproute2", "procps", "python3")
 NSPAWN = ("systemd-container", "libsystemd-shared")
@@ -76,3 +77,34 @@ def _run(argv: list[str], seconds: float, folder: Path | None = None) -> None:
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines() or [f"exit status {done.returncode}"]
         raise CannotLook(f"{argv[0]}: {said[-1]}")
+
+
+def packages(suite: str, *wanted: str, also: str = "") -> tuple[Path, ...]:
+    """The archives that `apt-get install` of *wanted* (`name`, or `name/suite`) would bring to a root of *suite*.
+
+    *also* is another suite that may be drawn from. Fetched once. CannotLook where they cannot be had.
+    """
+    place = HOME / "packages" / "-".join((suite, *wanted)).replace("/", "_")
+    if not (place / STAMP).exists():
+        status = prepared(suite) / "var/lib/dpkg/status"
+        shutil.rmtree(place, ignore_errors=True)
+        for folder in ("lists/partial", "cache/archives/partial"):
+            (place / folder).mkdir(parents=True)
+        lines = [f"deb [signed-by={KEYRING}] {MIRROR} {name} main\n" for name in (suite, also) if name]
+        (place / "sources.list").write_text("".join(lines))
+        options = {
+            "Dir::Etc::sourcelist": place / "sources.list",
+            "Dir::Etc::sourceparts": "/dev/null",
+            "Dir::Etc::preferencesparts": "/dev/null",
+            "Dir::State::lists": place / "lists",
+            "Dir::State::status": status,
+            "Dir::Cache": place / "cache",
+            "APT::Default-Release": suite,
+            "APT::Sandbox::User": "root",
+        }
+        apt = ["apt-get", "-q", "-y", "--no-install-recommends", *(f"-o{n}={v}" for n, v in options.items())]
+        _run([*apt, "update"], 300)
+        _run([*apt, "--download-only", "install", *wanted], 300)
+        shutil.rmtree(place / "lists")
+        (place / STAMP).touch()
+    return tuple(sorted((place / "cache/archives").glob("*.deb")))
