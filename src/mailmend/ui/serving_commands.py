@@ -22,6 +22,12 @@ from mailmend.ui.options import everywhere, this_host, wants_json
     help="Another name that it is asked by; https://NAME behind a proxy with TLS.",
 )
 @click.option("--user", "reads_only", is_flag=True, help="Only read, as whoever runs it, without a helper.")
+@click.option(
+    "--pam",
+    "group",
+    metavar="GROUP",
+    help="Let root and the users of GROUP log in with their passwords, too; --user does not.",
+)
 @click.option("--code", "shown", is_flag=True, help="Show root a code: for what waits, else to log in.")
 @click.option("--for", "wanted", metavar="DIGEST|login", help="With --code: which of several changes.")
 @click.option("--print-unit", "unit", is_flag=True, help="Print its systemd units; install nothing.")
@@ -31,6 +37,7 @@ def web(
     port: int,
     names: tuple[str, ...],
     reads_only: bool,
+    group: str | None,
     shown: bool,
     wanted: str | None,
     unit: bool,
@@ -48,7 +55,7 @@ def web(
     if unit:
         from mailmend.ui.commands import coding
 
-        return coding.units(this_host())
+        return coding.units(this_host(), group)
     from mailmend.ui.commands import serving
 
     serving.web(
@@ -57,6 +64,7 @@ def web(
         port=port,
         names=names,
         reads_only=reads_only,
+        group=group,
         path=place,
         as_json=wants_json(),
     )
@@ -67,8 +75,9 @@ def web(
 @everywhere
 @click.option("--socket", "path", metavar="FILE", help="Where it is asked.")
 @click.option("--user", metavar="NAME", help="Who may ask it, besides root.")
+@click.option("--pam", "group", metavar="GROUP", help="Whose passwords open the console, besides root's.")
 @click.option("--work", "one", is_flag=True, help="Carry out one request of the helper's, on stdin.")
-def helper(path: str | None, user: str | None, one: bool) -> None:
+def helper(path: str | None, user: str | None, group: str | None, one: bool) -> None:
     """Do for the console what needs root, of a closed list: for its unit."""
     from mailmend.ui.commands import helping
 
@@ -77,7 +86,7 @@ def helper(path: str | None, user: str | None, one: bool) -> None:
         context.exit(helping.work())
     if user is None:
         raise click.UsageError("--user is missing", context)
-    helping.serve(this_host(), Path(path) if path else None, user)
+    helping.serve(this_host(), Path(path) if path else None, user, group)
 
 
 @click.command(hidden=True)

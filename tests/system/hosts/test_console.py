@@ -83,6 +83,29 @@ def test_a_change_is_applied_proven_and_taken_back_through_the_socket(machine: M
     assert machine.unit_of(machine.master()) != units.SERVICE
 
 
+def test_a_password_is_held_against_pam_within_the_bounds_of_the_unit(machine: Machine) -> None:
+    machine.enter("groupadd", "postmasters")
+    machine.enter("useradd", "--groups", "postmasters", "anna")
+    told = machine.enter("sh", "-c", "echo 'anna:Blaue Möwe 7' | chpasswd")
+    assert told.returncode == 0, told.stderr
+    texts = units.texts(MAILMEND, group="postmasters")
+    machine.write(f"/etc/systemd/system/{units.SERVICE}", texts[units.SERVICE])
+    machine.enter("systemctl", "daemon-reload")
+    answers = page(
+        machine,
+        """
+        answers = []
+        for password in ("wrong", "Blaue Möwe 7"):
+            try:
+                answers.append(len(helper.begin_session_as("anna", password, "::1")))
+            except MailmendError as refused:
+                answers.append(refused.reason)
+        print(json.dumps(answers))
+        """,
+    )
+    assert answers == ["that name and password do not open this console", 43]
+
+
 def test_the_helper_is_stopped_and_the_change_goes_on(machine: Machine) -> None:
     page(
         machine,

@@ -107,16 +107,16 @@ class Asking:
         self.done(verb="step-up", grant=grant, digest=digest, code=self.approval_code(digest))
 
 
-Start = Callable[[], None]
+Start = Callable[..., None]
 
 
 @pytest.fixture
 def start(lab: Any) -> Start:
     """The helper is started, anew."""
 
-    def started() -> None:
+    def started(*words: str) -> None:
         lab.relay.run(["sh", "-c", f"kill -9 $(cat /root/helper.pid) 2>/dev/null; rm -f {SOCKET}"])
-        command = f"{sys.executable} -P -m mailmend helper --user nobody"
+        command = f"{sys.executable} -P -m mailmend helper --user nobody {' '.join(words)}"
         lab.relay.run(["sh", "-c", f"setsid {command} >>/root/helper 2>&1 & echo $! >/root/helper.pid"])
         up = "for _ in $(seq 200); do [ -S " + SOCKET + " ] && exit 0; sleep 0.05; done; exit 1"
         assert lab.relay.run(["sh", "-c", up]).returncode == 0, lab.relay.read("/root/helper")

@@ -68,7 +68,7 @@ def test_being_right_forgives_at_once(waits: Patience) -> None:
 def test_of_a_network_with_many_addresses_each_counts_for_all(waits: Patience) -> None:
     for number in range(20):
         waits.wrong(f"2001:db8::{number:x}")
-    with pytest.raises(Refused, match="too many wrong codes; wait"):
+    with pytest.raises(Refused, match="too many wrong tries; wait"):
         waits.require("2001:db8::ffff")
     waits.require("2001:db8:0:1::1")
 

@@ -239,7 +239,7 @@ def test_even_the_right_code_waits_for_who_has_guessed_and_others_do_not(
         with pytest.raises(Refused, match="not one that is waited for"):
             known.login("0000-0000-0000", "192.0.2.1")
     code = known.login_code()
-    with pytest.raises(Refused, match="too many wrong codes"):
+    with pytest.raises(Refused, match="too many wrong tries"):
         known.login(code, "192.0.2.1")
     log_in(known, "192.0.2.2")
     clock.now += 2
@@ -253,7 +253,7 @@ def test_who_guesses_at_an_approval_waits_too(known: Sessions, clock: Clock) -> 
         with pytest.raises(Refused, match="not one that is waited for"):
             known.step_up(grant, ONE, "0000-0000-0000")
     code = known.approval_code(session, ONE)
-    with pytest.raises(Refused, match="too many wrong codes"):
+    with pytest.raises(Refused, match="too many wrong tries"):
         known.step_up(grant, ONE, code)
     clock.now += 2
     known.step_up(grant, ONE, code)

@@ -38,6 +38,15 @@ def test_each_says_where_it_goes_and_fits_a_screen() -> None:
         assert all(len(line) < 120 for line in text.splitlines())
 
 
+def test_passwords_are_taken_only_where_that_was_asked_for() -> None:
+    plain, asked = TEXTS, units.texts(["/opt/mailmend/bin/python"], group="postmasters")
+    assert not any("--pam" in text or "AUDIT" in text for text in plain.values())
+    assert "helper --user mailmend-web --pam postmasters\n" in asked[units.SERVICE]
+    assert "\nCapabilityBoundingSet=CAP_AUDIT_WRITE\n" in asked[units.SERVICE]
+    assert "web --pam postmasters\n" in asked[units.WEB]
+    assert "AUDIT" not in asked[units.WEB]
+
+
 def test_they_are_printed_and_nothing_is_installed(capsys: pytest.CaptureFixture[str]) -> None:
     for how in ("--print-unit", "--json --print-unit"):
         with pytest.raises(SystemExit) as ended:

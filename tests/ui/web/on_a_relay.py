@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,18 +54,19 @@ def inside() -> int:
 
 
 @contextmanager
-def console(lab: Any) -> Iterator[Console]:
-    """A lab as new, its relay running, and the console on it, as root."""
+def console(lab: Any, *words: str, before: Callable[[Any], None] = lambda relay: None) -> Iterator[Console]:
+    """A lab as new, its relay running, and the console on it, as root, begun with *words* after *before*."""
     relay = lab.relay
     lab.reset()
     relay.start()
+    before(relay)
     # A process without rights has to be able to read Python, wherever this machine has it.
     mode = relay.run(["stat", "-c", "%a", "/root"]).stdout.strip()
     relay.run(["chmod", "755", "/root"])
     # As rsyslog keeps it on Debian and Ubuntu.
     relay.run(["chgrp", "adm", "/var/log/mail.log"])
     relay.run(["chmod", "640", "/var/log/mail.log"])
-    command = f"{sys.executable} -P -m mailmend web --port {PORT}"
+    command = " ".join([sys.executable, "-P", "-m", "mailmend", "web", "--port", str(PORT), *words])
     relay.run(["sh", "-c", f"setsid {command} >/root/web.log 2>&1 & echo $! >/root/web.pid"])
     try:
         assert relay.run(["sh", "-c", _BEGUN], timeout=90).returncode == 0, relay.read("/root/web.log")

@@ -53,13 +53,16 @@ def code(here: Here, path: Path | None = None, wanted: str | None = None) -> Out
     return _approval(here, helper, found[0])
 
 
-def units(here: Here) -> Outcome:
-    """The texts of the console's three units, to be installed by the operator; in JSON under `units`, by name."""
+def units(here: Here, group: str | None = None) -> Outcome:
+    """The texts of the console's three units, to be installed by the operator; in JSON under `units`, by name.
+
+    *group*: they let root and its users log in with their passwords.
+    """
     from mailmend.ui.helper import units as kept
 
     argv = [sys.executable, "-P", "-m", "mailmend"]
     argv += ["--config-directory", here.config_directory] if here.config_directory else []
-    texts = kept.texts(argv, here.config_directory or "/etc/postfix")
+    texts = kept.texts(argv, here.config_directory or "/etc/postfix", group)
 
     def screen(target: Console) -> None:
         target.print("\n".join(texts.values()), end="", markup=False, highlight=False, soft_wrap=True)

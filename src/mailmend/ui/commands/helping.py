@@ -17,8 +17,11 @@ def work() -> int:
     return working.work()
 
 
-def serve(here: Here, path: Path | None, user: str) -> None:
-    """Until the process ends. Raises Refused without root, for a user that is not there, or a socket in the way."""
+def serve(here: Here, path: Path | None, user: str, group: str | None = None) -> None:
+    """Until the process ends. *group*: whose passwords begin a session, besides root's; None: nobody's.
+
+    Raises Refused without root, for a user or group that is not there, or a socket in the way.
+    """
     from mailmend.ui.helper.acting import Acting
     from mailmend.ui.helper.serve import Helper
 
@@ -29,5 +32,9 @@ def serve(here: Here, path: Path | None, user: str) -> None:
         raise Refused(f"there is no user {user}", "name the one that the console runs as") from None
     if known.pw_uid == 0:
         raise Refused("the console does not run as root", "name a user of its own")
-    acting = Acting(config_directory=here.config_directory, state=here.state)
+    if group is not None:
+        from mailmend.ui.helper import accounts
+
+        accounts.require_group(group)
+    acting = Acting(config_directory=here.config_directory, state=here.state, group=group)
     Helper(path or HELPER, known.pw_uid, known.pw_gid, acting).serve()

@@ -34,6 +34,7 @@ def web(
     port: int,
     names: Sequence[str],
     reads_only: bool,
+    group: str | None = None,
     path: Path | None,
     as_json: bool,
 ) -> None:
@@ -41,10 +42,17 @@ def web(
 
     *reads_only*, or no helper and no root: it only reads, and its code is printed. A helper listens at *path*: it
     writes by that, and root is shown codes. As root: a helper is started beside it, and this process drops its rights.
-    Raises Refused where nothing can listen, a package of the extra is missing, or the helper is in the way.
+    *group*: root and its users may log in with their passwords, by the helper.
+    Raises Refused where nothing can listen, a package of the extra is missing, the helper is in the way, or there is
+    no such group.
     """
     _require_packages()
     from mailmend.ui.web import serve
+
+    if group is not None:
+        from mailmend.ui.helper import accounts
+
+        accounts.require_group(group)
 
     serve.asked_by(names)  # said before anything is begun
     opened = serve.listen(host, port)
@@ -54,7 +62,7 @@ def web(
     code, helper = "", None
     authority: Authority
     if not reads_only and os.geteuid() == 0:
-        code, helper = _with_helper(here, socket_path, opened), socket_path
+        code, helper = _with_helper(here, socket_path, opened, group), socket_path
         authority = serve.ByHelper(socket_path)
     elif not reads_only and _answers(socket_path):
         helper, authority = socket_path, serve.ByHelper(socket_path)
@@ -63,6 +71,10 @@ def web(
 
         own = Sessions()
         code, authority = own.login_code(), own
+        if group is not None:
+            raise Refused(
+                "without the helper nobody's password can be checked", "start it as root, without --user"
+            )
     told = _told(address, code, host, writes=helper is not None)
     shown = {
         "schema": "mailmend.web/1",
@@ -74,6 +86,7 @@ def web(
         opened,
         authority,
         helper=helper,
+        group=group,
         names=names,
         config_directory=here.config_directory,
         state=here.state,
@@ -122,7 +135,7 @@ def _answers(path: Path) -> bool:
     return True
 
 
-def _with_helper(here: Here, path: Path, opened: socket.socket) -> str:
+def _with_helper(here: Here, path: Path, opened: socket.socket, group: str | None) -> str:
     """A login code of the helper that is started at *path*; this process has no rights any more.
 
     The helper ends with this process; a change that it has begun goes on.
@@ -143,7 +156,7 @@ def _with_helper(here: Here, path: Path, opened: socket.socket) -> str:
     if os.fork() == 0:
         opened.close()
         os.close(living)
-        _be_helper(here, path, uid, lives)
+        _be_helper(here, path, uid, lives, group)
     os.close(lives)
     _until(path.is_socket, "the helper did not start")
     code = Helper(path).login_code()
@@ -151,7 +164,7 @@ def _with_helper(here: Here, path: Path, opened: socket.socket) -> str:
     return code
 
 
-def _be_helper(here: Here, path: Path, uid: int, lives: int) -> None:
+def _be_helper(here: Here, path: Path, uid: int, lives: int, group: str | None) -> None:
     """In the child: serve, until the console ends and with it the other end of *lives*. It never returns."""
     import signal
     import threading
@@ -163,7 +176,7 @@ def _be_helper(here: Here, path: Path, uid: int, lives: int) -> None:
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the console's
         threading.Thread(target=_end_with, args=(lives, path), daemon=True).start()
-        acting = Acting(config_directory=here.config_directory, state=here.state)
+        acting = Acting(config_directory=here.config_directory, state=here.state, group=group)
         Helper(path, uid, uid, acting).serve()
     except Refused as refused:
         sys.stderr.write(f"mailmend helper: {refused}\n")

@@ -20,6 +20,7 @@ import msgspec
 
 from mailmend.model import CannotLook, Refused
 from mailmend.places import STATE
+from mailmend.ui.encode import printable
 from mailmend.ui.helper import verbs, working
 from mailmend.ui.helper.acts import Acts, start
 from mailmend.ui.helper.sessions import APPROVAL_LASTS, CODE_LASTS, Proposed, Sessions, Who
@@ -31,6 +32,7 @@ _LOOKS, _LOOK_LASTS = (
     2,
     120.0,
 )  # the same for proposals, and for what is only looked at; these wait for each other
+_PASSWORDS, _PASSWORD_LASTS = 2, 30.0  # at once, and seconds each: modules of PAM sleep, and may hang
 _PART = 1 << 16
 _LONGEST = 32 << 20  # bytes that a process may answer
 
@@ -45,16 +47,22 @@ Say = Callable[[bytes], None]
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """*config_directory* is the instance's, None for the default one. Every verb looks at the host afresh."""
+    """*config_directory* is the instance's, None for the default one. Every verb looks at the host afresh.
+
+    *group*: root, and who is in it, may log in with a password; None: nobody may.
+    """
 
     sessions: Sessions = field(default_factory=Sessions)
     config_directory: str | None = None
     state: Path = STATE
+    group: str | None = None
     acts: Acts = field(init=False)
     _traces: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(TRACES))
     _proposals: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_LOOKS))
     _looks: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_LOOKS))
     _reports: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(1))
+
+    _passwords: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_PASSWORDS))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "acts", Acts(self.state))
@@ -88,6 +96,8 @@ class Acting:
                 self._trace(verb, say)
             case verbs.Report():
                 self._report(verb, say)
+            case verbs.LoginByPassword():
+                say(_line({"done": document("session", {"grant": self._login_as(verb, say)})}))
             case _:
                 say(_line({"done": self._at_once(verb)}))
 
@@ -124,6 +134,42 @@ class Acting:
         except Refused:
             _note(f"no session for {verb.source}")
             raise
+        _note(f"a session for {self.sessions.require(grant)}")
+        return grant
+
+    def _login_as(self, verb: verbs.LoginByPassword, say: Say) -> str:
+        group = self.group
+        if group is None:
+            raise Refused(
+                "nobody logs in with a password here",
+                "mailmend web --code, as root on the host, shows a code",
+            )
+
+        def accepts() -> str | None:
+            job = working.Password(
+                f"{verb.user} at {verb.source}",
+                self.config_directory,
+                str(self.state),
+                verb.user,
+                verb.password,
+                verb.source,
+                group,
+            )
+            try:
+                with _one_of(self._passwords, 0.0):
+                    told = json.loads(_answered(job, _PASSWORD_LASTS, say))
+            except CannotLook as gap:
+                _note(f"no session for {verb.user} at {verb.source}: PAM: {gap.reason}")
+                raise Refused(
+                    "that password could not be checked", "mailmend web --code shows a code to root"
+                ) from None
+            if "done" in told:
+                return str(told["done"]["user"])
+            # Why is root's business: whoever guesses is told the same whatever was wrong.
+            _note(f"no session for {verb.user} at {verb.source}: {printable(told['error']['reason'])}")
+            return None
+
+        grant = self.sessions.login_as(verb.user, verb.source, accepts)
         _note(f"a session for {self.sessions.require(grant)}")
         return grant
 

@@ -80,6 +80,15 @@ class Helper:
         grant: str = self._ask(verbs.Login(code, source), _QUICK)["grant"]
         return grant
 
+    def begin_session_as(self, user: str, password: str, source: str) -> str:
+        """The grant of a new session for the account *user* of that host, by its *password*; *source* as above.
+
+        It takes seconds where the password is wrong. Refused, with one reason for all of it, where PAM does not let
+        that account in, or it is neither root nor of the group that the helper was given.
+        """
+        grant: str = self._ask(verbs.LoginByPassword(user, password, source), _PATIENT)["grant"]
+        return grant
+
     def require_session(self, grant: str) -> None:
         """Refused where the session is over: 15 minutes without `keep_session`, or 12 hours."""
         self._ask(verbs.Require(grant), _QUICK)

@@ -1,4 +1,4 @@
-"""Who types wrong codes waits: each source by itself, ever longer, forgiven with time; and all strangers together."""
+"""Who types wrong codes or passwords waits: each source by itself, ever longer; and all strangers together."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from ipaddress import IPv6Address, ip_address
 
 from mailmend.model import Refused
 
-FREE = 5  # wrong codes of one source before it has to wait
+FREE = 5  # wrong tries of one source before it has to wait
 MOST = 60.0  # seconds to wait
 FORGIVEN = 600.0  # seconds in which half of what a source did is forgotten
-AT_ONCE, A_SECOND = 60.0, 1.0  # wrong codes of all sources that were never right, before these wait too
+AT_ONCE, A_SECOND = 60.0, 1.0  # wrong tries of all sources that were never right, before these wait too
 _SOURCES, _KNOWN = 1000, 100
 
 
@@ -38,9 +38,9 @@ class Patience:
         now, source = self.clock(), network(source)
         tries = self._wrong.get(source)
         if tries is not None and now < tries.until:
-            raise Refused(f"too many wrong codes; wait {tries.until - now:.0f} seconds", "")
+            raise Refused(f"too many wrong tries; wait {tries.until - now:.0f} seconds", "")
         if source not in self._right and self._level(now) > AT_ONCE - 1:
-            raise Refused("too many wrong codes from too many places; wait a few seconds", "")
+            raise Refused("too many wrong tries from too many places; wait a few seconds", "")
 
     def wrong(self, source: str) -> None:
         now, source = self.clock(), network(source)
@@ -62,7 +62,7 @@ class Patience:
             self._right.popitem(last=False)
 
     def _level(self, now: float) -> float:
-        """Wrong codes of all, of which so many a second are forgotten."""
+        """Wrong tries of all, of which so many a second are forgotten."""
         return max(0.0, self._all - (now - self._seen) * A_SECOND)
 
 

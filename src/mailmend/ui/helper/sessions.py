@@ -35,14 +35,16 @@ Kept = TypeVar("Kept")
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """A session as others may know it: *id* opens nothing."""
+    """A session as others may know it: *id* opens nothing; *user* is the account, "" for who came by a code."""
 
     id: str
     source: str
+    user: str = ""
 
     def __str__(self) -> str:
         """As the history names it."""
-        return f"{FROM_A_PAGE}{self.id}@{self.source}"
+        user = f"{self.user}/" if self.user else ""
+        return f"{FROM_A_PAGE}{user}{self.id}@{self.source}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +106,28 @@ class Sessions:
         """A new session's grant for *code*. Refused where it is none, or *source* has guessed too often."""
         with self._lock:
             self._use(code, source, None)
-            grant = secrets.token_urlsafe(32)
-            now = self.clock()
-            self._open[_hashed(grant)] = _Session(Who(secrets.token_hex(4), source), now, now)
-            _shorten(self._open, _SESSIONS)
-        return grant
+            return self._begin(source)
+
+    def login_as(self, user: str, source: str, accepts: Callable[[], str | None]) -> str:
+        """A new session's grant for the account that *accepts* names; it may take seconds, and nobody waits for it.
+
+        Refused, with one and the same reason, where it names none; and where *source*, or whoever else tries this
+        *user*, has guessed too often.
+        """
+        tries = (source, f"account {user}")
+        with self._lock:
+            for each in tries:
+                self._patience.require(each)
+        account = accepts()
+        with self._lock:
+            for each in tries:
+                if account is None:
+                    self._patience.wrong(each)
+                else:
+                    self._patience.right(each)
+            if account is None:
+                raise Refused("that name and password do not open this console", _SHOWS)
+            return self._begin(source, account)
 
     def require(self, grant: str) -> Who:
         """Whose *grant* is. Refused where it is no session, or one that is over."""
@@ -189,6 +208,12 @@ class Sessions:
         return session.who, kept.proposed
 
     # ---- inside
+
+    def _begin(self, source: str, user: str = "") -> str:
+        grant, now = secrets.token_urlsafe(32), self.clock()
+        self._open[_hashed(grant)] = _Session(Who(secrets.token_hex(4), source, user), now, now)
+        _shorten(self._open, _SESSIONS)
+        return grant
 
     def _session(self, grant: str) -> _Session:
         session = self._open.get(_hashed(grant))

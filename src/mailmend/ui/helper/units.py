@@ -14,15 +14,17 @@ WEB, SERVICE, SOCKET = "mailmend-web.service", "mailmend-helper.service", "mailm
 USER = "mailmend-web"
 
 
-def texts(argv: Sequence[str], folder: str = "/etc/postfix") -> dict[str, str]:
+def texts(argv: Sequence[str], folder: str = "/etc/postfix", group: str | None = None) -> dict[str, str]:
     """Each unit's file by its name, in the order to install them.
 
-    *argv* runs mailmend, its first word a full path; *folder* is where Postfix's configuration lies.
+    *argv* runs mailmend, its first word a full path; *folder* is where Postfix's configuration lies. *group*: root
+    and its users may log in with their passwords.
     """
+    pam = ["--pam", group] if group is not None else []
     return {
         SOCKET: helper_socket(),
-        SERVICE: helper_unit([*argv, "helper", "--user", USER], folder),
-        WEB: web_unit([*argv, "web"]),
+        SERVICE: helper_unit([*argv, "helper", "--user", USER, *pam], folder, passwords=bool(pam)),
+        WEB: web_unit([*argv, "web", *pam]),
     }
 
 
@@ -82,8 +84,12 @@ WantedBy=multi-user.target
 """
 
 
-def helper_unit(argv: Sequence[str], folder: str = "/etc/postfix") -> str:
-    """Root's helper: it writes Postfix's *folder*, restarts Postfix and tries a candidate of it; else little."""
+def helper_unit(argv: Sequence[str], folder: str = "/etc/postfix", *, passwords: bool = False) -> str:
+    """Root's helper: it writes Postfix's *folder*, restarts Postfix and tries a candidate of it; else little.
+
+    *passwords*: PAM tells the kernel's audit who logs in, and lets nobody in where it may not.
+    """
+    audit = "\nCapabilityBoundingSet=CAP_AUDIT_WRITE" if passwords else ""
     return f"""\
 # /etc/systemd/system/{SERVICE}
 [Unit]
@@ -101,7 +107,7 @@ KillMode=process
 
 # What a trial of Postfix needs, which changes users and goes into its chroot, and who looks at others' sockets.
 CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_KILL
-CapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_SETGID CAP_SETUID CAP_SYS_CHROOT CAP_SYS_PTRACE CAP_SYS_RESOURCE
+CapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_SETGID CAP_SETUID CAP_SYS_CHROOT CAP_SYS_PTRACE CAP_SYS_RESOURCE{audit}
 # The configuration, the unit that takes a change back at a boot, and what changes as a host runs. Where a file of
 # Postfix's lies elsewhere (another instance, a symbolic link), that folder is named in a drop-in of the unit's.
 ProtectSystem=strict

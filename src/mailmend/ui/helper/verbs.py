@@ -20,6 +20,8 @@ Digest = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Grant = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{43}\Z")]
 Code = Annotated[str, Meta(max_length=40)]
 # It stands in the history: an address, or a word for where there is none.
+Account = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_][A-Za-z0-9._@\\-]{0,63}\Z")]
+Password = Annotated[str, Meta(min_length=1, max_length=512, pattern=r"\A[^\x00]*\Z")]  # PAM_MAX_RESP_SIZE
 Source = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9.:%_-]{1,64}\Z")]
 SessionId = Annotated[str, Meta(pattern=r"\A[0-9a-f]{8}\Z")]
 
@@ -112,6 +114,18 @@ class Login(Verb, frozen=True, tag="login"):
     source: Source
 
 
+class LoginByPassword(Verb, frozen=True, tag="login-by-password"):
+    """Begin a session as the account *user* of this host, by its *password*, where the helper was told to allow it."""
+
+    user: Account
+    password: Password
+    source: Source
+
+    def __repr__(self) -> str:
+        """Without the password: it stands in no log and no trace."""
+        return f"LoginByPassword({self.user!r}, from {self.source})"
+
+
 class Logout(Verb, frozen=True, tag="logout"):
     grant: Grant
 
@@ -192,8 +206,8 @@ class Report(Verb, frozen=True, tag="report"):
 
 
 Any_ = (
-    LoginCode | Waiting | ApprovalCode | Login | Logout | Require | Keep | Propose | StepUp | Apply | Confirm
-    | Status | Follow | Look | Trace | Report
+    LoginCode | Waiting | ApprovalCode | Login | LoginByPassword | Logout | Require | Keep | Propose | StepUp
+    | Apply | Confirm | Status | Follow | Look | Trace | Report
 )  # fmt: skip
 _DECODER: msgspec.json.Decoder[Any_] = msgspec.json.Decoder(Any_)
 

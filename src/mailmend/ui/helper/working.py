@@ -46,6 +46,19 @@ class Job(Struct, forbid_unknown_fields=True, frozen=True, tag_field="do"):
     state: str
 
 
+class Password(Job, frozen=True, tag="password"):
+    """Whether PAM lets *user* in, typed at *source*, and whether that is root or one of *group*."""
+
+    user: verbs.Account
+    password: verbs.Password
+    source: verbs.Source
+    group: str
+
+    def __repr__(self) -> str:
+        """Without the password."""
+        return f"Password({self.user!r}, from {self.source})"
+
+
 class Propose(Job, frozen=True, tag="propose"):
     """A dry run of *proposal*."""
 
@@ -78,7 +91,7 @@ class Report(Job, frozen=True, tag="report"):
     days: int
 
 
-AnyLook = Propose | Look | Trace | Report
+AnyLook = Propose | Look | Trace | Report | Password
 AnyJob = AnyLook | Act | Confirm
 
 
@@ -117,13 +130,23 @@ def _ended(job: AnyJob, out: _Out) -> Mapping[str, Any]:
 
 def _done(job: AnyJob, host: Here, out: _Out) -> Shape:
     match job:
-        case Propose():
-            return proposals.shape(job.proposal, proposals.look(job.proposal, host, progress=out.step))
         case Act():
             agreed = Agreed(job.proposal, job.digest, job.approved, job.since)
             return proposals.carry_out(agreed, host, out)
         case Confirm():
             return _confirm(job.change, host)
+        case _:
+            return _looked(job, host, out)
+
+
+def _looked(job: AnyLook, host: Here, out: _Out) -> Shape:
+    match job:
+        case Password():
+            from mailmend.ui.helper import accounts
+
+            return {"user": accounts.require(job.user, job.password, job.source, job.group)}
+        case Propose():
+            return proposals.shape(job.proposal, proposals.look(job.proposal, host, progress=out.step))
         case Look():
             return looks.look(job.of, host, job.change, out.step)
         case Trace():

@@ -98,6 +98,7 @@ def clock(moment: str | datetime | None) -> str:
 class Console:
     """*authority* checks codes; *helper* is the helper's socket, None where the console only reads.
 
+    *group*: root and its users log in with their passwords, too.
     *config_directory* and *state* as everywhere; *hosts*: the names that the console is asked by.
     *origins*: what a browser is at where a proxy with TLS stands in front, as `https://NAME`.
     """
@@ -106,6 +107,7 @@ class Console:
     hosts: frozenset[str]
     origins: frozenset[str] = frozenset()
     helper: Path | None = None
+    group: str | None = None
     config_directory: str | None = None
     state: Path = STATE
     sessions: Sessions = field(default_factory=Sessions)

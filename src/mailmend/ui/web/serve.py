@@ -53,12 +53,15 @@ def serve(
     authority: Authority,
     *,
     helper: Path | None,
+    group: str | None = None,
     names: Sequence[str] = (),
     config_directory: str | None = None,
     state: Path = STATE,
     ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Until SIGTERM or SIGINT. *names*: what else the console is asked by, or `https://NAME` of a proxy in front.
+
+    *group*: root and its users log in with their passwords, too, where *helper* allows it.
 
     ParseError: one of them is no name.
     """
@@ -69,6 +72,7 @@ def serve(
         LOCAL | {host.lower()} | also,
         origins,
         helper=helper,
+        group=group,
         config_directory=config_directory,
         state=state,
     )
