@@ -31,6 +31,10 @@ def config(lab: Lab) -> dict[str, str]:
     return {name: lab.relay.read(name) for name in names}
 
 
+# Its domain asks to reject what neither SPF nor DKIM stands for, and signs nothing.
+UNSIGNED = "alice@spf-reject.example"
+
+
 @pytest.fixture
 def strict(lab: Lab) -> Iterator[Lab]:
     """A fresh relay that forwards, over IPv4, to a receiver that asks for SPF or DKIM there too."""
@@ -207,6 +211,19 @@ def test_check_then_fix_lead_from_bounces_to_accepted_forwards(strict: Lab) -> N
     assert (fixed["state"], fixed["plan"]["remedy"]) == ("kept", "srs"), fixed
     sent = strict.outcomes(strict.send(count=4))
     assert {each.status for each in sent.values()} == {"sent"}
+    checked = json.loads(relay.mailmend("--json", "check").stdout)
+    # What left before it was set up is over.
+    assert [f["standing"] for f in checked["findings"] if f["cause"] == "forwarded-not-rewritten"] == [
+        "cleared"
+    ]
+    assert not any("srs.example.org" in f["summary"] for f in checked["findings"] if f["check"] == "dkim")
+    # SRS does not mend DMARC (postsrsd's issue 82): whose mail stays refused is told before, and by name after it.
+    assert any("p=reject" in cost for cost in fixed["plan"]["cost"])
+    sent = strict.outcomes(strict.send(count=1, sender=UNSIGNED, author=UNSIGNED))
+    assert {each.status for each in sent.values()} == {"bounced"}
+    told = json.loads(relay.mailmend("--json", "check", "forwarding", "--senders").stdout)["senders"]
+    verdicts = {row["sender"]: (row["verdict"], row["another_way"]) for row in told}
+    assert verdicts == {"sender.example": ("accepted", False), "spf-reject.example": ("refused", True)}
     undone = json.loads(relay.mailmend("--json", "undo").stdout)
     assert undone["identical"]
     assert config(strict) == before

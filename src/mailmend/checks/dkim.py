@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from mailmend.facts import signing
 from mailmend.facts.dkim import Signed, signed
 from mailmend.facts.dmarc import Policy, aligned, policy
+from mailmend.facts.domains import origin
 from mailmend.facts.forwarding import filters, milters
 from mailmend.facts.looking import Seen, answer, unknown
 from mailmend.facts.senders import senders
@@ -25,7 +26,9 @@ def check(probe: Probe, scope: Scope) -> Iterator[Finding]:
     seen = Seen(probe)
     try:
         signers = (*milters(seen), *filters(seen))
-        domains = senders(scope, seen).own
+        found = senders(scope, seen)
+        # Nobody is the author of mail of a domain that envelopes are rewritten into.
+        domains = tuple(name for name in found.own if name not in found.srs) or (origin(seen),)
     except CannotLook as gap:
         yield unknown("dkim-unsigned", "smtpd_milters", gap, seen)
         return

@@ -340,6 +340,17 @@ def _rewritten(expectation: Expectation, probe: Probe) -> Judgement:
     return _judgement(expectation, "holds" if holds else "fails", says)
 
 
+def _rewrites_into(expectation: Expectation, probe: Probe) -> Judgement:
+    """*subject* is the table by which a daemon for SRS is asked; strangers get addresses of the domain *wanted*."""
+    seen = probe.ask(MapLookup(expectation.subject, "anybody@sender.example"))
+    if seen.answer is None:
+        return _unknown(expectation, seen)
+    holds = seen.answer.rpartition("@")[2].lower() == expectation.wanted
+    return _judgement(
+        expectation, "holds" if holds else "fails", seen.answer or "it leaves them as they are", seen
+    )
+
+
 def _record_seen(expectation: Expectation, probe: Probe) -> Judgement:
     """*subject* is `name TYPE`; *wanted* the record. Somebody else publishes it: not seen is pending."""
     name, _, rtype = expectation.subject.rpartition(" ")
@@ -367,6 +378,7 @@ _JUDGES: dict[str, Callable[[Expectation, Probe], Judgement]] = {
     "client-binds": _client_binds,
     "delivered": _delivered,
     "rewritten": _rewritten,
+    "rewrites-into": _rewrites_into,
     "answers": _answers,
     "spaced": _spaced,
     "milter": _milter,

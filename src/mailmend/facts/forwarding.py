@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from mailmend.facts import pacing, srs
 from mailmend.facts.looking import Unknown, answer
 from mailmend.facts.route import routes
 from mailmend.facts.senders import domain_of, left, rewritten, senders
-from mailmend.facts.settings import tables, value
+from mailmend.facts.settings import lookup, tables, value
 from mailmend.model import Probe, Scope
 from mailmend.parse.listing import words
 from mailmend.questions import DeliveryCount, File, RecentDeliveries
@@ -30,7 +32,8 @@ _SRS_SIGNS = ("srs", ":10001", ":10003")
 class Forwarded:
     """*known* by the log or a route that was followed. *count*: forwarded deliveries logged.
 
-    *strangers*: others' domains under which mail leaves with its envelope not rewritten.
+    *strangers*: others' domains under which mail leaves with its envelope not rewritten; what left so before SRS was
+    set up (facts/srs.py) is over.
     """
 
     known: bool
@@ -54,14 +57,27 @@ def forwarded(scope: Scope, probe: Probe) -> Forwarded:
         raise Unknown(log)
     foreign = senders(Scope(), probe).foreign if counts else ()
     mine = {domain_of(s) for c in counts for s in c.senders if s and not rewritten(s)}
-    srs = {s for c in counts for s in c.senders if rewritten(s)}
+    ours = {s for c in counts for s in c.senders if rewritten(s)}
+    bare = [name for name in foreign if name in mine]
+    if bare and pacing.scoped_srs(probe):
+        bare = [name for name in bare if not _goes_round(name, counts, probe)]
     return Forwarded(
         known=bool(counts or named),
         count=sum(c.forwarded or _rewritten_of(c) for c in counts),
-        strangers=tuple(name for name in foreign if name in mine),
-        rewritten=len(srs),
+        strangers=tuple(bare),
+        rewritten=len(ours),
         way=f"{named[0].recipient} goes to {named[0].final}" if named else "",
     )
+
+
+def _goes_round(domain: str, counts: Iterable[DeliveryCount], probe: Probe) -> bool:
+    """Whether mail of *domain* is sent round to be rewritten now, and no route in transport_maps goes past that."""
+    by_sender = value(probe, "sender_dependent_default_transport_maps")
+    if not lookup(probe, by_sender, f"anybody@{domain}", whole=True).startswith(f"{srs.REWRITE}:"):
+        return False
+    routes_past = value(probe, "transport_maps")
+    to = {c.recipient_domain for c in counts if domain in map(domain_of, c.senders)}
+    return not (routes_past and any(lookup(probe, routes_past, name, whole=False) for name in to))
 
 
 def _rewritten_of(count: DeliveryCount) -> int:

@@ -48,14 +48,22 @@ def _proposal(case: Case, probe: Probe) -> Proposal:
     domain = _domain(daemon, probe)
     own, unlisted = _own(probe)
     made = srs.scoped(domain, own, folder, forward=daemon.forward, reverse=daemon.reverse)
+    told = tuple(_daemons(daemon, domain))
     changes = [*_settings(made, probe), *_services(made, probe), *_tables(made, folder, probe)]
     return Proposal(
         ID,
         EFFECT,
-        (*_daemons(daemon, domain), *changes),
+        (*told, *changes),
         (
             Expectation(
                 "running", "greeting", f"127.0.0.1:{srs.PORT}", "220", "the listener that rewrites answers"
+            ),
+            Expectation(
+                "running",
+                "rewrites-into",
+                daemon.forward,
+                domain,
+                f"postsrsd rewrites strangers into {domain}",
             ),
             *(
                 Expectation(
@@ -65,6 +73,7 @@ def _proposal(case: Case, probe: Probe) -> Proposal:
             ),
         ),
         (
+            *([f"postsrsd is started anew, to rewrite into {domain}"] if told else []),
             f"forwarded mail goes once more through this Postfix and leaves as ...@{domain}; while postsrsd is down "
             "it waits, all other mail does not",
             "it repairs SPF, not DMARC: mail of p=reject domains that carries no signature of theirs stays refused",
