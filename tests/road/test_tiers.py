@@ -21,8 +21,10 @@ vacation  unix  -       n       n       -       -       pipe
 """
 NOBODY: frozenset[str] = frozenset()
 
+KNOWN = settings.load()
 R, C, M = (
-    sorted({n for g in settings.load().groups if g.tier == tier for n in g.names}) for tier in ("R", "C", "M")
+    sorted(name for name, group in (*KNOWN.exact.items(), *KNOWN.patterns) if group.tier == tier)
+    for tier in ("R", "C", "M")
 )
 
 
@@ -256,6 +258,33 @@ def test_a_new_entry_that_is_no_clone(entry: str) -> None:
 def test_a_file_that_is_no_table_of_postfix(path: str) -> None:
     with pytest.raises(Refused):
         require((FileEdit(path, None, "x\n"),), NOBODY)
+
+
+DAEMON = "/etc/default/postsrsd"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("SRS_DOMAIN=example.org\n", "SRS_DOMAIN=srs.example.org; id\n"),
+        ("SRS_DOMAIN=example.org\n", "SRS_DOMAIN=$(id)\n"),
+        ("SRS_DOMAIN=example.org\n", "SRS_DOMAIN=srs.example.org\nRUN_AS=root\n"),
+        ("SRS_DOMAIN=example.org\n", "SRS_DOMAIN=srs.example.org\nSRS_EXTRA_OPTIONS=-A\n"),
+        ("SRS_DOMAIN=example.org\n", None),
+        (None, "SRS_DOMAIN=srs.example.org\n"),
+    ],
+)
+def test_more_than_its_domain_in_the_settings_of_a_daemon_that_starts_as_root(
+    before: str | None, after: str | None
+) -> None:
+    with pytest.raises(Refused):
+        require((FileEdit(DAEMON, before, after),), NOBODY)
+
+
+def test_the_domain_alone_is_no_plain_setting_either() -> None:
+    (one,) = touched((FileEdit(DAEMON, "RUN_AS=x\n", "RUN_AS=x\nSRS_DOMAIN=srs.example.org\n"),))
+    assert (one.tier, one.step_up) == ("M", True)
+    require((FileEdit(DAEMON, "SRS_DOMAIN=example.org\n", "SRS_DOMAIN=srs.example.org\n"),), NOBODY)
 
 
 # ---- code as another user; open relay and interception --------------------------------------

@@ -19,6 +19,9 @@ from mailmend.model import CannotLook, Question, Scope, family_of
 from mailmend.system.probe import Live, Remembering
 
 HERE = Path(__file__).parent
+_MAP_TYPES = (
+    "hash", "regexp", "pcre", "tcp", "socketmap", "pipemap", "unix", "inline", "static", "texthash",
+)  # fmt: skip
 NOW = datetime(2026, 1, 3, 12, 0, tzinfo=UTC)
 
 
@@ -43,7 +46,7 @@ class World:
             q.Resolve: self._resolve,
             q.Setting: self._setting,
             q.Services: lambda _: tuple(self._service(k, v) for k, v in self.data["services"].items()),
-            q.MapTypes: lambda _: ("hash", "regexp", "pcre", "tcp", "unix", "inline", "static", "texthash"),
+            q.MapTypes: lambda _: _MAP_TYPES,
             q.MapLookup: self._table,
             q.MapEntries: self._entries,
             q.Master: lambda _: q.Running(

@@ -352,7 +352,7 @@ def _table(edit: FileEdit, files: tuple[FileEdit, ...]) -> Touched:
     why = "a table of Postfix"
     if any(_PROGRAMS.fullmatch(p.removesuffix(".d")) for p in path.parts):
         tier, why = "R", "programs and libraries are found by it"
-    elif edit.before is not None and postsrsd.domain_alone(edit.path, edit.before, after):
+    elif None not in (edit.before, edit.after) and postsrsd.domain_alone(edit.path, edit.before or "", after):
         tier, why = "M", "it says under which domain forwarded mail leaves"
     elif not any(path.is_relative_to(folder) for folder in own) or ".." in path.parts:
         tier, why = "R", "it lies outside Postfix's configuration directory"
