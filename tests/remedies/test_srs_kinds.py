@@ -11,6 +11,7 @@ import pytest
 
 from mailmend.facts.case import gather
 from mailmend.model import Proposal, Scope
+from mailmend.parse import mastercf
 from mailmend.remedies import srs
 from worlds import world
 
@@ -19,6 +20,7 @@ DEFAULTS, CONF = "/etc/default/postsrsd", "/etc/postsrsd.conf"
 ONE = {PROGRAM: "", LAUNCHER: "", DEFAULTS: "SRS_DOMAIN=example.org\nSRS_FORWARD_PORT=10001\n"}
 TWO = {PROGRAM: "", CONF: 'domains = { "example.org" }\n#srs-domain =\n'}
 SOCKET = {"/var/spool/postfix/srs": ""}
+RETURNING_1 = "pipemap:{regexp:/etc/postfix/srs_returning,tcp:127.0.0.1:10002}"
 RECORDS = {
     "srs.example.org MX": ["10 relay.example.org."],
     "srs.example.org TXT": ["v=spf1 ip4:192.0.2.10 ip6:2001:db8:1::10 -all"],
@@ -150,3 +152,43 @@ def test_a_domain_of_its_own_is_kept_and_the_daemon_left_alone(chosen: str) -> N
     assert written(proposal, DEFAULTS) is None
     assert (written(proposal, "virtual_alias_domains") or "").startswith(f"{chosen}, ")
     assert not any("started anew" in cost for cost in proposal.cost)
+
+
+def in_place(proposal: Proposal) -> dict[str, Any]:
+    """The host once *proposal* is carried out, as far as the remedy looks at it."""
+    services = {}
+    for change in proposal.changes:
+        if change.kind == "service":
+            (entry,) = mastercf.parse(change.after or "").services()
+            services[change.target] = {"command": entry.command, "overrides": dict(entry.overrides)}
+    return {
+        "settings": {c.target: c.after for c in proposal.changes if c.kind == "setting"},
+        "services": services,
+        "files": {c.target: c.after for c in proposal.changes if c.kind == "file"},
+        # Nobody asks these for an address of SRS here, and they know no other.
+        "tables": {RETURNING_1: {}, "regexp:/etc/postfix/srs_leaving": {}},
+    }
+
+
+def test_where_all_is_there_nothing_is_changed() -> None:
+    done = in_place(proposed(ONE, (10001,)))
+    again = proposed({**ONE, **done.pop("files")}, (10001,), **done)
+    assert again.changes == ()
+
+
+def test_after_an_upgrade_to_2_the_tables_of_1_are_asked_no_more() -> None:
+    done = in_place(proposed(ONE, (10001,)))
+    # What pace put there since stays.
+    done["services"]["127.0.0.1:10029/inet"]["overrides"]["smtpd_recipient_restrictions"] = "ours"
+    tables = {path: text for path, text in done.pop("files").items() if path != DEFAULTS}
+    again = proposed({**TWO, **SOCKET, **tables}, **done)
+    assert stops(again) == []
+    assert {(c.kind, c.target): c.after for c in again.changes if c.target != CONF} == {
+        ("setting", "virtual_alias_maps"): (
+            "pipemap:{regexp:/etc/postfix/srs_returning,socketmap:unix:srs:reverse}, hash:/etc/postfix/virtual"
+        ),
+        ("override", "127.0.0.1:10029/inet/smtpd_sender_restrictions"): (
+            "check_sender_access pipemap:{socketmap:unix:srs:forward,static:OK}, defer"
+        ),
+        ("override", "srs-cleanup/unix/sender_canonical_maps"): "socketmap:unix:srs:forward",
+    }

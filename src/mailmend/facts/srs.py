@@ -18,6 +18,8 @@ from dataclasses import dataclass
 LEAVING, RETURNING = "srs_leaving", "srs_returning"
 REWRITE, CLEANUP, PACED = "srs-rewrite", "srs-cleanup", "srs-paced"
 PORT = 10029
+# The options of these services in which the daemon is asked.
+ASKING = ("sender_canonical_maps", "smtpd_sender_restrictions")
 # As 1.x listens where nobody moved it (tcp_table(5)); facts/postsrsd.py has what is so here.
 FORWARD, REVERSE = "tcp:127.0.0.1:10001", "tcp:127.0.0.1:10002"
 

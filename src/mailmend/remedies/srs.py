@@ -19,6 +19,7 @@ from mailmend.facts.source import used
 from mailmend.facts.spf import check_host
 from mailmend.facts.versions import version
 from mailmend.model import CannotLook, Change, Effect, Expectation, Objection, Probe, Proposal, Scope
+from mailmend.parse import mastercf
 from mailmend.parse.listing import words
 from mailmend.questions import File, MapTypes, Records, Services
 
@@ -101,21 +102,34 @@ def _daemons(daemon: postsrsd.Daemon, domain: str) -> Iterator[Change]:
 
 
 def _settings(made: srs.Scoped, probe: Probe) -> Iterator[Change]:
-    """Ours first, what stands there behind it."""
+    """Ours first, what stands there behind it. One of ours that asks where the daemon was before goes."""
     for name, ours in made.settings:
         before = written(probe, name)
-        if ours in words(before or ""):
+        there = words(before or "")
+        old = [word for word in there if f"/{srs.RETURNING}," in word and word != ours]
+        if old:
+            kept = (word for word in there if word not in (ours, *old))
+            yield Change("setting", name, before, ", ".join((ours, *kept)), "reload")
+            continue
+        if ours in there:
             continue
         # By default the domains are those that virtual_alias_maps has as keys.
-        there = before or ("$virtual_alias_maps" if name == "virtual_alias_domains" else "")
-        yield Change("setting", name, before, f"{ours}, {there.strip()}" if there.strip() else ours, "reload")
+        text = (before or ("$virtual_alias_maps" if name == "virtual_alias_domains" else "")).strip()
+        yield Change("setting", name, before, f"{ours}, {text}" if text else ours, "reload")
 
 
 def _services(made: srs.Scoped, probe: Probe) -> Iterator[Change]:
-    there = {entry.id for entry in answer(probe, Services())}
+    """New ones whole; of those that are there, what asks the daemon where it was before."""
+    there = {entry.id: dict(entry.overrides) for entry in answer(probe, Services())}
     for name, text in made.services:
         if name not in there:
             yield Change("service", name, None, text, "reload")
+            continue
+        (ours,) = mastercf.parse(text).services()
+        for option, wanted in ours.overrides:
+            now = there[name].get(option)
+            if option in srs.ASKING and now != wanted:
+                yield Change("override", f"{name}/{option}", now, wanted, "reload")
 
 
 def _tables(made: srs.Scoped, folder: str, probe: Probe) -> Iterator[Change]:

@@ -47,6 +47,9 @@ with smtplib.SMTP('192.0.2.10', 25, source_address=('192.0.2.10', 0)) as s:
 """
 
 
+NEWER = ("trixie", "postsrsd/sid")
+
+
 @pytest.fixture(params=HOSTS.values(), ids=HOSTS)
 def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Machine]:
     """A machine that forwards, with postsrsd as its package leaves it, and the records published."""
@@ -61,14 +64,19 @@ def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Machine]
             running.enter("postconf", "-e", *ALIASES)
             running.enter("systemctl", "reload", "postfix")
             (tmp_path / "root/root").mkdir(exist_ok=True)
-            done = running.enter("dpkg", "--install", *(str(archive) for archive in archives))
-            assert done.returncode == 0, done.stdout + done.stderr
-            until(lambda: bool(pid(running)))
+            install(running, archives)
             yield running
     except CannotLook as reason:
         if request.config.getoption("--require-lab"):
             raise
         pytest.skip(str(reason))
+
+
+def install(machine: Machine, archives: tuple[Path, ...]) -> None:
+    """Returns once the daemon runs, which its package starts."""
+    done = machine.enter("dpkg", "--install", *(str(archive) for archive in archives))
+    assert done.returncode == 0, done.stdout + done.stderr
+    until(lambda: bool(pid(machine)))
 
 
 def until(holds: Any, seconds: float = 30) -> None:
@@ -197,3 +205,22 @@ def test_what_nobody_confirmed_is_taken_back_before_the_daemon_starts_at_the_nex
     machine.mailmend("status")
     assert settings(machine) == before
     until(lambda: asked(machine, "alice@sender.example", "forward").endswith("=alice@example.org"))
+
+
+@pytest.mark.parametrize("machine", [HOSTS["Debian 13"]], ids=["Debian 13"], indirect=True)
+def test_after_an_upgrade_to_2_the_remedy_asks_the_new_one(machine: Machine) -> None:
+    before = settings(machine)
+    answer(machine, "fix", "--yes", "--confirm", "--remedy", "srs")
+    ours = asked(machine, "alice@sender.example", "forward")
+    first = settings(machine)
+    install(machine, roots.packages(*NEWER, also="sid"))
+    again = answer(machine, "fix", "--yes", "--confirm", "--remedy", "srs")
+    assert (again["state"], again["proof"]["holds"]) == ("kept", True)
+    assert [reply(machine, address) for address in (ours, ours.replace("=alice@", "=eve@"))] == ["250", "550"]
+    machine.enter("/usr/bin/python3", "-c", SEND, "alice@sender.example", "user@example.org")
+    until(lambda: re.search(r"from=<SRS0=[^>]*=sender\.example=alice@srs\.example\.org>", journal(machine)))
+    assert answer(machine, "undo")["identical"]
+    new = machine.read("/etc/postsrsd.conf")
+    assert settings(machine) == first | {"/etc/postsrsd.conf": new}
+    assert answer(machine, "undo")["identical"]
+    assert settings(machine) == before | {"/etc/postsrsd.conf": new}
