@@ -18,6 +18,11 @@ def hold(state: Path = STATE) -> Path:
     return state / "hold"
 
 
+def loaded(state: Path = STATE) -> Path:
+    """The file that says what the running Postfix has loaded."""
+    return state / "loaded.json"
+
+
 def deliveries(state: Path = STATE) -> Path:
     """The folder of the delivery store."""
     return state / "deliveries"

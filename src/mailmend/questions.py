@@ -247,6 +247,7 @@ class Running:
     *since* and *reloaded* are the starts of master and of qmgr: qmgr is started anew by every reload.
     *keeper* is the name of the process that waits for a master in the foreground (`postfix start-fg`),
     "" where master itself is process 1; None for a daemon that nobody waits for.
+    *load* is a name of the last reload: another after each, and after a boot; "" where it was not seen.
     """
 
     pid: int | None
@@ -254,6 +255,7 @@ class Running:
     reloaded: datetime | None
     cgroup_unit: str | None = None
     keeper: str | None = None
+    load: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from mailmend.jobs.here import Here
 from mailmend.model import Change, FileEdit, Plan, Proposal, Refused
 from mailmend.system.probe import Recorded
 
-R = sorted(name for group in settings.load().groups if group.tier == "R" for name in group.names)
+KNOWN = settings.load()
+R = sorted(name for name, group in (*KNOWN.exact.items(), *KNOWN.patterns) if group.tier == "R")
 MAIN = "myhostname = mx.example.org\n"
 MASTER = "smtp unix - - y - - smtp\n"
 

@@ -1,13 +1,18 @@
-"""What is saved and does not run: the check of it, with the names of the settings where the history knows them."""
+"""What is saved and does not run: the check of it, with the names of the settings that differ.
+
+They differ from what was seen to be loaded (system/loaded.py); where nobody saw that, from what our history left there.
+"""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import PurePosixPath
 
 from mailmend.jobs.here import Here
 from mailmend.model import CannotLook, FileEdit, Finding, Record, Scope
-from mailmend.questions import File
+from mailmend.questions import File, Master
 from mailmend.road import tiers
 from mailmend.road.edits import config_directory, difference
 
@@ -27,7 +32,7 @@ def unloaded(here: Here) -> tuple[Finding, ...]:
 
 
 def named(here: Here, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    """*findings*, those of `saved-not-loaded` with the names; without a history as they are."""
+    """*findings*, those of `saved-not-loaded` with the names; as they are where nobody knows what was loaded."""
     from mailmend.system.history import History
 
     if not any(_measured(f) for f in findings):
@@ -44,8 +49,9 @@ def named(here: Here, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
 class Saved:
     """A file as it is saved, held against what runs. *live* None: that could not be seen.
 
-    *diff* is what differs from what mailmend left there last, in the change *since*; None where it is not live and the
-    history does not know it. *names* are the settings in it, as `mailmend set` names them.
+    *diff* is what differs from what was *loaded* then; where nobody saw that, from what mailmend left there last, in
+    the change *since*. None where it is not live and neither is known. *names* are the settings in it, as `mailmend
+    set` names them.
     """
 
     path: str
@@ -54,6 +60,7 @@ class Saved:
     diff: str | None = None
     since: str | None = None
     names: tuple[str, ...] = ()
+    loaded: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +100,45 @@ def _saved(here: Here, path: str, found: Finding | None, records: tuple[Record, 
         return Saved(path, None, found.summary)
     if live is not False:
         return Saved(path, live, found.summary, "" if live else None)
-    last = _last_of_ours(path, records)
-    seen = here.probe.ask(File(path))
-    if last is None or seen.answer is None:
+    seen = here.probe.ask(File(path)).answer
+    before = _ran(here, path, records)
+    if before is None or seen is None:
         return Saved(path, live, found.summary)
-    record, edit = last
-    differs = FileEdit(path, edit.after, seen.answer.text)
+    differs = FileEdit(path, before.text, seen.text)
     names = tuple(dict.fromkeys(t.target for t in tiers.touched((differs,))))
-    return Saved(path, live, found.summary, difference((differs,)), record.id, names)
+    since = before.left_by.id if before.left_by else None
+    return Saved(path, live, found.summary, difference((differs,)), since, names, before.loaded)
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """*text* of a file that ran: as it was seen to be *loaded* then, or as a change of ours left it and proved it."""
+
+    text: str
+    loaded: datetime | None = None
+    left_by: Record | None = None
+
+
+def _ran(here: Here, path: str, records: tuple[Record, ...]) -> _Before | None:
+    from mailmend.system import loaded
+
+    running = here.probe.ask(Master()).answer
+    if running is not None and (text := loaded.text(here.state, path, running)) is not None:
+        return _Before(text, loaded=running.reloaded)
+    last = _last_of_ours(path, records)
+    return _Before(last[1].after or "", left_by=last[0]) if last else None
+
+
+def note(here: Here) -> None:
+    """Keep what is seen to run, for later looks to hold against it: for who looks all the time, and is root."""
+    from mailmend.system import loaded
+
+    running = here.probe.ask(Master()).answer
+    if running is None:
+        return
+    with suppress(CannotLook, OSError):
+        folder = config_directory(here.probe)
+        loaded.note(here.state, (f"{folder}/main.cf", f"{folder}/master.cf"), running)
 
 
 def _last_of_ours(path: str, records: tuple[Record, ...]) -> tuple[Record, FileEdit] | None:
@@ -114,21 +152,25 @@ def _measured(finding: Finding) -> bool:
 
 
 def _named(here: Here, finding: Finding, path: str, records: tuple[Record, ...]) -> Finding:
-    """By what we wrote there last, which ran: what differs from that was written by others since."""
-    seen = here.probe.ask(File(path))
-    last = _last_of_ours(path, records)
-    if seen.answer is None or last is None:
+    """By what ran: what differs from that was written since."""
+    seen, before = here.probe.ask(File(path)).answer, _ran(here, path, records)
+    if seen is None or before is None:
         return finding
-    record, edit = last
-    if edit.after == seen.answer.text:
-        if record.activation != "none":
+    ours = before.left_by
+    if before.text == seen.text:
+        if ours is None:
+            says = f"{path} was saved again since the last reload, as it was loaded then"
+        elif ours.activation == "none":
+            says = f"{path} was saved by {ours.id}, and nothing in it has to be loaded"
+        else:
             return finding
-        says = f"{path} was saved by {record.id}, and nothing in it has to be loaded"
         return replace(finding, standing="cleared", summary=says)
-    names = [t.target for t in tiers.touched((FileEdit(path, edit.after, seen.answer.text),))]
+    what = f"what {ours.id} left" if ours else "what was loaded then"
+    names = [t.target for t in tiers.touched((FileEdit(path, before.text, seen.text),))]
     if not names:
-        return replace(finding, summary=f"{finding.summary} (no setting differs from what {record.id} left)")
+        return replace(finding, summary=f"{finding.summary} (no setting differs from {what})")
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     told = f"{', '.join(names[:_SHOWN])}{more}"
     name = PurePosixPath(path).name
-    return replace(finding, summary=f"{finding.summary}; in {name} differ since {record.id}: {told}")
+    since = f"since {ours.id}" if ours else "from what was loaded then"
+    return replace(finding, summary=f"{finding.summary}; in {name} differ {since}: {told}")

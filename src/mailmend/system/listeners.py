@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from mailmend.model import CannotLook
 from mailmend.questions import Bindable, Greeting, Listener, Running
 from mailmend.system import host
+from mailmend.system.boot import boot_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,15 +43,19 @@ def master(configuration: Configuration) -> Running:
         since = _started(pid)
     except (OSError, ValueError):  # it ended while we looked
         return Running(None, None, None)
-    return Running(pid, since, max(_managers_started(pid), default=None), unit(pid), _keeper(pid))
+    reloaded, load = max(_managers_started(pid), default=(None, ""))
+    return Running(pid, since, reloaded, unit(pid), _keeper(pid), load)
 
 
-def _managers_started(pid: int) -> Iterator[datetime]:
-    """The starts of master's queue managers; one that ends while we look, as at every reload, is passed over."""
+def _managers_started(pid: int) -> Iterator[tuple[datetime, str]]:
+    """The starts of master's queue managers, and a name of each that no other has.
+
+    One that ends while we look, as at every reload, is passed over.
+    """
     for child in _children(pid):
         with contextlib.suppress(OSError, ValueError):
             if _name(child) in _QUEUE_MANAGERS:
-                yield _started(child)
+                yield _started(child), f"{boot_id()}/{child}/{_ticks(child)}"
 
 
 def _pid(configuration: Configuration) -> int | None:
@@ -164,8 +169,11 @@ def _children(pid: int) -> list[int]:
 
 def _started(pid: int) -> datetime:
     """When a process was started: field 22 counts ticks since boot, suspended time included."""
-    ticks = int(_stat(pid)[1][19])
-    return datetime.fromtimestamp(_booted() + ticks / os.sysconf("SC_CLK_TCK"), UTC).astimezone()
+    return datetime.fromtimestamp(_booted() + _ticks(pid) / os.sysconf("SC_CLK_TCK"), UTC).astimezone()
+
+
+def _ticks(pid: int) -> int:
+    return int(_stat(pid)[1][19])
 
 
 _boot: list[float] = []

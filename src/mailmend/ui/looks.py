@@ -46,6 +46,6 @@ def look(of: Of, here: Here, change: str | None = None, progress: Progress = sil
 
 
 def _unloaded(found: Behind) -> Shape:
-    """unloaded/1: {"files": [{"path", "live", "summary", "diff", "since", "names"}], "restart": [FINDING]}."""
+    """unloaded/1: {"files": [{"path", "live", "summary", "diff", "since", "names", "loaded"}], "restart": [...]}."""
     files = [show.value(each) for each in found.files]
     return show.document("unloaded", {"files": files, "restart": [show.finding(f) for f in found.restart]})

@@ -133,21 +133,48 @@ def test_what_is_looked_at_changes_nothing_and_is_what_the_commands_say(
     assert relay.read(MAIN) == after
 
 
-def test_what_somebody_saved_since_is_told_against_what_a_change_left_and_what_never_was_ours_as_unknown(
+def test_what_was_loaded_behind_our_back_is_told_against_what_a_change_left_and_else_as_unknown(
     relay: Any, ask: Asking, grant: str
 ) -> None:
     shown = ask.propose(grant, settings(message_size_limit="2048000"))
     change = ask.done(verb="apply", grant=grant, digest=shown["digest"])["change"]["id"]
+    relay.run(["postfix", "reload"])  # and nobody has looked since
     relay.run(["postconf", "-e", "delay_warning_time=4h", "inet_protocols=ipv4"])
     relay.run(["postconf", "-F", "smtp/unix/process_limit=7"])
     told = ask.done(verb="look", grant=grant, of="unloaded")
     main, master = told["files"]
-    assert (main["live"], main["since"]) == (False, change)
+    assert (main["live"], main["since"], main["loaded"]) == (False, change, None)
     assert sorted(main["names"]) == ["delay_warning_time", "inet_protocols"]
     assert "+delay_warning_time = 4h" in main["diff"]
     assert "message_size_limit" not in "".join(x for x in main["diff"].splitlines() if x[:1] in "+-")
     assert (master["live"], master["diff"], master["names"]) == (False, None, [])
     assert [each["subject"] for each in told["restart"]] == ["inet_protocols"]
+
+
+def test_what_is_saved_is_told_against_what_was_seen_to_be_loaded_whoever_loaded_it(
+    relay: Any, ask: Asking, grant: str
+) -> None:
+    look = {"verb": "look", "grant": grant, "of": "unloaded"}
+    relay.run(["postconf", "-e", "delay_warning_time=3h"])
+    relay.run(["postfix", "reload"])
+    assert [each["live"] for each in ask.done(**look)["files"]] == [True, True]
+    loaded = relay.read(MAIN)
+    relay.run(["postconf", "-e", "delay_warning_time=4h"])
+    relay.run(["postconf", "-F", "smtp/unix/process_limit=7"])
+    main, master = ask.done(**look)["files"]
+    assert (main["live"], main["since"], main["names"]) == (False, None, ["delay_warning_time"])
+    assert main["loaded"]
+    assert [x for x in main["diff"].splitlines() if x[:1] in "+-"][2:] == [
+        "-delay_warning_time = 3h",
+        "+delay_warning_time = 4h",
+    ]
+    assert (master["live"], master["names"]) == (False, ["smtp/unix/process_limit"])
+    # As it was loaded again, byte for byte: there is nothing to be loaded.
+    relay.write(MAIN, loaded)
+    (main, _), status = ask.done(**look)["files"], ask.done(**look | {"of": "status"})
+    assert (main["live"], main["diff"]) == (True, "")
+    assert "delay_warning_time" not in json.dumps(status["findings"])
+    assert relay.run(["stat", "-c", "%a", "/var/lib/mailmend/loaded.json"]).stdout.strip() == "600"
 
 
 # ---- from the code to the cure -----------------------------------------------------------------

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,6 +54,15 @@ def test_what_was_seen_before_a_change_is_never_shown_after_it(console: Console,
     assert seen(console, 60) == 1
     console.looks.forget()
     assert seen(console, 60, meanwhile=3600) == 2
+
+
+def test_what_was_seen_before_a_file_was_saved_is_never_shown_after_it(
+    console: Console, host: Host, tmp_path: Path
+) -> None:
+    console = replace(console, config_directory=str(tmp_path))
+    assert [seen(console, 60), seen(console, 60)] == [1, 1]
+    (tmp_path / "main.cf").write_text("inet_protocols = ipv4\n")
+    assert [seen(console, 60, meanwhile=3600), seen(console, 60)] == [2, 2]
 
 
 def test_who_asks_for_a_fresh_look_waits_for_it(console: Console, host: Host) -> None:

@@ -28,6 +28,14 @@ def test_a_good_answer_is_not_looked_for_again() -> None:
     assert ended(works.ask("a", "log", lambda says: 8, lasts=60, anew=True)).result == 8
 
 
+def test_an_answer_of_what_was_there_before_is_none_of_what_is_there_now() -> None:
+    works = Works()
+    assert ended(works.ask("a", "log", lambda says: 1, lasts=60, of="main.cf before")).result == 1
+    second = works.ask("a", "log", lambda says: 2, lasts=60, of="main.cf")
+    assert ended(second).shown.result == 2
+    assert works.ask("a", "log", lambda says: 3, lasts=60, of="main.cf") is second
+
+
 def test_an_answer_is_good_for_longer_where_it_took_longer() -> None:
     now = time.monotonic()
     assert not Work[int]("log", None, now - 10, answer=1, ended=now - 9.9).good(5)  # type: ignore[arg-type]

@@ -148,7 +148,12 @@ def _looked(job: AnyLook, host: Here, out: _Out) -> Shape:
         case Propose():
             return proposals.shape(job.proposal, proposals.look(job.proposal, host, progress=out.step))
         case Look():
-            return looks.look(job.of, host, job.change, out.step)
+            told = looks.look(job.of, host, job.change, out.step)
+            if job.of in ("status", "unloaded"):
+                from mailmend.jobs import unloaded
+
+                unloaded.note(host)
+            return told
         case Trace():
             from mailmend.jobs.trace import trace
             from mailmend.ui.show import traces

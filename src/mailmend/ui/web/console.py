@@ -26,6 +26,7 @@ from mailmend.ui.show import Shape
 from mailmend.ui.web.installed import Installed
 from mailmend.ui.web.looks import Looks, Seen
 from mailmend.ui.web.proposing import Shown
+from mailmend.ui.web.saved import Stamp, stamp
 from mailmend.ui.web.sessions import Authority, Session, Sessions
 
 Parameters = ParamSpec("Parameters")
@@ -128,8 +129,10 @@ class Console:
         """The document *of* the host, not older than *within* seconds: looked at by root where there is a helper.
 
         One that is older by *meanwhile* at most, and from after the last change, is shown while it is looked at anew.
+        None is from before main.cf or master.cf were saved last.
         """
         name = f"{of} {change}" if change else of
+        self.looks.hear(self.saved())
         if seen := self.looks.within(name, within):
             return seen
 
@@ -144,6 +147,10 @@ class Console:
     def _look(self, session: Session, of: Of, change: str | None) -> Shape:
         helper = self.asks
         return helper.look(session.grant, of, change) if helper else look_at(of, self.here(), change)
+
+    def saved(self) -> Stamp:
+        """Another after somebody saved main.cf or master.cf."""
+        return stamp(self.config_directory)
 
     def here(self) -> Here:
         """This host, to be looked at afresh."""

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from mailmend.model import CannotLook, MailmendError
 from mailmend.ui.show import Shape
+from mailmend.ui.web.saved import Stamp
 
 _MOST = 100  # entries of the history that were looked at
 
@@ -37,6 +38,7 @@ class Looks:
 
     _seen: dict[str, Seen] = field(default_factory=dict)
     _forgotten: float = 0.0
+    _stamp: Stamp | None = None
     _locks: dict[str, threading.Lock] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -83,3 +85,9 @@ class Looks:
     def forget(self) -> None:
         """What was seen until now is old."""
         self._forgotten = time.monotonic()
+
+    def hear(self, stamp: Stamp) -> None:
+        """`forget`, where the files are others than when this was called last."""
+        if stamp != self._stamp:
+            self._stamp = stamp
+            self.forget()

@@ -29,7 +29,8 @@ _SHARE = (
 class Work(Generic[Answer]):
     """*says* is how far it is; when *ended* (monotonic seconds) there is an *answer*, or the *failure* to find one.
 
-    *before* is the same work done earlier, where that found an answer and nobody asked for another.
+    *before* is the same work done earlier, where that found an answer and nobody asked for another. *of* is what it is
+    an answer of: of anything else it is none.
     """
 
     turn: str
@@ -40,6 +41,7 @@ class Work(Generic[Answer]):
     failure: MailmendError | None = None
     ended: float | None = None
     before: Work[Answer] | None = None
+    of: object = None
 
     @property
     def shown(self) -> Work[Answer]:
@@ -71,20 +73,29 @@ class Works:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def ask(
-        self, name: str, turn: str, job: Callable[[Says], Answer], *, lasts: float, anew: bool = False
+        self,
+        name: str,
+        turn: str,
+        job: Callable[[Says], Answer],
+        *,
+        lasts: float,
+        anew: bool = False,
+        of: object = None,
     ) -> Work[Answer]:
         """The work *name*: one that is good for *lasts* seconds, else begun now. *anew*: one that ended is not good.
 
-        Refused where too many wait for that turn.
+        One *of* anything else is not good, even if it is under way. Refused where too many wait for that turn.
         """
         with self._lock:
             known = self._works.get(name)
+            if known is not None and known.of != of:
+                known = None
             if known is not None and known.good(lasts) and not (anew and known.ended is not None):
                 return known
             waiting = sum(each.ended is None and each.turn == turn for each in self._works.values())
             if waiting >= _WAITING:
                 raise Refused("too much is being looked at already", "try it again in a moment")
-            work: Work[Answer] = Work(turn, datetime.now().astimezone(), time.monotonic())
+            work: Work[Answer] = Work(turn, datetime.now().astimezone(), time.monotonic(), of=of)
             if known is not None and known.answer is not None and not anew:
                 known.before, work.before = None, known
             self._works[name] = work

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,7 +22,6 @@ _GLANCE = 0.1  # seconds between two glances at whether the files were saved: tw
 _UNSETTLED, _SETTLED = 5.0, 60.0  # seconds between two looks at the host, as long as something waits and else
 _SILENCE = 15.0  # seconds after which a proxy is told that this goes on
 _NOT_LIVE = ("loaded-not-restarted", "saved-not-loaded")
-_DEFAULT = Path("/etc/postfix")
 
 
 class Watch(msgspec.Struct):
@@ -55,12 +53,11 @@ async def _events(asked: Asked[Watch]) -> AsyncIterator[str]:
         if console.sessions.find(request.cookies.get(COOKIE)) is not session:
             yield _event("over", "")
             return
-        now = await console.run(saved, console)
-        if stamp is not None and now != stamp:
-            console.looks.forget()
-            if not going:  # a look takes a second or two: that it is looked at is told before
-                sent["banner"] = _drawn(console, session, "_saved.html") + sent.get("banner", "")
-                yield _event("banner", sent["banner"])
+        now = await console.run(console.saved)
+        if stamp is not None and now != stamp and not going:
+            # A look takes a second or two: that it is looked at is told before.
+            sent["banner"] = _drawn(console, session, "_saved.html") + sent.get("banner", "")
+            yield _event("banner", sent["banner"])
         stamp = now
         news = await look(console, session)
         going = news["under_way"]
@@ -85,7 +82,7 @@ async def _until_saved(console: Console, stamp: tuple[int, ...]) -> None:
     """Until a file is another than *stamp* tells, or the next tick."""
     for _ in range(int(_TICK / _GLANCE)):
         await asyncio.sleep(_GLANCE)
-        if await console.run(saved, console) != stamp:
+        if await console.run(console.saved) != stamp:
             return
 
 
@@ -106,20 +103,6 @@ async def look(console: Console, session: Session) -> dict[str, Any]:
         before if going else await console.seen(session, "status", within=_UNSETTLED if waits else _SETTLED)
     )
     return {"standing": seen, "act": act, "under_way": going, **_waiting(seen.document if seen else None)}
-
-
-def saved(console: Console) -> tuple[int, ...]:
-    """What main.cf and master.cf are told by: it is another after they were saved, whoever did it and however."""
-    folder = Path(console.config_directory) if console.config_directory else _DEFAULT
-    told: list[int] = []
-    for name in ("main.cf", "master.cf"):
-        try:
-            found = (folder / name).stat()
-            # The time of the change of status (inode(7)) is nobody's to set, as that of the content is (`cp -p`).
-            told += [found.st_ino, found.st_ctime_ns]
-        except OSError:
-            told += [0, 0]
-    return tuple(told)
 
 
 def _waiting(status: Shape | None) -> dict[str, Any]:

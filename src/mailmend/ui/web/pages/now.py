@@ -29,6 +29,7 @@ async def show(asked: Asked[Look]) -> Response:
     if asked.given.whole:
         values = {**await _status(asked, STATUS_LASTS), **await _check(asked, CHECK_LASTS)}
     else:
+        asked.console.looks.hear(asked.console.saved())
         if seen := asked.console.looks.within("status", STATUS_LASTS):
             values["standing"] = seen
         if seen := asked.console.looks.within("check", CHECK_LASTS):

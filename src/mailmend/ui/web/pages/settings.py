@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mailmend.ui.web.console import Console
     from mailmend.ui.web.works import Work
 
-LASTS = 3.0  # seconds: whoever saves a file and comes back sees it
+LASTS = 3.0  # seconds, as long as nobody saves a file
 _AT_ONCE = 50
 TIERS = {
     "P": ("plain", "good", "Changed here, with the difference shown before anything is saved."),
@@ -165,7 +165,7 @@ async def _parameters(asked: Asked[Search] | Asked[Name] | Asked[Named]) -> Para
     from mailmend.ui.web.works import patience, works
 
     work: Work[Parameters] = works(asked).ask(
-        "settings", "settings", lambda _: _look(asked.console), lasts=LASTS, anew=False
+        "settings", "settings", lambda _: _look(asked.console), lasts=LASTS, of=asked.console.saved()
     )
     while work.ended is None:
         await patience(work, 1.0)
