@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -152,6 +153,42 @@ def test_a_change_that_nobody_confirms_is_taken_back_from_the_daemon_too(host: L
     until(lambda: rewrites_into(host) == "example.org")
     until(lambda: not leftovers(host))
     assert files(host) == before
+
+
+def killed(host: Lab, after: float, guard: str) -> None:
+    """The change, killed *after* seconds from its first touch; *guard* is what is done to its guard then."""
+    before = files(host)
+    command = f"{sys.executable} -P -m mailmend fix --remedy srs --yes --confirm"
+    host.relay.run(
+        [
+            "sh",
+            "-c",
+            f"setsid {command} >/dev/null 2>&1 & pid=$!;"
+            " for i in $(seq 500); do [ -e /var/lib/mailmend/trial ] && break; sleep 0.02; done;"
+            f" sleep {after:.3f}; kill -KILL -$pid; {guard}; wait",
+        ]
+    )
+    story = f"killed after {after} s, {guard}"
+    host.relay.mailmend("status")
+    until(lambda: not leftovers(host) and '"intent"' not in host.relay.mailmend("--json", "history").stdout)
+    told = json.loads(host.relay.mailmend("--json", "history").stdout)["records"]
+    kept = any(record["state"] == "kept" for record in told)
+    assert (files(host) == before) is not kept, story
+    assert rewrites_into(host) == ("srs.example.org" if kept else "example.org"), story
+
+
+_ALIVE, _DEAD = ":", "pkill -KILL -f '[u]ndo.sh guard'; pkill -KILL -f 'mailmend recove[r]'"
+
+
+def test_killed_while_it_is_being_proven_files_and_daemon_agree(host: Lab) -> None:
+    killed(host, 0.5, _DEAD)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("guard", [_ALIVE, _DEAD], ids=["guarded", "alone"])
+@pytest.mark.parametrize("after", [n / 10 for n in range(16)])
+def test_killed_at_any_moment_files_and_daemon_agree(host: Lab, after: float, guard: str) -> None:
+    killed(host, after, guard)
 
 
 # ---- undone ---------------------------------------------------------------------------------
