@@ -347,6 +347,17 @@ class RecentDeliveries(Question[LogCounts]):
 
 
 @dataclass(frozen=True, slots=True)
+class Addressed(Question[tuple[str, ...]]):
+    """Whom mail came for lately, by Postfix's own log: addresses, in lower case, the most frequent first.
+
+    What an address became (`to=`, where there is an `orig_to=`) is not among them. At most *most*.
+    """
+
+    days: int = 30
+    most: int = 2000
+
+
+@dataclass(frozen=True, slots=True)
 class Spacing:
     """*messages* that one service tried to deliver; *close* of them came sooner after the one before than asked.
 

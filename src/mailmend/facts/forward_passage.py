@@ -73,7 +73,9 @@ def passage(domain: str, found: Sequence[Forward], probe: Probe) -> Passage:
     examples, loop = tuple(found[:3]), next((one for one in found if one.loop), None)
     if loop is not None:
         return Passage(domain, len(found), (loop, *examples[:2]), loops=True)
-    target = found[0].target if not found[0].target.startswith("@") else f"postmaster{found[0].target}"
+    target = found[0].target
+    if target.startswith("@"):
+        target = target.removeprefix("@") if found[0].nexthop else f"postmaster{target}"
     try:
         envelope, way = leaves_as(STRANGER, target, probe)
         rewritten = envelope.lower() != STRANGER

@@ -1,7 +1,8 @@
 """Every address that this host sends on to somebody elsewhere, as the effective configuration has it.
 
 Tables that Postfix can list are read whole (postmap(1) -s); of others (patterns, LDAP, SQL, sockets) it is asked for
-the recipients that are known. What could not be read is named, never left out silently.
+the recipients that are known: accounts, what the tables of recipients list, and whom the log has mail for. What could
+not be read is named, never left out silently. Mail that a transport hands to a receiver as it came is forwarded, too.
 """
 
 from __future__ import annotations
@@ -10,16 +11,18 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from mailmend.facts import srs
-from mailmend.facts.domains import is_own, origin
+from mailmend.facts import mx, srs
+from mailmend.facts.domains import address_class, is_own, origin, own_domains
 from mailmend.facts.looking import answer
+from mailmend.facts.route import unaliased
 from mailmend.facts.settings import lookup, pattern_table, tables, value
 from mailmend.model import CannotLook, Probe
 from mailmend.parse.listing import words
-from mailmend.questions import File, MapEntries, MapLookup
+from mailmend.questions import Addressed, File, MapEntries, MapLookup
 
 # Types that postmap -s lists; proxymap(8) passes no listing on, so the table behind it is read.
 _LISTED = ("hash", "btree", "lmdb", "cdb", "dbm", "sdbm", "texthash", "inline")
+_ASKED = ("virtual_alias_maps", "recipient_canonical_maps", "canonical_maps", "alias_maps", "transport_maps")
 _NO_ALIAS = ("@", "YP_LAST_MODIFIED", "YP_MASTER_NAME")
 _TARGET = re.compile(r'"(?:[^"\\]|\\.)*"[^,\s]*|[^,\s"]+')
 _REDIRECT = re.compile(r'^\s*redirect\s+(?::copy\s+)?"([^"\\\n]{3,250})"\s*;', re.MULTILINE | re.IGNORECASE)
@@ -32,18 +35,21 @@ class Forward:
     """Mail for *address* goes to *target*, elsewhere. *by*: the setting or file that says so, first to last.
 
     *address* is as it stands there: an address, `@domain`, or a local part; *loop*: it comes back to where it was.
+    *nexthop*: the recipient stays, and mail for him is handed on to that; "" where it goes to another address.
     """
 
     address: str
     target: str
     by: tuple[str, ...]
     loop: bool = False
+    nexthop: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Forwards:
     """*unread*: (where, why) of what could not be looked at. *asked*: tables that were only asked for *known*
-    recipients. *relayed*: domains of `relay_domains`, whose mail is handed on to another server.
+    recipients. *relayed*: domains of `relay_domains`, whose mail is handed on to another server, as *found* has it
+    where that is a receiver's.
     """
 
     found: tuple[Forward, ...]
@@ -86,8 +92,9 @@ def forwards(probe: Probe) -> Forwards:
     _read_maps("alias_maps", reading, [name for name, _ in users], local=True)
     if ".forward" in value(probe, "forward_path"):
         _read_homes(users, reading)
+    followed = tuple(_followed(reading))
     return Forwards(
-        tuple(_followed(reading)),
+        (*followed, *_handed_on(reading, known)),
         tuple(dict.fromkeys(reading.unread)),
         tuple(dict.fromkeys(reading.asked)),
         len(known),
@@ -95,6 +102,51 @@ def forwards(probe: Probe) -> Forwards:
             w for w in words(value(probe, "relay_domains")) if _is_domain(w) and not _listed_as_ours(w, probe)
         ),
     )
+
+
+def _handed_on(reading: _Reading, known: Iterable[str]) -> Iterator[Forward]:
+    """What is accepted here as ours, and goes to a receiver by its transport, the recipient as he is.
+
+    A server of one's own behind this one (relay_domains, a mailbox host) is no receiver: it takes mail as it comes.
+    """
+    # mydomain alone makes no domain ours: mail for it may be somebody else's, sent by people here.
+    asked = [
+        f"@{name}"
+        for name in own_domains(reading.probe)
+        if address_class(name, reading.probe)[0] != "default"
+    ]
+    for table in tables(value(reading.probe, "transport_maps")):
+        try:
+            if _is_listed(table):
+                entries = answer(reading.probe, MapEntries(table.removeprefix("proxy:"))).found
+                asked += [key.lower() for key, _ in entries if key.partition("@")[0] and "@" in key]
+            else:
+                reading.asked.append(f"transport_maps: {table}")
+                asked += known
+        except CannotLook as gap:
+            reading.unread.append((f"transport_maps: {table}", gap.reason))
+            return
+    whole: set[str] = set()
+    for address in dict.fromkeys(asked):
+        domain = address.rpartition("@")[2]
+        if domain in whole or address in reading.steps:
+            continue
+        try:
+            if address_class(domain, reading.probe)[0] == "default":
+                continue
+            way = unaliased(address.removeprefix("@"), reading.probe)
+            if not way.leaves or mx.receiver(way.nexthop, reading.probe) is None:
+                continue
+        except CannotLook as gap:
+            reading.unread.append((f"the way of {address}", gap.reason))
+            continue
+        if address.startswith("@"):
+            whole.add(domain)
+        yield Forward(address, address, way.decided[-1:], nexthop=way.nexthop)
+
+
+def _is_listed(table: str) -> bool:
+    return table.removeprefix("proxy:").partition(":")[0] in _LISTED
 
 
 def _is_domain(word: str) -> bool:
@@ -112,7 +164,7 @@ def _read_maps(setting: str, reading: _Reading, known: Iterable[str], *, local: 
             continue  # ours, and it knows rewritten addresses alone
         where = f"{setting}: {table}"
         try:
-            if table.removeprefix("proxy:").partition(":")[0] in _LISTED:
+            if _is_listed(table):
                 entries = answer(reading.probe, MapEntries(table.removeprefix("proxy:")))
                 for key, text in entries.found:
                     _put(key, text, where, reading, local=local)
@@ -189,11 +241,14 @@ def _users(reading: _Reading) -> list[tuple[str, str]]:
 
 
 def _known(reading: _Reading, users: list[tuple[str, str]]) -> list[str]:
-    """Recipients that somebody has named: accounts, and what the tables of recipients list."""
+    """Recipients that somebody has named: accounts, what the tables of recipients list, and whom the log has mail for.
+
+    The log is read only where a table cannot be listed.
+    """
     known = dict.fromkeys(f"{name}@{reading.origin}" for name, _ in users)
     for setting in ("relay_recipient_maps", "virtual_mailbox_maps"):
         for table in tables(value(reading.probe, setting)):
-            if table.removeprefix("proxy:").partition(":")[0] not in _LISTED:
+            if not _is_listed(table):
                 continue
             try:
                 entries = answer(reading.probe, MapEntries(table.removeprefix("proxy:"))).found
@@ -201,6 +256,14 @@ def _known(reading: _Reading, users: list[tuple[str, str]]) -> list[str]:
                 reading.unread.append((f"{setting}: {table}", gap.reason))
                 continue
             known.update(dict.fromkeys(key for key, _ in entries if key.partition("@")[0] and "@" in key))
+    if any(not _is_listed(table) for name in _ASKED for table in tables(value(reading.probe, name))):
+        try:
+            named = answer(reading.probe, Addressed(most=_KNOWN))
+        except CannotLook as gap:
+            reading.unread.append(("recipients in the log", gap.reason))
+        else:
+            whole = (name if "@" in name else f"{name}@{reading.origin}" for name in named)
+            known.update(dict.fromkeys(name for name in whole if reading.is_own(name.rpartition("@")[2])))
     return list(known)[:_KNOWN]
 
 

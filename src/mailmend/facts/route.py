@@ -61,6 +61,11 @@ def routes(recipient: str, probe: Probe, sender: str | None = None) -> tuple[Rou
     return tuple(_resolve(recipient, final, probe, sender, parameters) for final in finals or (recipient,))
 
 
+def unaliased(recipient: str, probe: Probe) -> Route:
+    """The way of *recipient* (address or domain) as it is: no alias is followed. Raises as `route`."""
+    return _resolve(recipient, recipient, probe, None, ())
+
+
 def _resolve(recipient: str, final: str, probe: Probe, sender: str | None, aliases: tuple[str, ...]) -> Route:
     _, at, rest = final.rpartition("@")
     domain = (rest if at else final).lower()

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import IO, TYPE_CHECKING, Literal
 
 from mailmend.model import Family, Severity, family_of
 from mailmend.parse import maillog
-from mailmend.questions import DeliveryCount, LogCounts, LogLines, RecentDeliveries, Spaced, Spacing
+from mailmend.questions import (
+    Addressed,
+    DeliveryCount,
+    LogCounts,
+    LogLines,
+    RecentDeliveries,
+    Spaced,
+    Spacing,
+)
 from mailmend.system import logfiles, opened
 
 if TYPE_CHECKING:
@@ -26,6 +35,11 @@ LINES_KEPT = 1000
 _STATUS = b" status="
 _QUEUE_MANAGER = b"qmgr["
 _LOCAL_IPV6 = b"[::1]"
+# Quoted local parts and what is longer than an address may be (RFC 5321 4.5.3.1) are left out.
+_ADDRESSED = re.compile(
+    rb'\]: [0-9A-Za-z]{5,30}: to=<([^<>"\s]{3,320})>, (?:orig_to=<([^<>"\s]{1,320})>, )?relay='
+)
+_ADDRESSEES = 100_000  # that are counted; of more, the first
 _TROUBLE = re.compile(rb"\]: (?:[0-9A-Za-z]{5,30}: )?(?:warning|error|fatal|panic): ")
 # Whatever a receiver writes anew into each reply has a digit in it, or stands in <>.
 _CHANGING = re.compile(r"<[^<>]*+>|[^\s<>]*?\d[^\s<>]*+")
@@ -113,6 +127,20 @@ def spaced(question: Spaced, place: Place) -> Spacing:
             gaps += [(line.at - before[1]).total_seconds()] if before else []
             before = line.queue_id, line.at
     return Spacing(messages, sum(gap < question.seconds for gap in gaps), min(gaps, default=None))
+
+
+def addressed(question: Addressed, place: Place) -> tuple[str, ...]:
+    """Counted by what each line calls them: for whom it came, else whom it went to. CannotLook as `recent`."""
+    start = datetime.now(UTC).astimezone() - timedelta(days=question.days)
+    found: Counter[bytes] = Counter()
+    for lines in _blocks(place, start):
+        for raw in lines:
+            if _STATUS not in raw or (named := _ADDRESSED.search(raw, 0, maillog.LINE_CAP)) is None:
+                continue
+            if len(found) < _ADDRESSEES or (named[2] or named[1]) in found:
+                found[named[2] or named[1]] += 1
+    whole = (name.decode("utf-8", "surrogateescape").lower() for name, _ in found.most_common(question.most))
+    return tuple(dict.fromkeys(whole))
 
 
 def trouble(question: LogLines, place: Place) -> tuple[str, ...]:

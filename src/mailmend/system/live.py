@@ -56,6 +56,7 @@ def live(config_directory: str | None = None) -> Live:
             ask.SocketListing: lambda _: listeners.socket_listing(),
             ask.Greeting: listeners.greeting,
             ask.RecentDeliveries: lambda question: deliveries.recent(question, place()),
+            ask.Addressed: lambda question: deliveries.addressed(question, place()),
             ask.Spaced: lambda question: deliveries.spaced(question, place()),
             ask.LogLines: lambda question: deliveries.trouble(question, place()),
             ask.ClientTrial: lambda question: trial.trial(question, configuration, place()),

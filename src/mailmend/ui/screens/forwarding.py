@@ -82,6 +82,9 @@ def _group(target: Console, group: Sequence[Passage]) -> None:
 
 
 def _forward(one: Forward) -> Text:
+    if one.nexthop:
+        by = words(", ".join(one.by), FAINT)
+        return joined(words(one.address, STRONG), f" as it is, handed on to {one.nexthop}  ", by)
     return joined(words(one.address, STRONG), f" -> {one.target}  ", words(", ".join(one.by), FAINT))
 
 
