@@ -47,8 +47,9 @@ _BOOT = 180.0  # seconds; on an idle machine it takes two
 class Machine:
     """Commands run in it as in sessions of their own: each in a scope below user.slice, as pam_systemd has it."""
 
-    def __init__(self, suite: str, folder: Path) -> None:
+    def __init__(self, suite: str, folder: Path, shown: Sequence[str]) -> None:
         self.suite = suite
+        self._shown = (*SHOWN, *shown)
         self._lower = roots.prepared(suite)
         self._folder = folder
         self._group = Path()
@@ -64,7 +65,7 @@ class Machine:
     def boot(self) -> None:
         """Returns when systemd has reached its target. CannotLook, with the reason, where it cannot boot here."""
         command, environment = roots.nspawn()
-        shown = [f"--bind-ro={place}" for place in SHOWN]
+        shown = [f"--bind-ro={place}" for place in self._shown]
         command = [
             *command,
             "--register=no", "--keep-unit", "--boot", "--machine=mail", "--private-network", "--console=pipe",
@@ -199,9 +200,12 @@ class Machine:
 
 
 @contextmanager
-def booted(suite: str, folder: Path) -> Iterator[Machine]:
-    """A machine that has booted. CannotLook where it cannot be had here, with the reason."""
-    machine = Machine(suite, folder)
+def booted(suite: str, folder: Path, *shown: str) -> Iterator[Machine]:
+    """A machine that has booted, with *shown* of this one in it, read-only, as --bind-ro= of systemd-nspawn has them.
+
+    CannotLook where it cannot be had here, with the reason.
+    """
+    machine = Machine(suite, folder, shown)
     try:
         machine.boot()
         yield machine
