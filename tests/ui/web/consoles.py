@@ -37,12 +37,16 @@ class Visitor:
     """Somebody who is logged in to *console*: `get` and `post` as a browser does them."""
 
     def __init__(self, look: Callable[[], Here]) -> None:
-        sessions = Sessions()
-        self.console = Console(sessions, serve.LOCAL, look=look)
+        self.codes = Sessions()
+        self.console = Console(self.codes, serve.LOCAL, look=look)
         self.client = TestClient(application(self.console), base_url=ORIGIN)
+        self.log_in()
+
+    def log_in(self) -> None:
+        """By a fresh code: the session before is over."""
         answer = self.client.post(
             "/login",
-            data={"code": sessions.login_code()},
+            data={"code": self.codes.login_code()},
             headers={"Origin": ORIGIN},
             follow_redirects=False,
         )

@@ -17,9 +17,9 @@ from mailmend.ui.web.pages import ENDPOINTS
 from mailmend.ui.web.sessions import COOKIE
 from ui.web.consoles import ORIGIN, Visitor, log, looks, served
 
-# A stream is read on its own, as far as it begins; a logout ends the session.
+# A stream is read on its own, as far as it begins; a logout ends the session that it is asked in.
 ASKED = tuple(each for each in ENDPOINTS if each.path not in ("/live", "/logout"))
-LIVE = next(each for each in ENDPOINTS if each.path == "/live")
+LIVE, LOGOUT = (next(each for each in ENDPOINTS if each.path == path) for path in ("/live", "/logout"))
 PLAIN, FULL = 6, 10_000
 
 
@@ -47,7 +47,7 @@ def go_through(config: pytest.Config, endpoint: Endpoint, ask: Callable[[Any], i
     operation = schema[endpoint.path.replace(":path}", "}")][endpoint.method]
 
     @settings(
-        max_examples=FULL // (len(ASKED) + 1) + 1 if config.getoption("--full") else PLAIN,
+        max_examples=FULL // len(ENDPOINTS) + 1 if config.getoption("--full") else PLAIN,
         deadline=None,
         database=None,
         derandomize=True,
@@ -69,6 +69,16 @@ def visitor(tmp_path: Path) -> Visitor:
 @pytest.mark.parametrize("endpoint", ASKED, ids=lambda each: f"{each.method} {each.path}")
 def test_no_answer_is_a_bug(pytestconfig: pytest.Config, visitor: Visitor, endpoint: Endpoint) -> None:
     go_through(pytestconfig, endpoint, lambda case: answered(visitor, endpoint, case))
+
+
+def test_a_logout_ends_the_session_and_is_no_bug(pytestconfig: pytest.Config, visitor: Visitor) -> None:
+    def logs_out(case: Any) -> int:
+        visitor.log_in()
+        status = answered(visitor, LOGOUT, case)
+        assert not visitor.console.sessions._open
+        return status
+
+    go_through(pytestconfig, LOGOUT, logs_out)
 
 
 def test_a_stream_begins_or_is_refused_and_is_no_bug(pytestconfig: pytest.Config, visitor: Visitor) -> None:
