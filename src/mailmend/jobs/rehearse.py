@@ -68,10 +68,11 @@ def of_edits(
     with open_lab(progress, own_programs=True) as lab:
         stage = Stage(lab)
         usable = stage.usable()
-        before = clone(copied, usable)
-        after = clone(copied, usable, {e.path: e.after for e in edits}, before)
+        rewrites = stage.rewrites()
+        before = clone(copied, usable, rewrites=rewrites)
+        after = clone(copied, usable, {e.path: e.after for e in edits}, before, rewrites=rewrites)
         progress("looking at the DNS of this host, for the stand-ins to judge it by")
-        around, mails, left = surroundings(here, before)
+        around, mails, left = surroundings(here, before, after)
         progress("laying the copy out among stand-ins")
         stage.set_up(before, around)
         try:

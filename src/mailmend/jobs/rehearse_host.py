@@ -54,8 +54,10 @@ def source(here: Here) -> Source:
     return Source(directories, defaults)
 
 
-def surroundings(here: Here, clone: Clone) -> tuple[Surroundings, tuple[Mail, ...], tuple[LeftOut, ...]]:
-    """What is around the host, the test mails, and what could not be seen of it."""
+def surroundings(
+    here: Here, clone: Clone, after: Clone | None = None
+) -> tuple[Surroundings, tuple[Mail, ...], tuple[LeftOut, ...]]:
+    """What is around the host, the test mails, and what could not be seen of it. *after*: with the change."""
     from mailmend.lab.clone_stage import Surroundings
     from mailmend.lab.clone_ways import forwards, sender, ways
 
@@ -88,6 +90,9 @@ def surroundings(here: Here, clone: Clone) -> tuple[Surroundings, tuple[Mail, ..
     for part in clone.parts:
         records += _addresses(part.value("myhostname").lower(), probe)
     records += list(_spf_records(own.lower(), probe))
+    for each in (clone, after):
+        if each and each.rewriter:
+            records += list(_spf_records(each.rewriter.domain, probe))
     hosts = probe.ask(File("/etc/hosts")).answer
     around = Surroundings(
         hostname=here.host().hostname,

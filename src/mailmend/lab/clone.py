@@ -17,7 +17,7 @@ from mailmend.lab.clone_services import Hop, StandIn
 from mailmend.lab.clone_tables import Table
 from mailmend.lab.clone_values import Part, Value
 from mailmend.model import CannotLook
-from mailmend.parse import maincf, mastercf
+from mailmend.parse import maincf, mastercf, postsrsd
 from mailmend.rehearsal import LeftOut
 
 HOME = "/etc/postfix-rehearsal"
@@ -53,7 +53,7 @@ class Compiled:
 class Clone:
     """What the lab lays out: *files* by path with their text, *keys* and *certificates* by path (throw-away),
     *indexes* to make, *stand_ins* inside the relay, *hops* outside it. *directories* must exist, *texts* are
-    those of the tables, *secret* the names of password tables."""
+    those of the tables, *secret* the names of password tables. *rewriter*: how postsrsd is set, where it is asked."""
 
     parts: tuple[Part, ...]
     files: Mapping[str, str]
@@ -66,6 +66,7 @@ class Clone:
     left_out: tuple[LeftOut, ...]
     texts: Mapping[str, str]
     secret: tuple[str, ...] = ()
+    rewriter: postsrsd.Settings | None = None
 
 
 def clone(
@@ -73,8 +74,12 @@ def clone(
     usable: frozenset[str],
     edits: Mapping[str, str | None] = MappingProxyType({}),
     before: Clone | None = None,
+    *,
+    rewrites: bool = False,
 ) -> Clone:
     """*source* as it would be after *edits* (path -> text, None: taken away); *usable*: the lab's table types.
+
+    *rewrites*: the lab has postsrsd 1.x, which then runs there where the host's is asked.
 
     With *before*, the clone without the edits: a server that only they ask, and that the host does not have,
     gets no stand-in, because that it is missing is what is rehearsed.
@@ -91,9 +96,14 @@ def clone(
     lists = _lists(after, originals, set(tables))
     routes = [t for name, t in texts.items() if tables[name].setting.endswith("transport_maps")]
     relays = [t for name, t in texts.items() if tables[name].setting.endswith("relayhost_maps")]
+    rewriter, served = _rewriter(after, values) if rewrites else (None, frozenset[str]())
+    if rewriter:
+        left.append(
+            LeftOut("postsrsd of this host", "the lab's own took its place, with a secret of its own")
+        )
     parts = []
     for part in originals:
-        adapted, noted = _adapted(part, routes, usable, secrets)
+        adapted, noted = _adapted(part, routes, usable, secrets, served)
         parts.append(adapted)
         left += noted
     found = [*clone_services.stand_ins(parts, after.served)]
@@ -109,8 +119,20 @@ def clone(
     return Clone(
         tuple(parts), files, keys, certificates, _indexes(tables.values(), texts, usable), servers,
         hops, _directories(originals), tuple(dict.fromkeys(left)), texts,
-        tuple(name for name in texts if tables[name].secret),
+        tuple(name for name in texts if tables[name].secret), rewriter,
     )  # fmt: skip
+
+
+def _rewriter(source: Source, values: Iterable[Value]) -> tuple[postsrsd.Settings | None, frozenset[str]]:
+    """How postsrsd 1.x is set and the tables by which it is asked; nothing where it is not asked or does not run."""
+    text = source.list(postsrsd.DEFAULTS)
+    if text is None:
+        return None, frozenset()
+    found = postsrsd.settings(postsrsd.DEFAULTS, text)
+    ends = [end.removeprefix("inet:") for end in (found.forward, found.reverse)]
+    served = frozenset(f"tcp:{end}" for end in ends)
+    asked = any(table in value.expanded for value in values for table in served)
+    return (found, served) if asked and all(map(source.served, ends)) else (None, frozenset())
 
 
 def _there(found: list[StandIn], before: Clone | None) -> tuple[tuple[StandIn, ...], list[LeftOut]]:
@@ -132,7 +154,11 @@ def _there(found: list[StandIn], before: Clone | None) -> tuple[tuple[StandIn, .
 
 
 def _adapted(
-    part: Part, routes: Iterable[str], usable: frozenset[str], secrets: frozenset[str]
+    part: Part,
+    routes: Iterable[str],
+    usable: frozenset[str],
+    secrets: frozenset[str],
+    served: frozenset[str],
 ) -> tuple[Part, list[LeftOut]]:
     """The two files as the lab's Postfix reads them: nothing that works there as well is touched."""
     main, master = maincf.parse(part.main), mastercf.parse(part.master)
@@ -149,7 +175,7 @@ def _adapted(
     for value in part.values():
         if value.service is None and value.name in dropped:
             continue
-        new, noted = _value(value, usable, value.name in secrets)
+        new, noted = _value(value, usable, value.name in secrets, served)
         left += noted
         if new == value.raw:
             continue
@@ -168,7 +194,9 @@ def _adapted(
     return replace(part, main=str(main), master=str(master)), left + noted
 
 
-def _value(value: Value, usable: frozenset[str], secret: bool) -> tuple[str, list[LeftOut]]:
+def _value(
+    value: Value, usable: frozenset[str], secret: bool, served: frozenset[str]
+) -> tuple[str, list[LeftOut]]:
     name = value.name
     if _TRUST.fullmatch(name) and value.expanded:
         return ("" if name.endswith("path") else AUTHORITY), [_CERTIFICATES]
@@ -176,7 +204,7 @@ def _value(value: Value, usable: frozenset[str], secret: bool) -> tuple[str, lis
         return "", [
             LeftOut(f"{name} = {value.expanded}", "it holds private keys, which never leave the host")
         ]
-    new, noted = clone_tables.translated(name, value.raw, usable, secret=secret)
+    new, noted = clone_tables.translated(name, value.raw, usable, secret=secret, served=served)
     return new, list(noted)
 
 

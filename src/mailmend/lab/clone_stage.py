@@ -17,6 +17,7 @@ from mailmend.lab.clone_mail import Mail, go
 from mailmend.lab.clone_tables import EMPTY
 from mailmend.lab.network import RESOLVER
 from mailmend.model import Activation, CannotLook
+from mailmend.parse import postsrsd
 from mailmend.rehearsal import Fate
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ _TROUBLE = re.compile(
     r"^\S+ \S+ (\S+?)\[\d+\]: (?:[0-9A-Za-z]{6,}: )?((?:warning|error|fatal|panic): .*)$", re.MULTILINE
 )
 _CHANGES = re.compile(r"\b(?:pid )?\d+\b|/\S*\.\w{6}\b")
+# What starts 1.x; 2.x has none.
+_REWRITER = "/.shelf/packages/postsrsd/usr/share/postsrsd/postsrsd-systemd-launcher"
 # A message that has no last word after that long has none: no address of the lab lets a client wait.
 WAIT = 20.0
 
@@ -112,6 +115,11 @@ class Stage:
             **self._written(clone, authority),
         })  # fmt: skip
         self._stand_in(clone)
+        self._rewrite(clone)
+
+    def rewrites(self) -> bool:
+        """Whether the lab has postsrsd 1.x."""
+        return self._lab.relay.run(["test", "-e", _REWRITER]).returncode == 0
 
     def start(self) -> None:
         """CannotLook, with the log's own words, where what is saved does not start."""
@@ -127,6 +135,8 @@ class Stage:
         }  # fmt: skip
         self._inside("write", request)
         self._stand_in(clone, already=before.stand_ins if before else ())
+        if clone.rewriter != (before.rewriter if before else None):
+            self._rewrite(clone)
         self._inside("activate", {"activation": activation, "directories": self._directories()}, timeout=90)
 
     def perform(self, mails: Sequence[Mail], *, both: bool) -> Seen:
@@ -207,6 +217,27 @@ class Stage:
                 raise CannotLook(
                     f"the stand-ins do not start: {(done.stderr.strip().splitlines() or ['?'])[-1]}"
                 )
+
+    def _rewrite(self, clone: Clone) -> None:
+        """postsrsd runs as *clone* has it; what else the host's file says, a script of sh, is not run here."""
+        if clone.rewriter is None:
+            return
+        forward, reverse = (
+            end.removeprefix("inet:").rpartition(":")
+            for end in (clone.rewriter.forward, clone.rewriter.reverse)
+        )
+        lines = [
+            f"SRS_LISTEN_ADDR={forward[0]}",
+            f"SRS_FORWARD_PORT={forward[2]}",
+            f"SRS_REVERSE_PORT={reverse[2]}",
+        ]
+        text = "".join(f"{line}\n" for line in lines)
+        if clone.rewriter.domain:
+            text = postsrsd.assign(postsrsd.DEFAULTS, text, clone.rewriter.domain)
+        self._lab.relay.install("postsrsd")
+        self._lab.relay.stop_daemon("postsrsd")
+        self._lab.relay.write(postsrsd.DEFAULTS, text)
+        self._lab.relay.start_daemon("postsrsd", int(forward[2]), int(reverse[2]))
 
     def _inside(self, operation: str, request: Mapping[str, Any], timeout: float = 60) -> Any:
         argv = [sys.executable, "-P", "-m", "mailmend.lab.clone_host", operation]

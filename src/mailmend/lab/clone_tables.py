@@ -65,17 +65,24 @@ def named(setting: str, expanded: str, *, secret: bool = False) -> tuple[Table, 
 
 
 def translated(
-    setting: str, raw: str, usable: Collection[str], *, secret: bool = False
+    setting: str,
+    raw: str,
+    usable: Collection[str],
+    *,
+    secret: bool = False,
+    served: Collection[str] = (),
 ) -> tuple[str, tuple[LeftOut, ...]]:
     """*raw* with the table types that the lab can open, and what is not the same with them.
 
-    *secret*: what stands in the value itself are passwords.
+    *secret*: what stands in the value itself are passwords. *served*: the tables that a server of the lab answers.
     """
     left: list[LeftOut] = []
     index = "hash" if "hash" in usable else "lmdb"
 
     def one(found: re.Match[str]) -> str:
         kind, name = found["type"], found["name"]
+        if kind in ELSEWHERE and found[0] in served:
+            return found[0]
         if kind in ELSEWHERE:
             left.append(LeftOut(f"{kind}:{name}", f"{setting} asks it; in the lab it knows nobody"))
             return f"texthash:{EMPTY}"
