@@ -29,6 +29,13 @@ class Way(NamedTuple):
 ALL = [Way(*each) for each in product((1280, 360), ("light", "dark"))]  # type: ignore[arg-type]
 SAMPLE = [Way(1280, "light"), Way(360, "dark")]
 KEYS = 25  # stops of the Tab key that are held against the page: a list of 900 parameters is more of the same
+REPLY = (
+    "550-5.7.1 [2001:db8:1::10] Our system has detected that this message does not meet IPv6 sending guidelines "
+    "regarding PTR records and authentication. Please review 550-5.7.1 "
+    "https://support.google.com/mail/?p=ipv6_authentication_error for more information. x5si123 - gsmtp"
+)
+# Of each tier, with what only root says in a terminal and what no list of settings can say.
+EDIT = "delay_warning_time = 4h\nrelay_domains = example.net\ndaemon_directory = /tmp\n# of mine\n"
 GROUP = "/bounces/group?cause=ipv6-ptr-or-auth&receiver=google&family=ipv6"
 # What a person can do something with, in the order of the page (a choice of several is one stop: arrow keys go through
 # it), and what the key reached.
@@ -40,6 +47,24 @@ REACHED = """() => { const at = document.activeElement, seen = getComputedStyle(
   return {place: at.dataset.place === undefined ? -1 : +at.dataset.place, html: at.outerHTML.slice(0, 150),
     ringed: seen.outlineStyle !== "none" && parseFloat(seen.outlineWidth) >= 2,
     inside: box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth }; }"""
+# Words cut in two that would have had room: a line ends after a hyphen or a slash, or within what is longer than it.
+CUT = """([ofText, ofCell]) => {
+  const cut = [], texts = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+  const seen = at => at.checkVisibility() && !at.closest(".hidden, .skip")
+    && !(at.closest("thead") && getComputedStyle(at.closest("thead")).clipPath !== "none");
+  const line = (text, start, end) => { const range = new Range(); range.setStart(text, start); range.setEnd(text, end);
+    return [...range.getClientRects()].map(each => Math.round(each.bottom)); };
+  for (let text; (text = texts.nextNode());) {
+    if (!seen(text.parentElement)) continue;
+    const longest = text.parentElement.closest("td") ? ofCell : ofText;
+    for (const {0: word, index} of text.data.matchAll(/[^\\s]{2,}/g)) {
+      if (word.length > longest || new Set(line(text, index, index + word.length)).size < 2) continue;
+      const ends = at => line(text, at - 1, at)[0] < line(text, at, at + 1)[0] && !"-/?".includes(text.data[at - 1]);
+      if ([...word].some((_, place) => place > 0 && ends(index + place))) cut.push(word);
+    }
+  }
+  return cut; }"""
+LONGEST = {1280: (40, 24), 360: (20, 20)}  # letters of a text, and of a cell, that have room in a line
 
 
 def serious(page: Page) -> list[str]:
@@ -68,6 +93,15 @@ def missed_by_keys(page: Page) -> list[str]:
     return wrong
 
 
+def edited(page: Page, name: str, text: str) -> None:
+    """What a file would be is sent from the page Files, and nothing is saved."""
+    page.goto("/files")
+    page.click(f"text=Edit {name}")
+    page.fill(f"form:has(input[value='{name}']) textarea", text)
+    page.click(f"form:has(input[value='{name}']) button")
+    page.wait_for_url("**/files/changes")
+
+
 class Album:
     """Looks at pages in every way that is wanted, and finds them faultless."""
 
@@ -82,26 +116,40 @@ class Album:
     def look(self, name: str, path: str, there: str, status: int = 200) -> None:
         """At *path*, which answers with *status*, when *there* is."""
         for way in self.ways:
-            self.page.set_viewport_size({"width": way.width, "height": 900})
-            self.page.emulate_media(color_scheme=way.colours)
+            self._turn(way)
             answer = self.page.goto(path)
             assert answer is not None
             assert answer.status == status, (name, answer.status)
-            self.page.wait_for_selector(there)
-            self.page.wait_for_selector("main:not(:has([aria-busy=true]))")
-            where = f"{name}, {way.width} {way.colours}"
-            self.page.screenshot(
-                path=self.folder / f"{name}-{way.width}-{way.colours}.png",
-                full_page=True,
-                animations="disabled",
-            )
-            assert self.page.evaluate("document.documentElement.scrollWidth") <= way.width, where
-            assert serious(self.page) == [], where
-            assert missed_by_keys(self.page) == [], where
-            # Chromium writes down a page that is no 200, too.
-            meant = "" if status == 200 else f"status of {status} "
-            assert [each for each in self.said if not meant or meant not in each] == [], where
-            self.said.clear()
+            self._seen(name, way, there, status)
+
+    def see(self, name: str, there: str) -> None:
+        """What is open already, and is no answer to an address alone, when *there* is."""
+        for way in self.ways:
+            self._turn(way)
+            self.page.evaluate("() => { document.activeElement.blur(); window.scrollTo(0, 0); }")
+            self._seen(name, way, there)
+
+    def _turn(self, way: Way) -> None:
+        self.page.set_viewport_size({"width": way.width, "height": 900})
+        self.page.emulate_media(color_scheme=way.colours)
+
+    def _seen(self, name: str, way: Way, there: str, status: int = 200) -> None:
+        self.page.wait_for_selector(there)
+        self.page.wait_for_selector("main:not(:has([aria-busy=true]))")
+        where = f"{name}, {way.width} {way.colours}"
+        self.page.screenshot(
+            path=self.folder / f"{name}-{way.width}-{way.colours}.png",
+            full_page=True,
+            animations="disabled",
+        )
+        assert self.page.evaluate("document.documentElement.scrollWidth") <= way.width, where
+        assert self.page.evaluate(CUT, LONGEST[way.width]) == [], where
+        assert serious(self.page) == [], where
+        assert missed_by_keys(self.page) == [], where
+        # Chromium writes down a page that is no 200, too.
+        meant = "" if status == 200 else f"status of {status} "
+        assert [each for each in self.said if not meant or meant not in each] == [], where
+        self.said.clear()
 
 
 def test_every_page_fits_can_be_read_and_needs_no_mouse(
@@ -122,9 +170,20 @@ def test_every_page_fits_can_be_read_and_needs_no_mouse(
         album.look("bounces", "/bounces", ".plot canvas")
         album.look("cause", GROUP, "main h1")
         album.look("explain", "/bounces/explain", "#bounce")
-        album.look("settings", "/settings?q=inet_", "main table")
+        page.fill("#bounce", REPLY)
+        page.click("text=Explain >> nth=-1")
+        album.see("explained", "#explained article")
+        album.look("trace", "/bounces/trace", "#what")
+        album.look("traced", "/bounces/trace?what=alice@sender.example", "#traced article")
+        album.look("settings", "/settings?q=inet_", "main table.settings")
+        album.look("settings-set", "/settings?only=set", "main table.settings")
+        album.look("none-found", "/settings?q=no-such-word", "#rows .card")
         album.look("setting", "/settings/inet_protocols", "#value")
+        album.look("setting-of-root", "/settings/daemon_directory", "#command")
+        album.look("service", "/service?name=smtp/inet", "main table")
         album.look("files", "/files", "main h1")
+        edited(page, "main.cf", lab.relay.read("/etc/postfix/main.cf") + EDIT)
+        album.see("files-changes", "main .card.bad")
         album.look("dns", "/dns", "main h2")
         album.look("no-such-page", "/changes/20200101T000000Z-none", "main .failed", status=409)
         page.goto("/")
@@ -139,3 +198,5 @@ def test_every_page_fits_can_be_read_and_needs_no_mouse(
         # What somebody saves behind its back is told on top of every page.
         lab.relay.run(["postconf", "-e", "inet_protocols=ipv4"])
         album.look("not-live", "/", "#not-live")
+        album.look("settings-not-live", "/settings?only=not-live", "main table.settings")
+        album.look("files-not-live", "/files", "[id='runs-main.cf'] .bad")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import jinja2
-from markupsafe import escape
+from markupsafe import Markup, escape
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -42,6 +43,8 @@ PAGES = (
     ("/dns", "DNS"),
 )
 
+_CODE = re.compile(r"`([^`]+)`")
+
 
 def _templates() -> jinja2.Environment:
     made = jinja2.Environment(
@@ -52,6 +55,7 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters["plain"] = plain
+    made.filters["prose"] = prose
     made.filters["words"] = words
     made.filters["clock"] = clock
     made.filters["as_it_is"] = escape  # for what is sent back: to be edited, not to be read
@@ -72,6 +76,11 @@ def _shown(value: Any) -> Any:
 def plain(text: str) -> str:
     """*text* with what is not plainly visible as its escape, line by line."""
     return "\n".join(printable(line) for line in text.replace("\r\n", "\n").split("\n"))
+
+
+def prose(text: str) -> Markup:
+    """A sentence of ours with `commands` in it, as HTML; whatever else is in it is text."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(printable(text)))))  # noqa: S704
 
 
 def words(value: Any, most: int = 2000) -> str:

@@ -13,7 +13,7 @@ from mailmend.ui.screens.explaining import NOBODY_CAN, WHO, WHO_IN_SHORT
 from mailmend.ui.web.endpoint import Asked, Endpoint
 from mailmend.ui.web.pages import bounces_explain, bounces_trace
 from mailmend.ui.web.pages.bounces_reading import read
-from mailmend.ui.web.pages.bounces_told import NONE, Wanted, drawn, groups, prose
+from mailmend.ui.web.pages.bounces_told import NONE, Wanted, drawn, groups
 from mailmend.ui.web.works import Work, patience, works
 
 if TYPE_CHECKING:
@@ -153,7 +153,6 @@ _WORDS: dict[str, Any] = {
     "NONE": NONE,
     "number": figures.number,
     "moment": figures.moment,
-    "prose": prose,
     "name": figures.name,
     "family": figures.family,
 }

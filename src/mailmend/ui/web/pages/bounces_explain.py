@@ -12,7 +12,6 @@ from mailmend.road.group import alike
 from mailmend.ui import figures
 from mailmend.ui.screens.explaining import NOBODY_CAN, WHO, wrote
 from mailmend.ui.web.endpoint import Asked, Endpoint, Nothing
-from mailmend.ui.web.pages.bounces_told import prose
 
 if TYPE_CHECKING:
     from mailmend.model import Refusal
@@ -57,7 +56,6 @@ def _empty() -> dict[str, Any]:
         "WHO": WHO,
         "NOBODY_CAN": NOBODY_CAN,
         "name": figures.name,
-        "prose": prose,
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,10 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlencode
 
 import msgspec
-from markupsafe import Markup, escape
 
 from mailmend.ui import figures
-from mailmend.ui.encode import printable
 from mailmend.ui.show import reports
 
 if TYPE_CHECKING:
@@ -23,8 +20,6 @@ if TYPE_CHECKING:
     from mailmend.jobs.report import Told
     from mailmend.model import Cause
     from mailmend.road.report import Report, Row
-
-_CODE = re.compile(r"`([^`]+)`")
 
 NONE = "-"  # what has no receiver that is known, or reached no host
 DAYS = {1: "1 day", 2: "2 days", 7: "7 days", 30: "30 days", 0: "all there is"}
@@ -224,8 +219,3 @@ def _plot(found: Report, marks: dict[str, datetime]) -> dict[str, Any] | None:
         "marks": [(change, figures.moment(at)) for change, at in marks.items()],
         "zone": figures.zone(found),
     }
-
-
-def prose(text: str) -> Markup:
-    """A sentence of ours with `commands` in it, as HTML; whatever else is in it is text."""
-    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(printable(text)))))  # noqa: S704

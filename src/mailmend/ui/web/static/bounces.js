@@ -38,7 +38,7 @@ function clocks(data) {
 function draw(box) {
   const data = JSON.parse(box.dataset.plot);
   drawn.get(box)?.destroy();
-  const axis = { stroke: colour("--faint"), grid: { stroke: colour("--line") }, ticks: { stroke: colour("--line") } };
+  const axis = { stroke: colour("--faint"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 } };
   // Steps without filling: one family hides nothing of another.
   const series = data.series.map((one) => ({
     label: one.name,
