@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from mailmend.facts.case import gather
-from mailmend.model import Proposal, Scope
+from mailmend.model import FileEdit, Proposal, Scope
 from mailmend.parse import mastercf
 from mailmend.remedies import srs
+from mailmend.road import tiers
 from worlds import world
 
 PROGRAM, LAUNCHER = "/usr/sbin/postsrsd", "/usr/share/postsrsd/postsrsd-systemd-launcher"
@@ -152,6 +153,23 @@ def test_a_domain_of_its_own_is_kept_and_the_daemon_left_alone(chosen: str) -> N
     assert written(proposal, DEFAULTS) is None
     assert (written(proposal, "virtual_alias_domains") or "").startswith(f"{chosen}, ")
     assert not any("started anew" in cost for cost in proposal.cost)
+
+
+@pytest.mark.parametrize(("files", "ports"), [(ONE, (10001,)), ({**TWO, **SOCKET}, ())], ids=["1.x", "2.x"])
+def test_nothing_that_it_writes_is_equal_to_root_or_was_never_judged(
+    files: dict[str, str], ports: tuple[int, ...]
+) -> None:
+    """So that it can be approved from a page, with a code; what decides that are the bytes."""
+    changes = proposed(files, ports).changes
+    master = "smtp inet n - y - - smtpd\nsmtp unix - - y - - smtp\ncleanup unix n - y - 0 cleanup\n"
+    edits = [FileEdit(c.target, c.before, c.after) for c in changes if c.kind == "file"]
+    added = "".join(c.after or "" for c in changes if c.kind == "service")
+    edits.append(FileEdit("/etc/postfix/master.cf", master, master + added))
+    lines = "".join(f"{c.target} = {c.after}\n" for c in changes if c.kind == "setting")
+    edits.append(FileEdit("/etc/postfix/main.cf", "", lines))
+    found = tiers.touched(tuple(edits))
+    assert {each.target for each in found} >= {DEFAULTS if LAUNCHER in files else CONF, "virtual_alias_maps"}
+    assert {each.target: each.tier for each in found if each.tier not in ("M", "P")} == {}
 
 
 def in_place(proposal: Proposal) -> dict[str, Any]:
