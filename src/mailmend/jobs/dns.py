@@ -196,9 +196,9 @@ def _judged(row: Row, verdicts: list[tuple[Source, Verdict]], *, unseen: bool) -
             row, standing="wrong", why=f"cannot be evaluated: {broken.reason}", cause="spf-record-bad"
         )
     if failing:
-        named = ", ".join(f"{s.outward} is {v.result}" for s, v in failing)
+        named = ", ".join(f"{v.result} for {s.outward}" for s, v in failing)
         wanted = None if unseen else with_addresses(row.now[0] if row.now else None, [s for s, _ in failing])
-        why = f"has to list every address that mail leaves from: {named}"
+        why = f"has to list every address that mail leaves from; what a receiver gets is {named}"
         if unseen:
             why += "; another address is behind NAT and not known, so the record is not worked out"
         return replace(row, wanted=wanted, standing="wrong" if row.now else "missing", why=why)

@@ -122,12 +122,12 @@ class Album:
             assert answer.status == status, (name, answer.status)
             self._seen(name, way, there, status)
 
-    def see(self, name: str, there: str) -> None:
+    def see(self, name: str, there: str, status: int = 200) -> None:
         """What is open already, and is no answer to an address alone, when *there* is."""
         for way in self.ways:
             self._turn(way)
             self.page.evaluate("() => { document.activeElement.blur(); window.scrollTo(0, 0); }")
-            self._seen(name, way, there)
+            self._seen(name, way, there, status)
 
     def _turn(self, way: Way) -> None:
         self.page.set_viewport_size({"width": way.width, "height": 900})
@@ -159,7 +159,7 @@ def test_every_page_fits_can_be_read_and_needs_no_mouse(
     folder = Path(kept) if kept else tmp_path
     folder.mkdir(parents=True, exist_ok=True)
     whole = pytestconfig.getoption("--slow") or pytestconfig.getoption("--full")
-    with console(lab) as told:
+    with console(lab, "--pam", "adm") as told:
         page = told.browser.new_page(base_url=told.address)
         album = Album(page, folder, ALL if whole else SAMPLE)
         album.look("login", "/login", "#code")
@@ -200,3 +200,8 @@ def test_every_page_fits_can_be_read_and_needs_no_mouse(
         album.look("not-live", "/", "#not-live")
         album.look("settings-not-live", "/settings?only=not-live", "main table.settings")
         album.look("files-not-live", "/files", "[id='runs-main.cf'] .bad")
+        page.click("text=Log out")
+        page.wait_for_url("**/login")
+        page.fill("#code", "AAAA-BBBB-CCCC")
+        page.click("main button >> nth=0")
+        album.see("not-logged-in", ".failed", status=409)

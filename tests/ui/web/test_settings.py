@@ -177,7 +177,8 @@ def test_a_service_is_found_by_what_it_runs_and_by_its_overrides(visitor: Visito
 
 def test_each_column_and_override_of_a_service_has_its_tier_and_its_command(visitor: Visitor) -> None:
     text = visitor.get("/service?name=10025/inet")
-    rows = {row.split("</td>")[0]: row for row in text.split('<td data-of="What">')[1:]}
+    rows = {row.split("<br>")[0].split("</td>")[0]: row for row in text.split('<td data-of="What">')[1:]}
+    assert "How many of it run at once" in rows["process_limit"]
     tiers = {"process_limit": "plain", "private": "mail", "command": "root", "chroot": "root"}
     for name, word in tiers.items():
         assert f">{word}</span>" in rows[name]

@@ -37,6 +37,15 @@ TIERS = {
 }
 LIVE = {"none": "nothing to do", "map": "by itself", "reload": "reload", "restart": "restart"}
 ONLY_IN_A_TERMINAL = ("R", "unlisted")
+# master(5), each with what `-` stands for.
+_COLUMNS = {
+    "private": "Whether only Postfix's own processes reach it; what strangers connect to is not. `-` is y.",
+    "unprivileged": "Whether it runs as the owner of the mail system; n is as root. `-` is y.",
+    "chroot": "Whether it sees the mail queue's folder as /. `-` is n from Postfix 3.0 on, before that y.",
+    "wakeup": "Every how many seconds it is called; `?` after it: only where it is in use. `-` is never.",
+    "process_limit": "How many of it run at once; 0 is without limit. `-` is `default_process_limit`.",
+    "command": "The program, in `daemon_directory`, and its arguments.",
+}
 
 
 class Search(msgspec.Struct):
@@ -120,7 +129,7 @@ async def service(asked: Asked[Named]) -> Response:
     """One service of master.cf: each column and `-o` with its tier, and the way to change it."""
     from mailmend.facts.written import column
     from mailmend.parse.assignment import COLUMNS
-    from mailmend.settings import Known
+    from mailmend.settings import Known, load
     from mailmend.ui.web.pages.files import from_a_page
 
     one = (await _parameters(asked)).service(asked.given.name)
@@ -128,7 +137,8 @@ async def service(asked: Asked[Named]) -> Response:
     told += [(name, text, True) for name, text in dict(one.overrides).items()]
     rows = []
     for name, value, own in told:
-        known = Known(f"{one.id}/{name}", tier_of(name), "reload", None, "master(5)", "")
+        meaning = load().of(name).meaning if own else _COLUMNS[name]
+        known = Known(f"{one.id}/{name}", tier_of(name), "reload", None, "master(5)", meaning)
         editable = asked.console.helper is not None and from_a_page(known, value or "-")
         rows.append((name, value, own, known, editable))
     return asked.page("service.html", one=one, rows=rows, TIERS=TIERS)
