@@ -188,7 +188,9 @@ class Configuration:
         # Where daemons live: a socket is named relative to it, within a chroot and without (socketmap_table(5)).
         queue = self.value("queue_directory")
         done = host.command(argv, folder=queue if os.access(queue, os.X_OK) else "/")
-        if done.returncode and (trouble := _complaint(done.stderr) or done.stderr.strip()):
+        if done.returncode and (
+            trouble := _of_server(done.stderr) or _complaint(done.stderr) or done.stderr.strip()
+        ):
             raise CannotLook(f"{question.table}: {trouble.splitlines()[0]}")
         return done.stdout.removesuffix("\n")
 
@@ -256,6 +258,13 @@ def _assignments(text: str) -> dict[str, str]:
 
 def _complaint(stderr: str) -> str:
     return next((m[1] for line in stderr.splitlines() if (m := _COMPLAINT.fullmatch(line))), "")
+
+
+def _of_server(stderr: str) -> str:
+    """What was wrong with the server behind a table: the last line says only that there was an error."""
+    if "query error" not in _complaint(stderr):
+        return ""
+    return next((m[1] for line in stderr.splitlines() if (m := _WARNING.fullmatch(line))), "")
 
 
 def _unreadable(reason: str) -> CannotLook:
