@@ -152,16 +152,36 @@ class Album:
         self.said.clear()
 
 
-def test_every_page_fits_can_be_read_and_needs_no_mouse(
-    lab: Any, tmp_path: Path, pytestconfig: pytest.Config
-) -> None:
-    kept = pytestconfig.getoption("--pictures")
-    folder = Path(kept) if kept else tmp_path
+@pytest.fixture
+def kept(tmp_path: Path, pytestconfig: pytest.Config) -> tuple[Path, list[Way]]:
+    """Where the pictures go, and in which ways each page is looked at."""
+    wanted = pytestconfig.getoption("--pictures")
+    folder = Path(wanted) if wanted else tmp_path
     folder.mkdir(parents=True, exist_ok=True)
     whole = pytestconfig.getoption("--slow") or pytestconfig.getoption("--full")
+    return folder, ALL if whole else SAMPLE
+
+
+def test_the_console_that_only_reads_is_fit_to_be_read(lab: Any, kept: tuple[Path, list[Way]]) -> None:
+    with console(lab, "--user") as told:
+        page = told.browser.new_page(base_url=told.address)
+        album = Album(page, *kept)
+        album.look("reads-login", "/login", "#code")
+        told.log_in(page)
+        album.look("reads-now", "/", "#findings h2 ~ *:not([role=status])")
+        album.look("reads-bounces", "/bounces", "#bounces .counts")
+        album.look("reads-setting", "/settings/inet_protocols", "#command")
+        album.look("reads-service", "/service?name=smtp/inet", "main table")
+        album.look("reads-files", "/files", "#runs-main\\.cf, h2")
+        edited(page, "main.cf", lab.relay.read("/etc/postfix/main.cf") + EDIT)
+        album.see("reads-files-changes", "main .card.bad")
+        album.look("reads-changes", "/changes", "main h1")
+
+
+def test_every_page_fits_can_be_read_and_needs_no_mouse(lab: Any, kept: tuple[Path, list[Way]]) -> None:
     with console(lab, "--pam", "adm") as told:
         page = told.browser.new_page(base_url=told.address)
-        album = Album(page, folder, ALL if whole else SAMPLE)
+        album = Album(page, *kept)
         album.look("login", "/login", "#code")
         told.log_in(page)
         lab.outcomes(lab.send(count=12))

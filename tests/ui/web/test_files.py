@@ -51,6 +51,16 @@ def test_what_makes_root_of_whoever_sets_it_is_told_with_its_command(
     assert 'name="value"' not in text
 
 
+def test_what_is_equal_to_root_is_in_no_command_with_the_plain_ones(
+    visitor: Visitor, probe: Postconf
+) -> None:
+    text = visitor.post(
+        "/files/changes", text=probe.main + "daemon_directory = /tmp/x\ndelay_warning_time = 4h\n"
+    )
+    assert "<code>mailmend set delay_warning_time=4h</code>" in text
+    assert "<code>mailmend set daemon_directory=/tmp/x</code>" in text
+
+
 def test_the_file_as_it_was_given_changes_nothing(visitor: Visitor, probe: Postconf) -> None:
     areas = visitor.get("/files").split("<textarea ")[1:]
     for area, text, file in zip(areas, (probe.main, probe.master), ("main.cf", "master.cf"), strict=True):

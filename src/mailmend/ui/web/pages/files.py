@@ -74,13 +74,14 @@ async def changes(asked: Asked[Text]) -> Response:
                 "edit the file in an editor, then: mailmend apply",
             )
     edit = await asked.console.run(_edit, given.file, saved, given.text, path)
+    here = [one for one in edit.changed if from_a_page(one.known, one.after)]
     return asked.page(
         "files_changes.html",
         edit=edit,
         file=given.file,
-        here=[one for one in edit.changed if from_a_page(one.known, one.after)],
+        here=here,
         terminal=[(one, _command(one)) for one in edit.changed if not from_a_page(one.known, one.after)],
-        all=_all(edit),
+        all=_all(here),
         TIERS=TIERS,
         LIVE=LIVE,
     )
@@ -119,10 +120,10 @@ def _command(one: Changed) -> str:
     return shlex.join(["mailmend", "set", f"{one.name}={one.after}"])
 
 
-def _all(edit: Edit) -> str:
-    """All of it as one command."""
+def _all(changed: list[Changed]) -> str:
+    """All of them as one command."""
     words: list[str] = []
-    for one in edit.changed:
+    for one in changed:
         words += ["--default", one.name] if one.after is None else [f"{one.name}={one.after}"]
     return shlex.join(["mailmend", "set", *words])
 
