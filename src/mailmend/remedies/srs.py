@@ -77,7 +77,8 @@ def _proposal(case: Case, probe: Probe) -> Proposal:
             *([f"postsrsd is started anew, to rewrite into {domain}"] if told else []),
             f"forwarded mail goes once more through this Postfix and leaves as ...@{domain}; while postsrsd is down "
             "it waits, all other mail does not",
-            "it repairs SPF, not DMARC: mail of p=reject domains that carries no signature of theirs stays refused",
+            "it repairs SPF, not DMARC: mail of p=reject domains that carries no signature of theirs stays refused "
+            "(mailmend check forwarding --senders names them)",
         ),
         tuple(_objections(case, daemon, domain, unlisted, probe)),
     )
