@@ -133,6 +133,16 @@ def test_what_is_looked_at_changes_nothing_and_is_what_the_commands_say(
     assert relay.read(MAIN) == after
 
 
+def test_a_service_of_one_ipv6_address_is_set_by_its_name(relay: Any, ask: Asking, grant: str) -> None:
+    path = "/etc/postfix/master.cf"
+    relay.write(path, relay.read(path) + "[::1]:2525 inet n - n - - smtpd\n")
+    relay.run(["postfix", "reload"])
+    shown = ask.propose(grant, settings(**{"[::1]:2525/inet/smtpd_timeout": "77s"}))
+    done = ask.done(verb="apply", grant=grant, digest=shown["digest"])
+    assert done["state"] in ("kept", "trial"), done
+    assert relay.run(["postconf", "-P", "[::1]:2525/inet/smtpd_timeout"]).stdout.strip().endswith("= 77s")
+
+
 def test_what_was_loaded_behind_our_back_is_told_against_what_a_change_left_and_else_as_unknown(
     relay: Any, ask: Asking, grant: str
 ) -> None:

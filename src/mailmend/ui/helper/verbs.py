@@ -14,6 +14,8 @@ LONGEST = 65_536  # bytes of a request
 REPORTED = 30  # days of a log that a page may have counted
 
 Name = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_.:/@+-]{1,200}\Z")]
+# What is set: a service of one address is named by it, as [::1]:25/inet.
+Target = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_.:/@+\[\]-]{1,200}\Z")]
 Word = Annotated[str, Meta(min_length=1, max_length=1000, pattern=r"\A[^\x00-\x1f\x7f]*\Z")]
 Value = Annotated[str, Meta(max_length=8192, pattern=r"\A[^\x00-\x1f\x7f]*\Z")]
 Digest = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
@@ -36,7 +38,7 @@ class Proposal(Struct, forbid_unknown_fields=True, frozen=True, tag_field="what"
 class Assign(Struct, forbid_unknown_fields=True, frozen=True):
     """`name=value` as `mailmend set` takes it; *value* None takes it out."""
 
-    name: Name
+    name: Target
     value: Value | None
 
 
