@@ -112,6 +112,18 @@ def test_an_alias_that_comes_back_to_itself_is_a_loop() -> None:
     ]
 
 
+def test_a_list_that_includes_a_list_is_read_to_its_end_and_one_that_includes_itself_once() -> None:
+    seen = found(
+        tables={ALIASES: {"list": ":include:/etc/list"}},
+        files={
+            "/etc/list": '# all\none@gmail.com\n:include:/etc/more\n"|/usr/bin/archive"\n',
+            "/etc/more": ":include:/etc/list\n:include:/etc/gone\ntwo@gmail.com\n",
+        },
+    )
+    assert [target for _, target in told(seen)] == ["one@gmail.com", "two@gmail.com"]
+    assert seen.unread == ()
+
+
 # ---- what cannot be read ----------------------------------------------------------------------
 
 

@@ -197,29 +197,31 @@ def _put(key: str, text: str, where: str, reading: _Reading, *, local: bool) -> 
     reading.put(address, _targets(text, part, where, reading), where)
 
 
-def _targets(text: str, local: str, where: str, reading: _Reading) -> Iterator[str]:
-    """The addresses that a value names; commands and files end the way, an included list goes on."""
+def _targets(
+    text: str, local: str, where: str, reading: _Reading, within: tuple[str, ...] = ()
+) -> Iterator[str]:
+    """The addresses that a value names; commands and files end the way, an included list goes on, *within* others."""
     for match in _TARGET.finditer(text):
         target = match[0].strip('"').removeprefix("\\")
         if target.startswith(":include:"):
-            yield from _included(target.removeprefix(":include:"), where, reading)
+            path = target.removeprefix(":include:")
+            if path not in within and len(within) < _LEVELS:
+                yield from _included(path, local, where, reading, within)
         elif target.startswith("@"):
             yield f"{local}{target}"
         elif target[:1] not in ("|", "/", ":", ""):
             yield target if "@" in target else f"{target}@{reading.origin}"
 
 
-def _included(path: str, where: str, reading: _Reading) -> Iterator[str]:
+def _included(path: str, local: str, where: str, reading: _Reading, within: tuple[str, ...]) -> Iterator[str]:
+    """Its lines have the syntax of an alias's value (aliases(5)), and may include others."""
     try:
         text = answer(reading.probe, File(path)).text
     except CannotLook as gap:
         reading.unread.append((f"{where}: {path}", gap.reason))
         return
     lines = (line for line in text.splitlines() if not line.lstrip().startswith("#"))
-    for match in _TARGET.finditer("\n".join(lines)):
-        target = match[0].strip('"').removeprefix("\\")
-        if target[:1] not in ("|", "/", ":", ""):
-            yield target if "@" in target else f"{target}@{reading.origin}"
+    yield from _targets("\n".join(lines), local, where, reading, (*within, path))
 
 
 def _users(reading: _Reading) -> list[tuple[str, str]]:
