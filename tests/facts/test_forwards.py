@@ -121,7 +121,9 @@ def test_a_list_that_includes_a_list_is_read_to_its_end_and_one_that_includes_it
         },
     )
     assert [target for _, target in told(seen)] == ["one@gmail.com", "two@gmail.com"]
-    assert seen.unread == ()
+    assert seen.unread == (
+        (f"alias_maps: {ALIASES}: /etc/gone", "it is not there: local(8) keeps such mail waiting"),
+    )
 
 
 # ---- what cannot be read ----------------------------------------------------------------------

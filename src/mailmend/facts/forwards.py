@@ -216,11 +216,13 @@ def _targets(
 def _included(path: str, local: str, where: str, reading: _Reading, within: tuple[str, ...]) -> Iterator[str]:
     """Its lines have the syntax of an alias's value (aliases(5)), and may include others."""
     try:
-        text = answer(reading.probe, File(path)).text
+        seen = answer(reading.probe, File(path))
     except CannotLook as gap:
         reading.unread.append((f"{where}: {path}", gap.reason))
         return
-    lines = (line for line in text.splitlines() if not line.lstrip().startswith("#"))
+    if not seen.exists:
+        reading.unread.append((f"{where}: {path}", "it is not there: local(8) keeps such mail waiting"))
+    lines = (line for line in seen.text.splitlines() if not line.lstrip().startswith("#"))
     yield from _targets("\n".join(lines), local, where, reading, (*within, path))
 
 
