@@ -96,6 +96,43 @@ def test_a_subdomain_falls_under_its_parents_policy() -> None:
 
 
 @pytest.mark.parametrize(
+    ("author", "zone", "asks"),
+    [
+        ("a.b.sender.example", {"b.sender.example": "p=reject", "sender.example": "p=none"}, "none"),
+        ("b.sender.example", {"b.sender.example": "p=reject", "sender.example": "p=none"}, "reject"),
+        ("a.b.sender.example", {"b.sender.example": "p=reject; psd=n", "sender.example": "p=none"}, "reject"),
+        ("shop.example", {"example": "p=none; sp=reject; psd=y"}, "reject"),
+        ("sender.example", {"sender.example": "p=reject; pct=0"}, "quarantine"),
+        ("sender.example", {"sender.example": "p=reject; pct=50"}, "reject"),
+        ("sender.example", {"sender.example": "p=quarantine; t=y"}, "none"),
+        ("sender.example", {"sender.example": "p=reject; t=n"}, "reject"),
+        ("gone.sender.example", {"sender.example": "p=none; sp=none; np=reject"}, "reject"),
+        ("news.sender.example", {"sender.example": "p=none; sp=none; np=reject"}, "none"),
+    ],
+    ids=[
+        "the-organisations-not-the-nearest", "its-own", "an-organisation-below", "of-a-suffix", "of-none-of-a-hundred",
+        "of-half", "testing", "not-testing", "nowhere-in-dns", "in-dns",
+    ],
+)  # fmt: skip
+def test_the_organisation_is_asked_where_the_author_says_nothing(
+    author: str, zone: dict[str, str], asks: str
+) -> None:
+    """RFC 9989 4.10.1; the percentage is of RFC 7489 6.6.4."""
+    dns = {f"_dmarc.{at} TXT": [f"v=DMARC1; {record}"] for at, record in zone.items()}
+    dns["news.sender.example A"] = ["192.0.2.7"]
+    found = policy(author, world.made(dns=dns).probe())
+    assert found is not None
+    assert found.policy == asks
+
+
+def test_spaces_around_the_version_and_other_letters_are_read_as_receivers_do() -> None:
+    zone = {"_dmarc.sender.example TXT": ["v = DMARC1 ; P=Reject; ADKIM=S"]}
+    found = policy("sender.example", world.made(dns=zone).probe())
+    assert found is not None
+    assert (found.policy, found.strict_dkim) == ("reject", True)
+
+
+@pytest.mark.parametrize(
     ("signer", "author", "strict", "stands"),
     [
         ("sender.example", "sender.example", True, True),

@@ -12,9 +12,13 @@ from mailmend.questions import Records
 _STEPS = 8  # the tree walk's own limit
 
 
+_WEAKER = {"reject": "quarantine", "quarantine": "none"}
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """*at* is the domain that publishes it; *policy* is `none`, `quarantine` or `reject`."""
+    """*at* is the domain that publishes it; *policy* is `none`, `quarantine` or `reject`, as receivers apply it: one
+    step weaker than written where its owner is only testing (t=y; RFC 7489 had pct=0 for that)."""
 
     at: str
     policy: str
@@ -23,17 +27,40 @@ class Policy:
 
 
 def policy(domain: str, probe: Probe) -> Policy | None:
-    """The policy for *domain*: its own record, else that of the nearest parent. Unknown if unread."""
-    labels = domain.lower().rstrip(".").split(".")
-    for start in range(max(0, min(len(labels) - 1, _STEPS))):
-        at = ".".join(labels[start:])
-        texts = answer(probe, Records(f"_dmarc.{at}", "TXT")).records
-        records = [t for t in texts if re.match(r"v=DMARC1(?=[;\s]|$)", t)]
-        if len(records) == 1:
-            tags = dict(re.findall(r"(?:^|;)\s*([a-z]+)\s*=\s*([^;\s]*)", records[0]))
-            asked = (tags.get("sp") if start and "sp" in tags else tags.get("p")) or "none"
-            return Policy(at, asked.lower(), tags.get("adkim") == "s", tags.get("aspf") == "s")
-    return None
+    """The policy for *domain*: its own record, else its organisation's, else that of the public suffix above
+    (RFC 9989 4.10.1), by sp, or np where *domain* is not in DNS (4.7). Unknown if unread."""
+    name = domain.lower().rstrip(".")
+    if tags := _tags(name, probe):
+        return _applied(name, tags, tags.get("p"))
+    top = organisation(name, probe)
+    above = top.partition(".")[2]
+    at, tags = top, _tags(top, probe)
+    if not tags and above:
+        at, tags = above, _tags(above, probe)
+        tags = tags if tags.get("psd", "").lower() == "y" else {}
+    if not tags:
+        return None
+    asked = tags.get("sp", tags.get("p"))
+    if "np" in tags and not answer(probe, Records(name, "A")).exists:
+        asked = tags["np"]
+    return _applied(at, tags, asked)
+
+
+def _applied(at: str, tags: dict[str, str], asked: str | None) -> Policy:
+    wants = (asked or "none").lower()
+    if tags.get("t", "").lower() == "y" or tags.get("pct") == "0":
+        wants = _WEAKER.get(wants, wants)
+    return Policy(at, wants, tags.get("adkim", "").lower() == "s", tags.get("aspf", "").lower() == "s")
+
+
+def _tags(domain: str, probe: Probe) -> dict[str, str]:
+    """The tags of the one DMARC record of *domain*; {} where it has none, or several, which count as none."""
+    texts = answer(probe, Records(f"_dmarc.{domain}", "TXT")).records
+    records = [t for t in texts if re.match(r"[vV][ \t]*=[ \t]*DMARC1(?=[;\s]|$)", t)]
+    if len(records) != 1:
+        return {}
+    found = re.findall(r"(?:^|;)\s*([a-zA-Z]+)\s*=\s*([^;\s]*)", records[0])
+    return {name.lower(): text for name, text in found}
 
 
 def aligned(signer: str, author: str, strict: bool) -> bool:
@@ -54,14 +81,13 @@ def organisation(domain: str, probe: Probe) -> str:
     top = domain.lower().rstrip(".")
     for start in range(max(0, len(labels) - _STEPS), len(labels)):
         at = ".".join(labels[start:])
-        texts = answer(probe, Records(f"_dmarc.{at}", "TXT")).records
-        records = [t for t in texts if re.match(r"v=DMARC1(?=[;\s]|$)", t)]
-        if len(records) != 1:
+        tags = _tags(at, probe)
+        if not tags:
             continue
-        suffix = re.search(r"(?:^|;)\s*psd\s*=\s*([yn])", records[0])
-        if suffix and suffix[1] == "n":
+        suffix = tags.get("psd", "").lower()
+        if suffix == "n":
             return at
-        if suffix and start:
+        if suffix == "y" and start:
             return ".".join(labels[start - 1 :])
         top = at
     return top
