@@ -68,7 +68,7 @@ def really(lab: Lab, document: dict[str, Any], directory: str = "/etc/postfix") 
         for way, passage in by_way(document).items()
         if not way.endswith("-strict")
     ]
-    fates = go(lab, mails, directory=directory, via="192.0.2.10", timeout=20, both=False)
+    fates = go(lab, mails, directory=directory, via="192.0.2.10", timeout=20)
     return {m.way: {(f.status, f.family) for f in came} for m, came in zip(mails, fates, strict=True)}
 
 
@@ -269,7 +269,7 @@ def test_the_screen_says_what_came_of_it_last(own: Lab) -> None:
     done = own.relay.mailmend("rehearse", "--remedy", "ipv4-transport", env=COLUMNS, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "+smtp-ipv4" in done.stdout or "+transport_maps" in done.stdout
-    assert "changed   7 sent over IPv4" in done.stdout
+    assert "changed   21 sent over IPv4" in done.stdout  # asked three times, for one family alone was tried
     assert "Not known by this rehearsal" in done.stdout
     assert done.stdout.strip().splitlines()[-1].startswith("The rehearsal holds")
 

@@ -82,12 +82,12 @@ def of_edits(
                 f"what is saved does not run on the copy: {failure.reason}", "correct it first"
             ) from None
         progress("rehearsing what is saved")
-        first = _perform(stage, mails, both=True)
+        first = _perform(stage, mails)
         progress("rehearsing the change")
         stops = ""
         try:
             stage.change(after, activation)
-            second: _Night | None = _perform(stage, mails, both=False)
+            second: _Night | None = _perform(stage, mails)
         except CannotLook as failure:
             second, stops = None, failure.reason
         version = here.probe.ask(Setting("mail_version"))
@@ -111,14 +111,13 @@ def _strict(mails: Sequence[Mail]) -> list[Mail]:
     ]
 
 
-def _perform(stage: Stage, mails: Sequence[Mail], *, both: bool) -> _Night:
-    """*both*: a family that is missed now, and fails with the change, would be called worse by chance."""
-    seen = stage.perform(mails, both=both)
+def _perform(stage: Stage, mails: Sequence[Mail]) -> _Night:
+    seen = stage.perform(mails)
     fates = {m.way: came for m, came in zip(mails, seen.fates, strict=True)}
     # What never reached a receiver has no need of a stricter one.
     strict = [m for m in _strict(mails) if any(f.family for f in fates[m.way.removesuffix(_STRICT)])]
     stage.strict(True)
-    more = stage.perform(strict, both=both)
+    more = stage.perform(strict)
     stage.strict(False)
     fates |= {m.way: fates[m.way.removesuffix(_STRICT)] for m in _strict(mails)}
     fates |= {m.way: came for m, came in zip(strict, more.fates, strict=True)}

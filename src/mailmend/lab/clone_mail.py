@@ -54,16 +54,16 @@ def go(
     directory: str,
     via: str | None,
     timeout: float,
-    both: bool = True,
 ) -> list[tuple[Fate, ...]]:
     """Send them all, wait for the last word on each, and say what became of them, in the order of *mails*.
 
     *directory* is the instance that takes mail on the host; *via* the address strangers reach, None for none.
-    *both*: of MANY that tried one address family alone, more are sent, lest that was chance.
+    Of MANY that tried one address family alone, more are sent, lest that was chance: a family that is missed, before
+    the change or with it, would be called better or worse for that alone.
     """
     fates: list[list[Fate]] = [[] for _ in mails]
     waiting = list(range(len(mails)))
-    for _ in range(_ROUNDS if both else 1):
+    for _ in range(_ROUNDS):
         for number, came in zip(
             waiting, _round(lab, [mails[n] for n in waiting], directory, via, timeout), strict=True
         ):

@@ -139,11 +139,11 @@ class Stage:
             self._rewrite(clone)
         self._inside("activate", {"activation": activation, "directories": self._directories()}, timeout=90)
 
-    def perform(self, mails: Sequence[Mail], *, both: bool) -> Seen:
-        """All test mails through what runs now (*both*: clone_mail.go), the listeners, the log's complaints."""
+    def perform(self, mails: Sequence[Mail]) -> Seen:
+        """All test mails through what runs now, the listeners, the log's complaints."""
         size = len(self._lab.relay.log())
         via = self.door()
-        fates = go(self._lab, mails, directory=self._directories()[0], via=via, timeout=WAIT, both=both)
+        fates = go(self._lab, mails, directory=self._directories()[0], via=via, timeout=WAIT)
         return Seen(tuple(fates), self.listeners(), self.trouble(size))
 
     def strict(self, strict: bool) -> None:
