@@ -25,9 +25,16 @@ ABC = "Domain example.org\nSubDomains yes\nSelector mailmend\nKeyFile /etc/dkimk
 SET = ABC + "Socket inet:8891@localhost\n"
 
 
+PREPARED = {"/usr/sbin/opendkim": "", CONF: SET, KEY: "not for us", RECORD: f'x IN TXT ( "{PUBLIC}" )'}
+
+
 def proposed(conf: str = SET, **changes: Any) -> Proposal:
     """On a host where all is prepared, but for *changes*."""
-    files = {"/usr/sbin/opendkim": "", CONF: conf, KEY: "not for us", RECORD: f'x IN TXT ( "{PUBLIC}" )'}
+    return proposed_with({**PREPARED, CONF: conf}, **changes)
+
+
+def proposed_with(files: dict[str, str], **changes: Any) -> Proposal:
+    """On a host that has *files*."""
     base = {"files": files, "dns": {NAME: [PUBLIC]}, "settings": {}, "log": {"deliveries": []}}
     merged = {**changes, **{k: {**v, **changes.get(k, {})} for k, v in base.items()}}
     probe = world.made(**merged).probe()
@@ -43,6 +50,58 @@ def why(proposal: Proposal) -> str:
 
 def test_a_signer_with_tables_of_keys_is_the_operators_own() -> None:
     assert "tables of keys" in why(proposed(f"{SET}KeyTable refile:/etc/opendkim/keys\n"))
+
+
+def test_domains_in_a_file_are_the_operators_own() -> None:
+    """A line with ours after it would take the place of his, and leave his other domains unsigned."""
+    told = why(proposed(SET.replace("Domain example.org", "Domain /etc/opendkim/domains")))
+    assert "the domains it signs for stand in /etc/opendkim/domains" in told
+    assert "Domain example.org" not in told
+
+
+def test_a_signer_that_only_verifies_is_told_to_sign() -> None:
+    assert "add the lines: Mode sv" in why(proposed(f"{SET}Mode v\n", running={"others": [8891]}))
+
+
+def test_clients_in_a_file_are_added_there_and_the_file_is_kept() -> None:
+    conf = f"{SET}InternalHosts refile:/etc/opendkim/trusted\n"
+    networks = {"mynetworks": "127.0.0.0/8 198.51.100.0/24 203.0.113.0/25"}
+    files = {"/etc/opendkim/trusted": "# ours\n127.0.0.1\n203.0.113.0/24\n"}
+    told = why(
+        proposed_with({**PREPARED, **files, CONF: conf}, settings=networks, running={"others": [8891]})
+    )
+    assert "write into /etc/opendkim/trusted a line each: 198.51.100.0/24 and run" in told
+    assert "InternalHosts" not in told
+
+
+def test_a_signer_that_has_all_but_a_network_is_told_of_it() -> None:
+    told = why(proposed(settings={"mynetworks": "127.0.0.0/8 198.51.100.0/24"}, running={"others": [8891]}))
+    assert "add the lines: InternalHosts 127.0.0.1,::1,198.51.100.0/24 and run" in told
+
+
+@pytest.mark.parametrize(
+    "file", ["/etc/rspamd/local.d/dkim_signing.conf", "/var/lib/rspamd/dkim/example.org.dkim.key"]
+)
+def test_where_rspamd_signs_nobody_signs_besides(file: str) -> None:
+    asked = {"smtpd_milters": "inet:localhost:11332", "non_smtpd_milters": "inet:localhost:11332"}
+    proposal = proposed_with({file: ""}, settings=asked)
+    assert "rspamd signs here" in why(proposal)
+    assert file in why(proposal)
+    assert proposal.changes == ()
+
+
+def test_an_rspamd_that_nobody_asks_signs_nothing() -> None:
+    proposal = proposed_with(
+        {**PREPARED, "/etc/rspamd/local.d/dkim_signing.conf": ""}, running={"others": [8891]}
+    )
+    assert not why(proposal)
+
+
+def test_a_way_out_that_knows_no_8_bits_breaks_what_was_signed() -> None:
+    told = why(
+        proposed(running={"others": [8891]}, settings={"smtp_discard_ehlo_keywords": "chunking, 8BITMIME"})
+    )
+    assert "smtp_discard_ehlo_keywords" in told
 
 
 def test_another_key_in_dns_is_not_this_one() -> None:
@@ -61,7 +120,7 @@ def test_a_socket_that_a_chroot_hides_is_not_used() -> None:
 
 def test_clients_of_the_network_are_named_so_that_their_mail_is_signed_too() -> None:
     told = why(proposed(ABC, settings={"mynetworks": "127.0.0.0/8 198.51.100.0/24"}))
-    assert "InternalHosts 127.0.0.1,198.51.100.0/24" in told
+    assert "InternalHosts 127.0.0.1,::1,198.51.100.0/24" in told
 
 
 def test_where_dns_does_not_answer_it_only_stops_itself() -> None:
@@ -90,7 +149,34 @@ def test_the_signer_comes_last_and_where_no_milter_is_asked_none_is() -> None:
     }
 
 
-@pytest.mark.parametrize("there", ["inet:localhost:8891", "{inet:127.0.0.1:8891, connect_timeout=5s}"])
+@pytest.mark.parametrize(
+    "there",
+    [
+        "local:opendkim/opendkim.sock",
+        "unix:/opendkim/opendkim.sock",
+        "unix:/var/spool/postfix/opendkim/opendkim.sock",
+        "{ unix:opendkim/opendkim.sock, default_action=accept }",
+    ],
+)
+def test_a_socket_is_one_however_it_is_written(there: str) -> None:
+    """postconf(5) smtpd_milters: unix: and local: are one, a path is below the queue, or the chroot's own."""
+    conf = f"{ABC}Socket local:/var/spool/postfix/opendkim/opendkim.sock\n"
+    files = {**PREPARED, CONF: conf, "/var/spool/postfix/opendkim/opendkim.sock": ""}
+    both = {"smtpd_milters": there, "non_smtpd_milters": "${smtpd_milters}"}
+    proposal = proposed_with(files, settings=both)
+    assert not why(proposal)
+    assert proposal.changes == ()
+
+
+@pytest.mark.parametrize("reference", ["$smtpd_milters", "${smtpd_milters}", "$(smtpd_milters)"])
+def test_a_list_that_is_the_other_one_is_left(reference: str) -> None:
+    proposal = proposed(running={"others": [8891]}, settings={"non_smtpd_milters": reference})
+    assert [c.target for c in proposal.changes] == ["smtpd_milters"]
+
+
+@pytest.mark.parametrize(
+    "there", ["inet:localhost:8891", "{inet:127.0.0.1:8891, connect_timeout=5s}", "inet:[127.0.0.1]:8891"]
+)
 def test_where_it_is_a_milter_already_nothing_is_changed(there: str) -> None:
     both = {"smtpd_milters": there, "non_smtpd_milters": there}
     assert proposed(running={"others": [8891]}, settings=both).changes == ()

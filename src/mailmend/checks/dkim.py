@@ -55,7 +55,8 @@ def _signs(domains: tuple[str, ...], probe: Probe) -> str:
         signer = signing.signer(probe)
         milter = signing.milter(signer.socket, probe)
         both = [value(probe, name) for name in ("smtpd_milters", "non_smtpd_milters")]
-        if signer.tables or not milter or not all(signing.named(milter, listed) for listed in both):
+        known = not (signer.tables or signer.listed or signer.only_verifies)
+        if not known or not milter or not all(signing.named(milter, listed) for listed in both):
             return ""
         record = signing.record_of(signer.key, probe)
         keyed = {signer.stands_for(domain) for domain in domains}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import PurePosixPath
 
 from mailmend.facts.looking import answer
@@ -18,6 +21,8 @@ SETTINGS = "/etc/opendkim.conf"
 SELECTOR = "mailmend"
 KEY = f"/etc/dkimkeys/{SELECTOR}.private"
 PORT = 8891
+# opendkim.conf(5) InternalHosts, as it is compiled in where nobody wrote one.
+LOOPBACK = ("127.0.0.1", "::1")
 _ALTERING = ("removeoldsignatures", "replaceheaders", "replacerules", "removearall", "removearfrom")
 
 
@@ -25,8 +30,10 @@ _ALTERING = ("removeoldsignatures", "replaceheaders", "replacerules", "removeara
 class Signer:
     """opendkim's settings. *tables*: which key signs for whom stands in tables, which are not read here.
 
-    *socket* as written there. *internal*: the clients whose mail it signs besides those who logged in. *alters*: it
-    is set to take out or write anew what others signed.
+    *listed*: the file or database in which the domains stand, "" where they are written out; it is not read. *socket*
+    as written there. *internal*: the clients whose mail it signs besides those who logged in; *internal_file*: where
+    they stand, "" where they are written out. *alters*: it is set to take out or write anew what others signed.
+    *only_verifies*: its mode has no `s`.
     """
 
     domains: tuple[str, ...]
@@ -37,6 +44,9 @@ class Signer:
     internal: tuple[str, ...]
     tables: bool
     alters: bool
+    listed: str = ""
+    internal_file: str = ""
+    only_verifies: bool = False
 
     def signs(self, domain: str) -> bool:
         """Whether mail whose author is of *domain* is signed."""
@@ -51,22 +61,62 @@ class Signer:
 def signer(probe: Probe) -> Signer:
     """As it is set; everything empty where nothing is. Unknown where that cannot be read."""
     read = opendkim.settings(answer(probe, File(SETTINGS)).text)
+    domain, hosts = read.get("domain", ""), read.get("internalhosts", ",".join(LOOPBACK))
+    internal, file = opendkim.words(hosts), "" if opendkim.words(hosts) else hosts.rpartition(":")[2]
+    if file.startswith("/"):
+        kept = answer(probe, File(file)).text.splitlines()
+        internal = tuple(word.lower() for line in kept for word in line.partition("#")[0].split())
     return Signer(
-        opendkim.words(read.get("domain", "")),
+        opendkim.words(domain),
         read.get("subdomains", "").lower() in ("yes", "true", "1"),
         read.get("selector", ""),
         read.get("keyfile", ""),
         read.get("socket", ""),
-        opendkim.words(read.get("internalhosts", "127.0.0.1")),
+        internal,
         "keytable" in read or "signingtable" in read,
         any(name in read for name in _ALTERING),
+        "" if opendkim.words(domain) else domain,
+        file,
+        "s" not in read.get("mode", "sv").lower(),
     )
+
+
+def rspamd(domains: Iterable[str], probe: Probe) -> str:
+    """The file by which rspamd signs for one of *domains*, where Postfix asks it at all; "" where none is there.
+
+    Its module dkim_signing needs a key at its own place, or settings (rspamd.com/doc/modules/dkim_signing.html).
+    """
+    asked = " ".join(value(probe, name) for name in ("smtpd_milters", "non_smtpd_milters")).lower()
+    if "rspamd" not in asked and not re.search(r":11332\b", asked):
+        return ""
+    for folder in ("override.d", "local.d"):
+        path = f"/etc/rspamd/{folder}/dkim_signing.conf"
+        seen = answer(probe, File(path))
+        if seen.exists:
+            off = re.search(r"^\s*enabled\s*=\s*\"?(?:false|no|off)\b", seen.text, re.MULTILINE)
+            return "" if off else path
+    keys = (f"/var/lib/rspamd/dkim/{domain}.dkim.key" for domain in domains)
+    return next((key for key in keys if answer(probe, Stat(key)).exists), "")
+
+
+def covered(network: str, listed: Iterable[str]) -> bool:
+    """Whether all of *network* is of one of *listed*, addresses and networks; names among them say nothing of it."""
+    wanted = ip_network(network, strict=False)
+    for each in listed:
+        try:
+            other = ip_network(each.strip("[]"), strict=False)
+        except ValueError:
+            continue
+        if wanted.version == other.version and wanted.subnet_of(other):  # type: ignore[arg-type]
+            return True
+    return False
 
 
 def milter(socket: str, probe: Probe) -> str:
     """opendkim's socket as Postfix names it (postconf(5) smtpd_milters); "" where smtpd(8) cannot reach it.
 
-    A path is relative to the queue directory, so that it means the same within a chroot and without.
+    A path is relative to the queue directory, so that it means the same within a chroot and without. One outside of
+    it is reached only by daemons without a chroot: that they do is believed where it is named in main.cf already.
     """
     kind, _, place = socket.partition(":")
     if kind == "inet":
@@ -75,13 +125,25 @@ def milter(socket: str, probe: Probe) -> str:
         return f"inet:127.0.0.1:{port}" if inside and port.isdigit() else ""
     path = place if kind in ("local", "unix") else socket
     queue = value(probe, "queue_directory")
-    return f"unix:{path.removeprefix(f'{queue}/')}" if path.startswith(f"{queue}/") else ""
+    if path.startswith(f"{queue}/"):
+        return f"unix:{path.removeprefix(f'{queue}/')}"
+    there = path.startswith("/") and named(f"unix:{path}", value(probe, "smtpd_milters"))
+    return f"unix:{path}" if there else ""
 
 
 def named(milter: str, value: str) -> bool:
-    """Whether the list *value* (smtpd_milters) has this one, in braces with options or without."""
-    same = {milter, milter.replace("127.0.0.1", "localhost")}
-    return any(same & set(words(word.strip("{} \t"))[:1]) for word in words(value))
+    """Whether the list *value* (smtpd_milters) has this one, in braces with options or without, however it is written
+    (postconf(5) smtpd_milters): a path may be below the queue directory or from the root of the chroot or the host."""
+    kind, _, place = milter.partition(":")
+    for word in words(value):
+        how, _, where = next(iter(words(word.strip("{} \t"))), "").partition(":")
+        if kind == "inet":
+            host, _, port = where.rpartition(":")
+            if how == kind and place == f"{'127.0.0.1' if host == 'localhost' else host.strip('[]')}:{port}":
+                return True
+        elif how in ("unix", "local") and f"/{where}".endswith(f"/{place.lstrip('/')}"):
+            return True
+    return False
 
 
 def leaves_alone(listed: str, probe: Probe) -> bool:
@@ -100,7 +162,8 @@ def listens(milter: str, probe: Probe) -> bool:
         host, _, port = place.rpartition(":")
         # A socket that can be bound is nobody's.
         return bool(answer(probe, Bindable(host, int(port))))
-    return answer(probe, Stat(f"{value(probe, 'queue_directory')}/{place}")).exists
+    path = place if place.startswith("/") else f"{value(probe, 'queue_directory')}/{place}"
+    return answer(probe, Stat(path)).exists
 
 
 def record_of(key: str, probe: Probe) -> str:

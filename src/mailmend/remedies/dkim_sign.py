@@ -6,6 +6,7 @@ gone past. What strangers wrote is not signed, and their own signatures are left
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from mailmend.facts import judging, signing
@@ -18,6 +19,7 @@ from mailmend.facts.settings import program, value
 from mailmend.facts.signing import Signer
 from mailmend.facts.versions import version
 from mailmend.model import CannotLook, Change, Effect, Expectation, Objection, Probe, Proposal, Scope
+from mailmend.parse.listing import words
 from mailmend.questions import Stat
 
 ID = "dkim-sign"
@@ -26,6 +28,7 @@ EFFECT: Effect = "cures"
 # It needs a package, a key and a record first: it is begun by an operator who asks for it, and by nobody else.
 BY_NAME = True
 _AFTER_SIGNING = ("smtp_generic_maps", "smtp_header_checks", "smtp_mime_header_checks", "smtp_body_checks")
+_SMTPD_MILTERS = re.compile(r"\$[({]?smtpd_milters\b")
 _AGAIN = "then run mailmend fix --remedy dkim-sign again"
 
 
@@ -94,7 +97,7 @@ def _changes(milter: str, probe: Probe) -> Iterator[Change]:
     ours = f"{{ {milter}, default_action=accept }}"
     for name in ("smtpd_milters", "non_smtpd_milters"):
         before = written(probe, name)
-        if not signing.named(milter, value(probe, name)) and "$smtpd_milters" not in (before or ""):
+        if not signing.named(milter, value(probe, name)) and not _SMTPD_MILTERS.search(before or ""):
             yield Change("setting", name, before, _last(ours, before), "reload")
     for entry in services(probe):
         own = overrides(probe, entry.id).get("smtpd_milters", "").strip()
@@ -102,7 +105,7 @@ def _changes(milter: str, probe: Probe) -> Iterator[Change]:
         if (
             program(entry.command) == "smtpd"
             and own
-            and "$smtpd_milters" not in own
+            and not _SMTPD_MILTERS.search(own)
             and not signing.named(milter, own)
         ):
             yield Change("override", f"{entry.id}/smtpd_milters", own, _last(ours, own), "reload")
@@ -121,6 +124,12 @@ def _objections(domains: tuple[str, ...], probe: Probe) -> Iterator[Objection]:
         )
     if not domains:
         yield Objection("no domain of this host sends mail", "name one in myorigin")
+    if by := signing.rspamd(domains, probe):
+        yield Objection(
+            f"rspamd signs here already, by {by}: a second signer is not needed",
+            "mailmend check --message FILE, with a message that left, shows whether its signature holds",
+        )
+        return
     if not _there(signing.PROGRAM, probe):
         yield Objection("opendkim is not installed", "apt-get install opendkim")
         return
@@ -129,6 +138,13 @@ def _objections(domains: tuple[str, ...], probe: Probe) -> Iterator[Objection]:
         yield Objection(
             f"{signing.SETTINGS} has tables of keys (KeyTable, SigningTable), which are not read here",
             "add opendkim's socket yourself: mailmend set smtpd_milters=... non_smtpd_milters=...",
+        )
+        return
+    if signer.listed:
+        yield Objection(
+            f"the domains it signs for stand in {signer.listed}, which is not read here",
+            f"look that {', '.join(domains)} is among them, and add opendkim's socket yourself: "
+            "mailmend set smtpd_milters=... non_smtpd_milters=...",
         )
         return
     yield from _prepared(domains, signer, probe)
@@ -156,11 +172,14 @@ def _prepared(domains: tuple[str, ...], signer: Signer, probe: Probe) -> Iterato
         )
     if unseen:
         return
-    lines = _missing(domains, signer, probe)
-    if lines:
+    lines, added = _missing(domains, signer, probe), _unlisted(signer, probe)
+    steps = [f"add the lines: {' | '.join(lines)}"] if lines else []
+    if added and signer.internal_file:
+        steps.append(f"write into {signer.internal_file} a line each: {' | '.join(added)}")
+    if steps:
         yield Objection(
             f"{signing.SETTINGS} does not say whom to sign for, with which key, or where",
-            f"add the lines: {' | '.join(lines)} and run systemctl restart opendkim, {_AGAIN}",
+            f"{', '.join(steps)} and run systemctl restart opendkim, {_AGAIN}",
         )
     elif not signing.listens(signing.milter(signer.socket, probe), probe):
         yield Objection(
@@ -179,9 +198,20 @@ def _missing(domains: tuple[str, ...], signer: Signer, probe: Probe) -> tuple[st
         lines.append(f"Socket inet:{signing.PORT}@localhost")
     if lines:
         lines.append("SubDomains yes")
-        clients = [network for network in judging.clients(probe) if network not in signer.internal]
-        lines += [f"InternalHosts {','.join((*signer.internal, *clients))}"] if clients else []
+    if signer.only_verifies:
+        lines.append("Mode sv")
+    added = _unlisted(signer, probe)
+    if added and not signer.internal_file:
+        lines.append(f"InternalHosts {','.join((*signer.internal, *added))}")
     return tuple(lines)
+
+
+def _unlisted(signer: Signer, probe: Probe) -> tuple[str, ...]:
+    """Clients that may send in our name, and whose mail the signer would take for strangers'."""
+    every = judging.clients(probe)
+    if signer.internal_file:  # loopback is only in it where somebody wrote it there
+        every = (*signing.LOOPBACK[:1], *every)
+    return tuple(network for network in every if not signing.covered(network, signer.internal))
 
 
 def _altered_later(probe: Probe) -> Iterator[Objection]:
@@ -193,5 +223,11 @@ def _altered_later(probe: Probe) -> Iterator[Objection]:
                 f"take it out (mailmend set -X {name}), or make sure that it leaves own mail alone",
                 overridable=True,
             )
+    if "8bitmime" in words(value(probe, "smtp_discard_ehlo_keywords").lower()):
+        yield Objection(
+            "smtp_discard_ehlo_keywords has 8bitmime: mail with 8 bits is converted after it is signed",
+            "take 8bitmime out of smtp_discard_ehlo_keywords",
+            overridable=True,
+        )
     for name in filters(probe):
         yield Objection(f"{name} gets mail after it is signed: it must not change it", blocking=False)
