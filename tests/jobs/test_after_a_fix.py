@@ -56,6 +56,15 @@ def test_published_records_are_not_enough_while_forwards_keep_their_envelope(fix
     assert "bounced" in {o.status for o in outcomes if o.family == "ipv6"}
 
 
+def test_a_fix_whose_family_is_switched_off_later_still_holds(fixed: Any) -> None:
+    answer(fixed.relay, "set", "--yes", "inet_protocols=ipv4")
+    answer(fixed.relay, "confirm")
+    looked = answer(fixed.relay, "fix", "--yes")
+    (client,) = [j for j in looked["proof"]["judgements"] if j["kind"] == "client-ignores"]
+    assert client["verdict"] == "holds"
+    assert "does not use IPv6" in client["saw"]
+
+
 SRS = {"sender_canonical_classes": "envelope_sender", "sender_canonical_maps": "regexp:/etc/postfix/srs"}
 SRS_MAP = "/^(.*)@(.*)$/ SRS0=HHH=TT=${2}=${1}@example.org\n"
 REMEDIES = ("ipv4-for-receiver", "ipv4-client", "ipv4-transport", "ipv4-only")

@@ -11,6 +11,7 @@ from mailmend.facts.case import refused_for_identity
 from mailmend.facts.looking import Unknown
 from mailmend.facts.route import routes
 from mailmend.facts.settings import program
+from mailmend.facts.source import without_ipv6
 from mailmend.facts.written import written_is
 from mailmend.model import (
     Change,
@@ -171,8 +172,7 @@ def _routed(expectation: Expectation, probe: Probe) -> Judgement:
 def _client_ignores(expectation: Expectation, probe: Probe) -> Judgement:
     """*subject* is a recipient whose hosts' records of type *wanted* the smtp client must leave out.
 
-    A trial that happened to go over IPv4 proves nothing: the filter's own line does, or that there is no such
-    record to leave out.
+    A trial that went over IPv4 proves nothing: the filter's own line does, or that there is nothing to leave out.
     """
     seen = probe.ask(ClientTrial(expectation.subject))
     if seen.answer is None:
@@ -186,10 +186,11 @@ def _client_ignores(expectation: Expectation, probe: Probe) -> Judgement:
         return _judgement(expectation, "holds", seen.answer.ignored[0], seen)
     if not used:
         return _judgement(expectation, "pending", "no connection came about; real deliveries will tell", seen)
+    off = without_ipv6(expectation.subject, probe)
     hosts = {d.relay.host for d in seen.answer.deliveries if d.relay and d.relay.host}
     looks = [probe.ask(Records(host, "AAAA")) for host in sorted(hosts)]
-    none = all(look.answer is not None and not look.answer.records for look in looks)
-    says = "there is no IPv6 address to leave out" if none else "an IPv6 address was not left out"
+    none = off or all(look.answer is not None and not look.answer.records for look in looks)
+    says = off or ("there is no IPv6 address to leave out" if none else "an IPv6 address was not left out")
     return _judgement(expectation, "holds" if none else "fails", says, seen, *looks)
 
 

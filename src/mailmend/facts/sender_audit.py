@@ -76,7 +76,8 @@ class Judged:
     with `refused`: nothing on this host cures it. *certain*: they serve whatever is not known of it. *if_signed*,
     *if_unsigned*: both outcomes, where it depends on whether it arrives signed and nobody logged that. *assumed*: the
     author is taken to be of the envelope's domain, or the signer's. *policy*: what the author's domain asks for,
-    None: not known. *error*: what could not be seen.
+    None: not known. *over*: the one family over which it is refused, where it is taken over the other and that alone
+    decides. *error*: what could not be seen.
     """
 
     verdict: Verdict
@@ -90,6 +91,7 @@ class Judged:
     assumed: bool = False
     author: str | None = None
     policy: str | None = None
+    over: Family | None = None
     error: str = ""
 
 
@@ -112,7 +114,7 @@ def judge(
             return Judged("unknown", error=f"no address at which {recipient} would be reached is known")
         case = _Case(kind, _mails(kind, sender, probe), routes, probe)
         judged = _by_rules(case)
-        if judged.verdict == "unknown":
+        if judged.verdict == "unknown" and judged.over is None:
             judged = _by_log(case, fared) or _both(judged, case)
     except (
         MailmendError
@@ -205,7 +207,17 @@ def _by_rules(case: _Case) -> Judged:
         assumed=case.kind.author is None,
         author=one.author or None,
         policy=one.policy if len({m.policy for m in case.mails}) == 1 else None,
+        over=_family_refused([(way.family, prediction.verdict) for _, way, prediction in told]),
     )
+
+
+def _family_refused(told: Sequence[tuple[Family, Verdict]]) -> Family | None:
+    """The family over which all is refused, while over the other all is accepted; None where it is not so."""
+    refused = {family for family, verdict in told if verdict == "refused"}
+    accepted = {family for family, verdict in told if verdict == "accepted"}
+    if len(refused) != 1 or not accepted or refused & accepted or any(v == "unknown" for _, v in told):
+        return None
+    return refused.pop()
 
 
 def _by_log(case: _Case, fared: Collection[Fared]) -> Judged | None:

@@ -15,7 +15,7 @@ from mailmend.facts.destinations import affected
 from mailmend.facts.looking import Unknown, answer
 from mailmend.facts.mx import destination, direct, same_address
 from mailmend.facts.nat import named
-from mailmend.facts.route import route
+from mailmend.facts.route import route, routes
 from mailmend.facts.settings import value
 from mailmend.model import CannotLook, Family, Probe, Scope, family_of
 from mailmend.parse.listing import words
@@ -63,6 +63,17 @@ def families(service: str | None, probe: Probe) -> tuple[Family, ...]:
     """The families that inet_protocols leaves to *service*."""
     wanted = words(value(probe, "inet_protocols", service).lower())
     return tuple(f for f in _FAMILIES if f in wanted or "all" in wanted)
+
+
+def without_ipv6(recipient: str, probe: Probe) -> str | None:
+    """The sentence that each smtp client by which mail to *recipient* leaves has IPv6 off; None: not so, not known."""
+    try:
+        services = sorted({one.service for one in routes(recipient, probe) if one.leaves})
+        if not services or any("ipv6" in families(service, probe) for service in services):
+            return None
+    except CannotLook:
+        return None
+    return f"{', '.join(services)} does not use IPv6 at all (inet_protocols)"
 
 
 def sources(service: str, probe: Probe, destinations: Iterable[str]) -> tuple[Source, ...]:

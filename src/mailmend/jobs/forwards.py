@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from mailmend.facts.forward_passage import Doors, Passage, doors, passages
+from mailmend.facts.forwarding import envelope_rewriter
 from mailmend.facts.forwards import Forwards, forwards
 from mailmend.facts.senders import left
 from mailmend.jobs.here import Here, Progress, silent
@@ -54,9 +55,13 @@ def _unexplained(found: Forwards, here: Here) -> tuple[tuple[str, int], ...] | N
     log = here.probe.ask(RecentDeliveries()).answer
     if log is None:
         return None
+    comes_back = bool(envelope_rewriter(here.probe))
     targets = {each.target.rpartition("@")[2].lower() for each in found.found}
     logged: Counter[str] = Counter()
     for each in log.counts:
+        # A notice to a rewritten address goes on to the original sender: nobody's forward.
+        if comes_back and each.senders == ("",):
+            continue
         if left(each) and each.forwarded and each.recipient_domain.lower() not in targets:
             logged[each.recipient_domain.lower()] += each.forwarded
     return tuple(logged.most_common())

@@ -15,6 +15,8 @@ from mailmend.model import Family, Finding, Judgement, Probe, Proof, Record, Sco
 from mailmend.road.check import check
 
 CHECKS = ("ptr", "spf", "forwarding")
+# Remedies that leave no family out: with them records are waited for, and nothing is to be taken back for those.
+_STAYS = frozenset(("srs", "pace", "dkim-sign", "refuse-early", "tag-early"))
 _NAMES: dict[Family, str] = {"ipv4": "IPv4", "ipv6": "IPv6"}
 
 
@@ -28,18 +30,19 @@ class WayBack:
 
     @property
     def open(self) -> bool:
-        return not self.still
+        return not self.still and self.record.remedy not in _STAYS
 
 
 def way_back(record: Record, probe: Probe, modules: Mapping[str, ModuleType]) -> WayBack:
     """Whether *record* could be taken back, or what it waits for has come, by *modules* (the checks, by id).
 
-    They look as if the change were not there, for with it no mail uses the family that was left out. What
-    could not be looked at keeps the way closed.
+    They look as if the change were not there, for with it no mail uses the family that was left out; one that
+    leaves none out is looked at as it stands. What could not be looked at keeps the way closed.
     """
     chosen = {name: module for name, module in modules.items() if name in CHECKS}
     families = _families(record)
-    found = check(Without(probe, record.changes), Scope(), chosen)
+    seen = probe if record.remedy in _STAYS else Without(probe, record.changes)
+    found = check(seen, Scope(), chosen)
     concerned = [f for f in found if f.family is None or f.family in families]
     unseen = tuple(
         Finding("ptr-missing", _NAMES[family], "unknown", _unseen(family), check="ptr", family=family)

@@ -27,7 +27,7 @@ from mailmend.ui.terminal import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mailmend.facts.sender_audit import Why
+    from mailmend.facts.sender_audit import Judged, Why
     from mailmend.jobs.sender_audit import Audit, Row
 
 _MOST = 15  # rows of a table
@@ -75,11 +75,16 @@ def audited(target: Console, seen: Audit, host: str) -> None:
         says = "Nothing on this host cures these: fetch them another way, from a mailbox kept here, by IMAP."
         say(target, words(says, STRONG), indent=2)
     draw.rows("Will be refused, until it is cured", cured)
-    for cure in dict.fromkeys(cure for row in cured for cure in row.judged.cures):
-        say(target, command(_CURES[cure]), indent=2, first=f"{cure}: ")
+    _cures(target, cured)
     draw.rows("Depends, or is not known", open_)
+    _cures(target, [row for row in open_ if row.judged.over])
     _fine(target, [row for row in seen.rows if row.judged.verdict == "accepted"])
     _hints(target, seen.rows)
+
+
+def _cures(target: Console, rows: Sequence[Row]) -> None:
+    for cure in dict.fromkeys(cure for row in rows for cure in row.judged.cures):
+        say(target, command(_CURES[cure]), indent=2, first=f"{cure}: ")
 
 
 def _between(seen: Audit) -> str:
@@ -158,6 +163,8 @@ def _reason(row: Row) -> Text:
         told = _either(row)
     elif judged.why == "signature-foreign" and row.kind.verified:
         told = f"signed by {row.kind.verified[0]} alone, which does not stand for {_author(row)}"
+    if judged.over:
+        return _by_family(judged, told)
     if judged.verdict == "unknown" and judged.why == "signature-foreign":
         told = f"{told}: refused where the author is there, which nobody logged"
     policy = ""
@@ -168,6 +175,17 @@ def _reason(row: Row) -> Text:
     if judged.verdict == "refused" and judged.cures:
         cure = f"; {'' if judged.certain else 'perhaps '}cured by {' and '.join(judged.cures)}"
     return joined(f"{told}{policy}{cure}", words(f"  ({judged.cause})" if judged.cause else "", FAINT))
+
+
+def _by_family(judged: Judged, told: str) -> Text:
+    """Which way it leaves decides, and so that is said first."""
+    name, other = ("IPv6", "IPv4") if judged.over == "ipv6" else ("IPv4", "IPv6")
+    if judged.why == "host-name":
+        told = f"this host's {name} address has no name that leads back to it"
+    cure = f"; cured by {' and '.join(judged.cures)}" if judged.cures else ""
+    return joined(
+        f"refused over {name}, accepted over {other}: {told}{cure}", words(f"  ({judged.cause})", FAINT)
+    )
 
 
 def _author(row: Row) -> str:

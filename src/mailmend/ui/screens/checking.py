@@ -32,6 +32,7 @@ STANDS: dict[Standing, str] = {
     "unknown": "unknown",
     "cleared": "fine",
 }
+_FORWARDED = "forwarded-not-rewritten"
 _FIRST_STEPS = 2  # of each cause; its page has them all
 WORST_FIRST = ("problem", "unknown", "fine")
 
@@ -100,6 +101,9 @@ def checked(target: Console, findings: Sequence[Finding], causes: Mapping[str, C
     findings_list(target, findings)
     problems.sort(key=lambda f: _weight(f.check or ""))
     pages = [causes[cause] for cause in dict.fromkeys(f.cause for f in problems) if cause in causes]
+    # Then what receivers refuse is strangers' mail: no record of ours can speak for its envelope.
+    forwarded = any(f.cause == _FORWARDED for f in problems)
+    refused = {f.cause for f in problems if f.check == "receiver-log"}
     if pages:
         heading(target, "What to do")
     for number, cause in enumerate(pages, 1):
@@ -109,7 +113,8 @@ def checked(target: Console, findings: Sequence[Finding], causes: Mapping[str, C
             indent=2,
             first=f"{number}. ",
         )
-        for step in cause.steps[:_FIRST_STEPS]:
+        steps = cause.forwarded_steps if forwarded and cause.id in refused else ()
+        for step in (steps or cause.steps)[:_FIRST_STEPS]:
             say(target, prose(target, step), indent=5)
     from mailmend.ui.commands.knowing import way_to
 
@@ -118,6 +123,10 @@ def checked(target: Console, findings: Sequence[Finding], causes: Mapping[str, C
         rows.append((command(way), "shows the remedy and its cost, and asks before it changes anything"))
     if any(cause.id in ("saved-not-loaded", "loaded-not-restarted") for cause in pages):
         rows.append((command("mailmend apply"), "brings the running server to what is saved"))
+    if forwarded:
+        rows.append(
+            (command("mailmend check forwarding"), "every forward, and in what state its mail leaves")
+        )
     if pages:
         rows.append((command(f"mailmend explain --cause {pages[0].id}"), "tells the whole of it"))
     if rows:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mailmend.road.choose import CURE
 from mailmend.ui.screens.checking import findings_list
 from mailmend.ui.screens.past import on_trial
 from mailmend.ui.screens.proving import proof_table, sent_list
@@ -40,6 +41,7 @@ ACTIVATION: dict[Activation, str] = {
     "reload": "postfix reload: no port closes, sessions in progress finish",
     "restart": "Postfix is stopped and started: its ports close for about half a second, open sessions are cut",
 }
+PUBLISH = "publish: "  # how a next step begins that is records, ` | ` between them
 EFFECT: dict[Effect, tuple[str, str]] = {
     "cures": (GOOD, "cures the fault"),
     "contains": (WARN, "contains the fault: mail flows, the fault itself stays until it is cured"),
@@ -56,8 +58,9 @@ def planned(target: Console, plan: Plan) -> None:
         if plan.diff:
             heading(target, "What changes")
             difference(target, plan.diff)
-    _records(target, plan.pending)
-    _declined(target, plan.declined)
+    _missing(target, _cure(plan))
+    _records(target, plan)
+    _declined(target, [offered for offered in plan.declined if offered is not _cure(plan)])
     if plan.chosen:
         _not_proposed(target)
     if plan.rehearsal:
@@ -84,27 +87,53 @@ def _several(label: str, texts: Sequence[str]) -> list[tuple[str, str | Text]]:
     return [(label if number == 0 else "", f"{dash}{text}") for number, text in enumerate(texts)]
 
 
-def _records(target: Console, pending: Sequence[Proposal]) -> None:
+def _cure(plan: Plan) -> Proposal | None:
+    """SRS, where nothing may be applied because of what is still missing for it; else None."""
+    if plan.chosen:
+        return None
+    return next((offered for offered in plan.declined if offered.remedy == CURE and offered.blocked), None)
+
+
+def _missing(target: Console, cure: Proposal | None) -> None:
+    """What SRS still needs, each with what to type or to publish, in the order in which it is to be done."""
+    if cure is None:
+        return
+    heading(target, "The cure of forwarded mail: SRS, which rewrites its envelope. It needs first")
+    for number, needed in enumerate((o for o in cure.objections if o.blocking), 1):
+        say(target, needed.reason, indent=2, first=f"{number}. ")
+        listed, _, rest = needed.next_step.partition(PUBLISH)
+        if listed or not rest:
+            say(target, words(needed.next_step, NAME), indent=5)
+            continue
+        for one in rest.split(" | "):
+            name, kind, data = one.split(" ", 2)
+            _record(target, name, kind, data, indent=5)
+
+
+def _record(target: Console, name: str, kind: str, data: str, *, indent: int) -> None:
+    """As a zone file has it: TXT in quotes (RFC 1035 5.1), for a name without its last dot is relative."""
+    quoted = f'"{data}"' if kind == "TXT" else data
+    verbatim(target, zone_line(name, kind, quoted, target.width - indent), indent=indent, style=NAME)
+
+
+def _records(target: Console, plan: Plan) -> None:
     """Records to publish, each on a line of its own, whole, as a zone file has it."""
-    for offered in pending:
+    # Beside SRS, they cure what is not forwarded, and what leaves over IPv6.
+    beside = _cure(plan) or (plan.chosen and plan.chosen.effect == "cures")
+    for offered in plan.pending:
         if not offered.changes:
             continue
-        heading(target, "The cure: DNS records to publish")
+        heading(target, "DNS records to publish besides" if beside else "The cure: DNS records to publish")
         for change in offered.changes:
             name, _, kind = change.target.rpartition(" ")
-            # A zone file wants TXT in quotes (RFC 1035 5.1), and a name without its last dot is relative.
-            data = f'"{change.after}"' if kind == "TXT" else change.after or ""
-            verbatim(target, zone_line(name, kind, data, target.width - 2), indent=2, style=NAME)
+            _record(target, name, kind, change.after or "", indent=2)
             if change.before is not None:
                 say(target, words(f"instead of: {change.before}", FAINT), indent=4)
         target.print()
         for note in offered.cost:
             say(target, note, indent=2, first="- ")
-        say(
-            target,
-            "mailmend status watches for them; once they are seen it offers the way back to IPv6.",
-            indent=2,
-        )
+        way_back = "" if beside else "; once they are seen it offers the way back to IPv6"
+        say(target, f"mailmend status watches for them{way_back}.", indent=2)
 
 
 def zone_line(name: str, kind: str, data: str, width: int) -> str:
@@ -162,6 +191,8 @@ def ended(target: Console, fixed: Fixed, sent: Proven | None, remedy: str | None
                 cure,
             ),
         )
+        if fixed.plan.pending and not cure:
+            say(target, "The DNS records that stand above are still to be published.")
         if fixed.state == "trial":
             on_trial(target, fixed.record)
         else:
@@ -170,7 +201,17 @@ def ended(target: Console, fixed: Fixed, sent: Proven | None, remedy: str | None
         say(target, words("The proof failed, so the change was taken back.", f"{STRONG} {BAD}"))
         say(target, "The files are what they were, byte for byte, and Postfix runs on them.")
     elif fixed.state == "in-place":
+        if fixed.plan.findings:
+            say(target, words("What is measured all the same", STRONG))
+            findings_list(target, fixed.plan.findings)
+            _records(target, fixed.plan)
+            target.print()
         say(target, joined(fixed.reason, ". To take it back: ", command("mailmend undo")))
+    elif _cure(fixed.plan):
+        say(
+            target, joined(words("Nothing was changed. ", STRONG), "What SRS needs stands above; then go on:")
+        )
+        say(target, command("mailmend fix"), indent=2)
     elif fixed.state == "nothing":
         say(target, joined(words("Nothing was changed: ", STRONG), fixed.reason))
     else:

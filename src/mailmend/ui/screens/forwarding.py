@@ -74,7 +74,7 @@ def _group(target: Console, group: Sequence[Passage]) -> None:
     heading(target, f"{first.domain}{others}{whose}: {number(count)} {_plural('forward', count)}")
     examples = [example for each in group for example in each.examples][:_EXAMPLES]
     for example in examples:
-        say(target, _forward(example), indent=2)
+        say(target, _forward(example), indent=2, first="- ")
     if count > len(examples):
         say(target, words(f"and {number(count - len(examples))} more", FAINT), indent=2)
     target.print()
