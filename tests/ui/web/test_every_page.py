@@ -1,6 +1,6 @@
-"""Every page on a real Postfix, light and dark, wide and on a telephone: it fits, can be read, and needs no mouse.
+"""Every page on a real Postfix, light and dark, wide and narrow: it fits, can be read, and needs no mouse.
 
-`--pictures FOLDER` keeps what was seen there, `--slow` looks at every page in all four ways.
+`--pictures FOLDER` keeps what was seen there, `--slow` looks at every page in all five ways.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class Way(NamedTuple):
 
 
 ALL = [Way(*each) for each in product((1280, 360), ("light", "dark"))]  # type: ignore[arg-type]
+ALL += [Way(700, "light")]  # half a screen, a tablet
 SAMPLE = [Way(1280, "light"), Way(360, "dark")]
 KEYS = 25  # stops of the Tab key that are held against the page: a list of 900 parameters is more of the same
 REPLY = (
@@ -39,10 +40,12 @@ EDIT = "delay_warning_time = 4h\nrelay_domains = example.net\ndaemon_directory =
 GROUP = "/bounces/group?cause=ipv6-ptr-or-auth&receiver=google&family=ipv6"
 # What a person can do something with, in the order of the page (a choice of several is one stop: arrow keys go through
 # it), and what the key reached.
-STOPS = """() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")]
+STOPS = """() => { for (const each of document.querySelectorAll("[data-place]")) delete each.dataset.place;
+ return [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")]
   .filter(each => !each.disabled && each.type !== "hidden" && each.tabIndex >= 0
     && (each.type !== "radio" || each.checked) && each.checkVisibility({visibilityProperty: true}))
-  .map((each, place) => { each.dataset.place = place; return each.outerHTML.slice(0, 150); })"""
+  .map((each, place) => { each.dataset.place = place; return each.outerHTML.slice(0, 150); }); }"""
+NUMBERED = "() => document.querySelectorAll('[data-place]').length"
 REACHED = """() => { const at = document.activeElement, seen = getComputedStyle(at), box = at.getBoundingClientRect();
   return {place: at.dataset.place === undefined ? -1 : +at.dataset.place, html: at.outerHTML.slice(0, 150),
     ringed: seen.outlineStyle !== "none" && parseFloat(seen.outlineWidth) >= 2,
@@ -64,7 +67,8 @@ CUT = """([ofText, ofCell]) => {
     }
   }
   return cut; }"""
-LONGEST = {1280: (40, 24), 360: (20, 20)}  # letters of a text, and of a cell, that have room in a line
+# Letters of a text, and of a cell, that have room in a line.
+LONGEST = {1280: (40, 24), 700: (30, 16), 360: (20, 20)}
 
 
 def serious(page: Page) -> list[str]:
@@ -79,7 +83,18 @@ def serious(page: Page) -> list[str]:
 
 
 def missed_by_keys(page: Page) -> list[str]:
-    """What the Tab key passes over, goes to out of its order, or reaches unseen."""
+    """What the Tab key passes over, goes to out of its order, or reaches unseen.
+
+    A part of the page that was drawn anew meanwhile, as there was news, has lost its numbers: then it begins again.
+    """
+    for _ in range(3):
+        stops, wrong = _missed_at_once(page)
+        if not wrong or page.evaluate(NUMBERED) >= stops:
+            break
+    return wrong
+
+
+def _missed_at_once(page: Page) -> tuple[int, list[str]]:
     page.evaluate("() => { document.activeElement.blur(); window.scrollTo(0, 0); }")
     page.evaluate("() => { const body = document.body; body.tabIndex = -1; body.focus(); }")
     stops: list[str] = page.evaluate(STOPS)
@@ -88,9 +103,9 @@ def missed_by_keys(page: Page) -> list[str]:
         page.keyboard.press("Tab")
         reached = page.evaluate(REACHED)
         if reached["place"] != place:
-            return [*wrong, f"not {html}, but {reached['html']}"]
+            return len(stops), [*wrong, f"not {html}, but {reached['html']}"]
         wrong += [f"{what}: {html}" for what in ("ringed", "inside") if not reached[what]]
-    return wrong
+    return len(stops), wrong
 
 
 def edited(page: Page, name: str, text: str) -> None:
