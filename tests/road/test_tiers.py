@@ -287,6 +287,29 @@ def test_the_domain_alone_is_no_plain_setting_either() -> None:
     require((FileEdit(DAEMON, "SRS_DOMAIN=example.org\n", "SRS_DOMAIN=srs.example.org\n"),), NOBODY)
 
 
+SIGNER = "/etc/opendkim.conf"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("UMask 007\n", "UMask 007\nUserID root\n"),
+        ("UMask 007\n", "UMask 007\nKeyFile /etc/shadow\n"),
+        ("UMask 007\n", "UMask 000\nDomain example.org\n"),
+        ("Domain example.org\n", None),
+        (None, "Domain example.org\n"),
+    ],
+)
+def test_more_than_whom_a_signer_signs_for(before: str | None, after: str | None) -> None:
+    with pytest.raises(Refused):
+        require((FileEdit(SIGNER, before, after),), NOBODY)
+
+
+def test_whom_a_signer_signs_for_is_no_plain_setting_either() -> None:
+    (one,) = touched((FileEdit(SIGNER, "UMask 007\n", "UMask 007\nDomain example.org\n"),))
+    assert (one.tier, one.step_up) == ("M", True)
+
+
 # ---- code as another user; open relay and interception --------------------------------------
 
 

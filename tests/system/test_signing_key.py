@@ -10,7 +10,7 @@ import pytest
 
 from mailmend.model import Refused
 from mailmend.parse import opendkim
-from mailmend.system import signing_key
+from mailmend.system import host, signing_key
 
 USER = getpass.getuser()
 
@@ -39,6 +39,16 @@ def test_a_user_or_a_folder_that_is_not_there_is_told_in_one_line(tmp_path: Path
         signing_key.make(tmp_path / "k.private", "k", "nobody-of-that-name")
     with pytest.raises(Refused, match="cannot be opened"):
         signing_key.make(tmp_path / "none/k.private", "k", USER)
+
+
+def test_where_openssl_is_missing_its_package_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "environment", lambda: {"PATH": str(tmp_path)})
+    with pytest.raises(Refused, match=r"openssl\(1\), which makes one, is not here") as told:
+        signing_key.make(tmp_path / "mailmend.private", "mailmend", USER)
+    assert told.value.next_step == "apt-get install openssl"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_key_is_for_its_owner_alone_and_the_record_is_its_public_half(tmp_path: Path) -> None:

@@ -13,12 +13,12 @@ from mailmend.facts import signing
 from mailmend.facts.looking import answer
 from mailmend.facts.settings import value
 from mailmend.model import Probe
-from mailmend.parse import opendkim
+from mailmend.parse import milter_conf, opendkim
 from mailmend.parse.listing import words
 from mailmend.questions import File
 
 PROGRAM = "/usr/sbin/opendmarc"
-SETTINGS = "/etc/opendmarc.conf"
+SETTINGS = milter_conf.OPENDMARC
 IGNORED = "/etc/opendmarc/ignore.hosts"
 PORT = 8893
 _YES = ("yes", "true", "1")
@@ -27,7 +27,8 @@ _YES = ("yes", "true", "1")
 @dataclass(frozen=True, slots=True)
 class Judge:
     """opendmarc's settings: *socket* as written there, *name* under which it writes its results, *trusted* those whose
-    results it takes. *own_spf*: it looks SPF up itself. *refuses* by itself. *ignored*: clients that it does not judge.
+    results it takes. *own_spf*: it looks SPF up itself. *refuses* by itself. *ignored*: clients that it does not judge,
+    by the file *ignore_hosts*, "" where none is named.
     """
 
     socket: str
@@ -36,6 +37,7 @@ class Judge:
     own_spf: bool
     refuses: bool
     ignores_users: bool
+    ignore_hosts: str
     ignored: tuple[str, ...]
 
 
@@ -43,7 +45,7 @@ def judge(probe: Probe) -> Judge:
     """As it is set. Unknown where that cannot be read."""
     read = opendkim.settings(answer(probe, File(SETTINGS)).text)
     path = read.get("ignorehosts", "")
-    kept = answer(probe, File(path)) if path.startswith("/") else None
+    kept = answer(probe, File(path if path.startswith("/") else IGNORED))
     return Judge(
         read.get("socket", ""),
         read.get("authservid", "").lower(),
@@ -51,16 +53,27 @@ def judge(probe: Probe) -> Judge:
         read.get("spfselfvalidate", "").lower() in _YES,
         read.get("rejectfailures", "").lower() in _YES,
         read.get("ignoreauthenticatedclients", "").lower() in _YES,
-        tuple(kept.text.split()) if kept and kept.exists else (),
+        path,
+        tuple(kept.text.split()) if kept.exists else (),
     )
 
 
-def verifies(name: str, probe: Probe) -> bool:
-    """Whether opendkim looks at what comes over SMTP, and writes what it verified under *name*."""
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """opendkim as it looks at what comes in. *asked* about what comes over SMTP; *verifies*: its mode has a `v`; *name*
+    under which it writes its results, "" where nobody gave it one."""
+
+    asked: bool
+    verifies: bool
+    name: str
+
+
+def verifier(probe: Probe) -> Verifier:
+    """As it is set. Unknown where that cannot be read."""
     read = opendkim.settings(answer(probe, File(signing.SETTINGS)).text)
     place = signing.milter(read.get("socket", ""), probe)
     asked = bool(place) and signing.named(place, value(probe, "smtpd_milters"))
-    return asked and "v" in read.get("mode", "sv").lower() and read.get("authservid", "").lower() == name
+    return Verifier(asked, "v" in read.get("mode", "sv").lower(), read.get("authservid", "").lower())
 
 
 def clients(probe: Probe) -> tuple[str, ...]:

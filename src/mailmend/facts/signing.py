@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import PurePosixPath
 
 from mailmend.facts.looking import answer
 from mailmend.facts.settings import value
-from mailmend.model import Probe
-from mailmend.parse import opendkim
+from mailmend.model import Change, Probe
+from mailmend.parse import milter_conf, opendkim
 from mailmend.parse.listing import words
 from mailmend.questions import Bindable, File, Records, Stat
 
 PROGRAM = "/usr/sbin/opendkim"
-SETTINGS = "/etc/opendkim.conf"
+SETTINGS = milter_conf.OPENDKIM
 # The key that mailmend makes where opendkim has none; the record stands beside it, as opendkim-genkey(8) has it.
 SELECTOR = "mailmend"
 KEY = f"/etc/dkimkeys/{SELECTOR}.private"
@@ -79,6 +79,16 @@ def signer(probe: Probe) -> Signer:
         file,
         "s" not in read.get("mode", "sv").lower(),
     )
+
+
+def written_with(path: str, lines: Iterable[str], probe: Probe) -> Iterator[Change]:
+    """The file *path*, settings of a milter, with *lines*; nothing where there are none. Unknown: it cannot be read.
+
+    The milter is started anew by whoever writes it (system/beside.py).
+    """
+    if wanted := tuple(lines):
+        text = answer(probe, File(path)).text
+        yield Change("file", path, text, milter_conf.assign(text, wanted), "reload")
 
 
 def rspamd(domains: Iterable[str], probe: Probe) -> str:

@@ -17,13 +17,14 @@ from mailmend.facts.obstacles import obstacles
 from mailmend.facts.settings import tables, value
 from mailmend.jobs.here import Here, Progress, silent
 from mailmend.model import CannotLook, FileEdit, Probe, Refused
+from mailmend.parse import milter_conf
 from mailmend.parse.listing import words
 from mailmend.questions import ConfigWarnings, File, Setting
 from mailmend.road import tiers
 from mailmend.system.probe import Remembering
 
 if TYPE_CHECKING:
-    from mailmend.system.canary import Script
+    from mailmend.system.canary import Observed, Script
     from mailmend.system.shadow import Original, Shadow
 
 _OWN_DOMAINS = ("mydestination", "virtual_alias_domains", "virtual_mailbox_domains", "relay_domains")
@@ -33,6 +34,7 @@ _SAMPLE = 1
 _SHOWN = 2
 _LINE = 600  # characters
 _SLOW = re.compile(r"in time$|does not listen within")
+_NO_MILTER = re.compile(r"connect to Milter service inet:127\.0\.0\.1:(\d+): Connection refused")
 _GRAVE = re.compile(r"\b(?:fatal|panic|error):")
 
 
@@ -60,7 +62,8 @@ def validate_candidate(here: Here, edits: tuple[FileEdit, ...], progress: Progre
         for look in (_unread, obstacles_of, harm):
             _require(_plain(_only_new(look, new, now), candidate), edits)
         _require(_commands(candidate, present), edits)
-        found, unseen = _run(candidate, present, _script(now))
+        coming = milter_conf.ports({edit.path: edit.after for edit in edits})
+        found, unseen = _run(candidate, present, _script(now), coming)
         _require(_plain(found, candidate), edits)
     return unseen
 
@@ -131,8 +134,10 @@ def _only_new(
         return (gap.reason,)
 
 
-def _run(candidate: Shadow, present: Shadow, script: Script) -> tuple[tuple[str, ...], str]:
-    """(what would break, why it could not be seen)."""
+def _run(
+    candidate: Shadow, present: Shadow, script: Script, coming: frozenset[str]
+) -> tuple[tuple[str, ...], str]:
+    """(what would break, why it could not be seen). *coming*: ports of milters that are started with the change."""
     from mailmend.system import canary, compared
     from mailmend.system.activation import on_terminal
 
@@ -146,17 +151,24 @@ def _run(candidate: Shadow, present: Shadow, script: Script) -> tuple[tuple[str,
         said = checked.result()
     old = check(present) if said else []
     found = [f"postfix check would say: {line}" for line in said if line not in old]
+    after = _awaiting(coming, after)
     broken = compared.broken(before, after, script)
     if broken and not before.ended:
         # What a daemon of both says may stand in the log of one a moment before it does in the other's.
         if _by_chance(broken):
-            after = canary.observe(candidate, script, canary.LONGER)
+            after = _awaiting(coming, canary.observe(candidate, script, canary.LONGER))
         known = canary.observe(present, script, canary.LONGER).complaints
         before = replace(before, complaints=(*before.complaints, *known))
         broken = compared.broken(before, after, script)
     if after.ended and before.ended:
         return tuple(found), f"no copy of the configuration runs here: {before.ended}"
     return (*broken, *found), ""
+
+
+def _awaiting(coming: frozenset[str], seen: Observed) -> Observed:
+    """*seen* without complaints of milters that are not there yet; the proof asks for them on the running server."""
+    kept = (c for c in seen.complaints if not ((m := _NO_MILTER.search(c.text)) and m[1] in coming))
+    return replace(seen, complaints=tuple(kept))
 
 
 def _by_chance(found: tuple[str, ...]) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from mailmend.lab.clone_tables import SUFFIXES
 from mailmend.lab.clone_values import Part
 from mailmend.model import CannotLook
+from mailmend.parse import milter_conf
 
 # Larger tables would only slow the rehearsal down; none of the test mails needs them.
 LARGEST = 64 << 20
@@ -56,11 +57,14 @@ class Source:
             return True
 
     def served(self, place: str) -> bool:
-        """Whether a server is at *place*, a path or `host:port`; one on another machine is taken to be."""
+        """Whether a server is at *place*, a path or `host:port`; one on another machine is taken to be.
+
+        So is a milter that an edit tells to be there: whoever writes it starts the milter anew.
+        """
         host, _, port = place.rpartition(":")
         if "/" in place or not _loopback(host):
             return "/" not in place or self.exists(place)
-        return int(port) in _listening()
+        return int(port) in _listening() or port in milter_conf.ports(self.edits)
 
     def table(self, kind: str, path: str) -> str | None:
         """A table's text; where only its index is there, what that holds. None where neither is."""

@@ -30,7 +30,11 @@ COMMANDS = {
 }
 PROGRAMS = {name: Path("/usr/sbin", name) for name in COMMANDS}
 # Where no systemd runs, the init script finds the daemon that it started by this.
-PIDS = {"postsrsd": Path("/run/postsrsd.pid")}
+PIDS = {
+    "postsrsd": Path("/run/postsrsd.pid"),
+    "opendkim": Path("/run/opendkim/opendkim.pid"),
+    "opendmarc": Path("/run/opendmarc/opendmarc.pid"),
+}
 
 
 def keep(unpacked: Path) -> None:
@@ -110,6 +114,8 @@ def remove() -> None:
         return
     for name in PROGRAMS:
         stop(name)
+        # A socket left there would be the next installation's, whose account may have another number.
+        shutil.rmtree(Path("/run", name), ignore_errors=True)
     for line in RECEIVED.read_text().splitlines():
         Path(line).unlink(missing_ok=True)
     RECEIVED.unlink()

@@ -1,7 +1,8 @@
 """Own mail leaves with a DKIM signature of its author's domain, made by the distribution's opendkim (RFC 6376).
 
-Postfix is changed last: once the key's record is seen in DNS and the signer runs with it. A milter that is down is
-gone past. What strangers wrote is not signed, and their own signatures are left as they are.
+Nothing is changed before the key's record is seen in DNS; then the signer is set and started anew, and Postfix asks
+it. A milter that is down is gone past. What strangers wrote is not signed, and their own signatures are left as they
+are.
 """
 
 from __future__ import annotations
@@ -50,22 +51,25 @@ def _proposal(probe: Probe) -> Proposal:
     if any(o.blocking and not o.overridable for o in objections):
         return Proposal(ID, EFFECT, (), objections=objections)
     signer = signing.signer(probe)
-    milter = signing.milter(signer.socket, probe)
-    record = signing.record_of(signer.key, probe)
+    lines = _missing(domains, signer, probe)
+    milter = signing.milter(signer.socket, probe) or f"inet:127.0.0.1:{signing.PORT}"
+    key, selector = signer.key or signing.KEY, signer.selector or signing.SELECTOR
+    record = signing.record_of(key, probe)
     return Proposal(
         ID,
         EFFECT,
-        tuple(_changes(milter, probe)),
+        (*signing.written_with(signing.SETTINGS, lines, probe), *_changes(milter, probe)),
         (
             Expectation(
                 "running", "milter", milter, None, "Postfix reaches the signer at the start of a session"
             ),
-            *(_published(domain, signer, record, probe) for domain in domains),
+            *(_published(domain, selector, record, probe) for domain in domains),
         ),
         (
+            *([f"opendkim is started anew, with {' | '.join(lines)} in {signing.SETTINGS}"] if lines else []),
             f"mail whose author is of {', '.join(domains)} is signed; while opendkim is down it leaves unsigned "
             "(default_action=accept), and nothing waits",
-            f"the key {signer.key} stays when this is undone, and so should its record for a week: mail on its way "
+            f"the key {key} stays when this is undone, and so should its record for a week: mail on its way "
             "is verified with it",
         ),
         objections,
@@ -86,9 +90,9 @@ def _sending(probe: Probe) -> tuple[str, ...]:
     return tuple(name for name in found.own if name not in found.srs)
 
 
-def _published(domain: str, signer: Signer, record: str, probe: Probe) -> Expectation:
-    seen = signing.published(domain, signer.selector, record, probe)
-    name = f"{signer.selector}._domainkey.{domain}"
+def _published(domain: str, selector: str, record: str, probe: Probe) -> Expectation:
+    seen = signing.published(domain, selector, record, probe)
+    name = f"{selector}._domainkey.{domain}"
     return Expectation("dns", "record-seen", f"{name} TXT", seen, f"the key of {domain} is published")
 
 
@@ -133,6 +137,11 @@ def _objections(domains: tuple[str, ...], probe: Probe) -> Iterator[Objection]:
     if not _there(signing.PROGRAM, probe):
         yield Objection("opendkim is not installed", "apt-get install opendkim")
         return
+    if not _there(signing.SETTINGS, probe):
+        yield Objection(
+            f"opendkim is here, and its {signing.SETTINGS} is not", "apt-get install --reinstall opendkim"
+        )
+        return
     signer = signing.signer(probe)
     if signer.tables:
         yield Objection(
@@ -157,7 +166,7 @@ def _there(path: str, probe: Probe) -> bool:
 
 
 def _prepared(domains: tuple[str, ...], signer: Signer, probe: Probe) -> Iterator[Objection]:
-    """Key, record, settings, a daemon that runs: what is missing first."""
+    """Key, record, a daemon that runs or can be started: what is missing first."""
     key, selector = signer.key or signing.KEY, signer.selector or signing.SELECTOR
     if not _there(key, probe):
         yield Objection(f"opendkim has no key ({key})", "mailmend fix --remedy dkim-sign, as root, makes one")
@@ -172,16 +181,20 @@ def _prepared(domains: tuple[str, ...], signer: Signer, probe: Probe) -> Iterato
         )
     if unseen:
         return
-    lines, added = _missing(domains, signer, probe), _unlisted(signer, probe)
-    steps = [f"add the lines: {' | '.join(lines)}"] if lines else []
+    added = _unlisted(signer, probe)
     if added and signer.internal_file:
-        steps.append(f"write into {signer.internal_file} a line each: {' | '.join(added)}")
-    if steps:
         yield Objection(
-            f"{signing.SETTINGS} does not say whom to sign for, with which key, or where",
-            f"{', '.join(steps)} and run systemctl restart opendkim, {_AGAIN}",
+            f"{signer.internal_file} lacks clients that send in this host's name: theirs would stay unsigned",
+            f"write into it a line each: {' | '.join(added)} and run systemctl restart opendkim, {_AGAIN}",
         )
-    elif not signing.listens(signing.milter(signer.socket, probe), probe):
+        return
+    place = signing.milter(signer.socket, probe)
+    if not place and signing.listens(f"inet:127.0.0.1:{signing.PORT}", probe):
+        yield Objection(
+            f"somebody else listens on port {signing.PORT}, where opendkim would",
+            f"give opendkim another in {signing.SETTINGS}: Socket inet:PORT@localhost",
+        )
+    elif not _missing(domains, signer, probe) and not signing.listens(place, probe):
         yield Objection(
             f"opendkim does not run (nobody listens on {signer.socket})", "systemctl restart opendkim"
         )
@@ -192,11 +205,11 @@ def _missing(domains: tuple[str, ...], signer: Signer, probe: Probe) -> tuple[st
     lines = []
     if not all(signer.signs(domain) for domain in (*domains, *_sending(probe))):
         lines.append(f"Domain {','.join(dict.fromkeys((*signer.domains, *domains)))}")
-    if not signer.key or not signer.selector:
-        lines += [f"Selector {signing.SELECTOR}", f"KeyFile {signing.KEY}"]
+    lines += [] if signer.selector else [f"Selector {signing.SELECTOR}"]
+    lines += [] if signer.key else [f"KeyFile {signing.KEY}"]
     if not signing.milter(signer.socket, probe):
         lines.append(f"Socket inet:{signing.PORT}@localhost")
-    if lines:
+    if lines and not signer.subdomains:
         lines.append("SubDomains yes")
     if signer.only_verifies:
         lines.append("Mode sv")

@@ -33,17 +33,19 @@ def propose(case: Case, probe: Probe) -> Proposal:
         objections = tuple(objections_to(probe))
         if objections:
             return Proposal(ID, EFFECT, (), objections=objections)
-        milter = signing.milter(judging.judge(probe).socket, probe)
+        milter = signing.milter(judging.judge(probe).socket, probe) or f"inet:127.0.0.1:{judging.PORT}"
+        told = tuple(_told(value(probe, "myhostname").lower(), probe))
         return Proposal(
             ID,
             EFFECT,
-            tuple(_changes(milter, probe)),
+            (*told, *_changes(milter, probe)),
             (
                 Expectation(
                     "running", "milter", milter, None, "Postfix reaches opendmarc at the start of a session"
                 ),
             ),
             (
+                *(f"{c.target} is changed, and what it sets started anew" for c in told),
                 "a header field more in what comes in; while opendmarc is down mail comes in without it "
                 "(default_action=accept)",
                 "opendkim asks the root of DNS by itself: where it may not, its log says 'query timed out', and "
@@ -57,9 +59,10 @@ def propose(case: Case, probe: Probe) -> Proposal:
 
 
 def in_place(probe: Probe) -> bool:
-    """Whether opendmarc is asked about all that comes over SMTP."""
+    """Whether opendmarc is asked about all that comes over SMTP, and set as it has to be."""
     milter = signing.milter(judging.judge(probe).socket, probe)
-    return bool(milter) and signing.named(milter, value(probe, "smtpd_milters"))
+    told = tuple(_told(value(probe, "myhostname").lower(), probe))
+    return bool(milter) and signing.named(milter, value(probe, "smtpd_milters")) and not told
 
 
 def _changes(milter: str, probe: Probe) -> Iterator[Change]:
@@ -79,6 +82,36 @@ def _changes(milter: str, probe: Probe) -> Iterator[Change]:
             yield Change("override", f"{entry.id}/smtpd_milters", own, _last(ours, own), "reload")
 
 
+def _told(name: str, probe: Probe) -> Iterator[Change]:
+    """What opendkim and opendmarc are told of each other, and of whom not to judge."""
+    yield from signing.written_with(signing.SETTINGS, _verifying(name, probe), probe)
+    yield from signing.written_with(judging.SETTINGS, _judging(name, probe), probe)
+
+
+def _verifying(name: str, probe: Probe) -> Iterator[str]:
+    found = judging.verifier(probe)
+    if not found.name:
+        yield f"AuthservID {name}"
+    if not found.verifies:
+        yield "Mode sv"
+
+
+def _judging(name: str, probe: Probe) -> Iterator[str]:
+    found = judging.judge(probe)
+    if not signing.milter(found.socket, probe):
+        yield f"Socket inet:{judging.PORT}@localhost"
+    if found.name != name:
+        yield f"AuthservID {name}"
+    if name not in found.trusted:
+        yield f"TrustedAuthservIDs {name}"
+    if not found.own_spf:
+        yield "SPFSelfValidate true"
+    if not found.ignores_users:
+        yield "IgnoreAuthenticatedClients true"
+    if judging.clients(probe) and not found.ignore_hosts:
+        yield f"IgnoreHosts {judging.IGNORED}"
+
+
 def _last(ours: str, before: str | None) -> str:
     return f"{before.strip()}, {ours}" if before and before.strip() else ours
 
@@ -91,13 +124,18 @@ def objections_to(probe: Probe) -> Iterator[Objection]:
             f"Postfix {value(probe, 'mail_version')} has one milter_default_action for all milters (3.0 has one each)"
         )
     name = value(probe, "myhostname").lower()
-    if not answer(probe, Stat(signing.PROGRAM)).exists or not judging.verifies(name, probe):
+    verifier = judging.verifier(probe) if answer(probe, Stat(signing.PROGRAM)).exists else None
+    if verifier is None or not verifier.asked:
         yield Objection(
             "opendkim verifies no signatures here: forwards of others, which fail SPF, would be taken for forgeries",
-            f"mailmend fix --remedy dkim-sign, then add the lines: AuthservID {name} | Mode sv to {signing.SETTINGS} "
-            "and run systemctl restart opendkim",
+            "mailmend fix --remedy dkim-sign, which puts it there",
         )
-    elif not answer(probe, Stat(judging.PROGRAM)).exists:
+    elif verifier.name not in ("", name):
+        yield Objection(
+            f"opendkim writes what it verified under {verifier.name} (AuthservID in {signing.SETTINGS}), not as {name}",
+            f"set AuthservID {name} there, then systemctl restart opendkim",
+        )
+    elif not answer(probe, Stat(judging.PROGRAM)).exists or not answer(probe, Stat(judging.SETTINGS)).exists:
         yield Objection("opendmarc is not installed", "apt-get install opendmarc dbconfig-no-thanks")
     else:
         yield from _settings(name, probe)
@@ -112,23 +150,23 @@ def _settings(name: str, probe: Probe) -> Iterator[Objection]:
             f"set RejectFailures false in {judging.SETTINGS}, then systemctl restart opendmarc",
         )
         return
-    milter = signing.milter(found.socket, probe)
-    lines = [] if milter else [f"Socket inet:{judging.PORT}@localhost"]
-    lines += [] if found.name == name else [f"AuthservID {name}"]
-    lines += [] if name in found.trusted else [f"TrustedAuthservIDs {name}"]
-    lines += [] if found.own_spf else ["SPFSelfValidate true"]
-    lines += [] if found.ignores_users else ["IgnoreAuthenticatedClients true"]
-    ours = ("127.0.0.1", *judging.clients(probe))
-    file = ""
-    if len(ours) > 1 and set(ours) - set(found.ignored):
-        lines.append(f"IgnoreHosts {judging.IGNORED}")
-        file = f", write into {judging.IGNORED} a line each: {' | '.join(ours)}"
-    if lines:
+    clients = judging.clients(probe)
+    ours = ("127.0.0.1", *clients) if clients else ()
+    if unlisted := [each for each in ours if each not in found.ignored]:
+        path = found.ignore_hosts or judging.IGNORED
         yield Objection(
-            f"{judging.SETTINGS} does not say whose results to trust, whom not to judge, or where it listens",
-            f"add the lines: {' | '.join(lines)}{file} and run systemctl restart opendmarc",
+            f"{path} does not name the networks of this host's own people, whom opendmarc would judge",
+            f"write into {path} a line each: {' | '.join(unlisted)}"
+            + (" and run systemctl restart opendmarc" if found.ignore_hosts else ""),
         )
-    elif not signing.listens(milter, probe):
+        return
+    place = signing.milter(found.socket, probe)
+    if not place and signing.listens(f"inet:127.0.0.1:{judging.PORT}", probe):
+        yield Objection(
+            f"somebody else listens on port {judging.PORT}, where opendmarc would",
+            f"give opendmarc another in {judging.SETTINGS}: Socket inet:PORT@localhost",
+        )
+    elif not tuple(_judging(name, probe)) and not signing.listens(place, probe):
         yield Objection(
             f"opendmarc does not run (nobody listens on {found.socket})", "systemctl restart opendmarc"
         )

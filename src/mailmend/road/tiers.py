@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 from mailmend import settings
 from mailmend.model import FileEdit, Refused
-from mailmend.parse import maincf, mastercf, postsrsd
+from mailmend.parse import maincf, mastercf, milter_conf, postsrsd
 from mailmend.questions import Service
 from mailmend.settings import CONCERNS, TIERS, Concern, Tier
 
@@ -354,6 +354,10 @@ def _table(edit: FileEdit, files: tuple[FileEdit, ...]) -> Touched:
         tier, why = "R", "programs and libraries are found by it"
     elif None not in (edit.before, edit.after) and postsrsd.domain_alone(edit.path, edit.before or "", after):
         tier, why = "M", "it says under which domain forwarded mail leaves"
+    elif None not in (edit.before, edit.after) and milter_conf.ours_alone(
+        edit.path, edit.before or "", after
+    ):
+        tier, why = "M", "it says with which key mail is signed, or whose mail is judged"
     elif not any(path.is_relative_to(folder) for folder in own) or ".." in path.parts:
         tier, why = "R", "it lies outside Postfix's configuration directory"
     elif after.startswith("#!"):

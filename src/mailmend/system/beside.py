@@ -13,13 +13,22 @@ from contextlib import suppress
 from pathlib import Path
 
 from mailmend.model import Refused
-from mailmend.parse import postsrsd
+from mailmend.parse import milter_conf, postsrsd
 from mailmend.system import detached
 from mailmend.system.activation import on_terminal
 
 # The daemon that reads a file once, when it starts.
-_READ_BY = dict.fromkeys(postsrsd.FILES, "postsrsd")
-_PROGRAMS = {"postsrsd": Path("/usr/sbin/postsrsd")}
+_READ_BY = dict.fromkeys(postsrsd.FILES, "postsrsd") | {
+    milter_conf.OPENDKIM: "opendkim",
+    milter_conf.OPENDMARC: "opendmarc",
+}
+_PROGRAMS = {name: Path("/usr/sbin", name) for name in ("postsrsd", "opendkim", "opendmarc")}
+# Where its init script keeps the number of the process that it started.
+_PIDS = {
+    "postsrsd": Path("/run/postsrsd.pid"),
+    "opendkim": Path("/run/opendkim/opendkim.pid"),
+    "opendmarc": Path("/run/opendmarc/opendmarc.pid"),
+}
 _SECONDS = 10.0  # until it listens
 _AFTER_FAILURE = 1.0  # seconds that it is waited for after the exit status of its command said no
 _SETTLE = 0.15  # seconds after which one that dies of what it reads is gone again
@@ -81,7 +90,7 @@ def _is_services(pid: int, name: str) -> bool:
         if detached.SYSTEMD.is_dir():
             groups = Path(f"/proc/{pid}/cgroup").read_text().split("\n")
             return any(group.endswith(f"/{name}.service") for group in groups)
-        return Path(f"/run/{name}.pid").read_text().split() == [str(pid)]
+        return _PIDS[name].read_text().split() == [str(pid)]
     return False
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from mailmend.model import FileEdit, Refused
-from mailmend.parse import maincf, mastercf, postsrsd
+from mailmend.parse import maincf, mastercf, milter_conf, postsrsd
 from mailmend.questions import Service
 
 
@@ -22,6 +22,8 @@ def postfix(edit: FileEdit, current: str) -> str | None:
         return _main(maincf.parse(edit.before), maincf.parse(edit.after), maincf.parse(current))
     if name == "master.cf":
         return _master(mastercf.parse(edit.before), mastercf.parse(edit.after), mastercf.parse(current))
+    if edit.path in milter_conf.FILES:
+        return milter_conf.without(edit.path, edit.before, edit.after, current)
     return postsrsd.without(edit.path, edit.before, edit.after, current)
 
 

@@ -22,7 +22,7 @@ def make(key: Path, selector: str, user: str) -> bool:
     """Make *key*, owned by *user* with mode 0600, and *key* with the suffix .txt; False where both are there.
 
     Where only the record is missing, it is worked out from the key that is there. Refused where the folder cannot
-    be written or *user* is not there, CannotLook where openssl(1) is missing or fails.
+    be written, or *user* or openssl(1) is not there, CannotLook where that fails.
     """
     record = key.with_suffix(".txt")
     if os.path.lexists(key) and os.path.lexists(record):
@@ -31,6 +31,10 @@ def make(key: Path, selector: str, user: str) -> bool:
         owner = pwd.getpwnam(user)
     except KeyError:
         raise Refused(f"there is no user {user}", "apt-get install opendkim") from None
+    if not host.has_command("openssl"):
+        raise Refused(
+            "opendkim has no key, and openssl(1), which makes one, is not here", "apt-get install openssl"
+        )
     try:
         folder = os.open(key.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as failure:
