@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from mailmend.parse.arrivals import Arrival, arrival
@@ -40,21 +42,74 @@ def test_a_line_that_says_nothing_of_signatures_still_shows_that_the_program_saw
     [
         (
             'signature=NE5Q0LhF domain=Both.example selector=s1 result="no signature error"',
-            {"verified": ("both.example",), "signed": True},
+            {"verified": ("both.example",), "signed": True, "signers": ("both.example",)},
         ),
         (
             'signature=NE5Q0LhF domain=both.example selector=s1 result="signature verification failed"',
-            {"verified": (), "signed": True},
+            {"verified": (), "signed": True, "signers": ("both.example",), "failed": ("both.example",)},
         ),
         # Nobody knows whether it holds: the key could not be asked for.
         (
             'signature=NE5Q0LhF domain=both.example selector=s1 result="key DNS query failed"',
-            {"verified": None, "signed": True},
+            {"verified": None, "signed": True, "signers": ("both.example",)},
+        ),
+        # opendkim 2.11 says this too where DNS failed for the same name a moment before.
+        (
+            'signature=NE5Q0LhF domain=both.example selector=s1 result="key not found in DNS"',
+            {"verified": None, "signed": True, "signers": ("both.example",)},
+        ),
+        # Of several signatures one line tells, as 2.11 writes it.
+        (
+            'signature=R/OnBNJo domain=esp.example selector=k2 result="no signature error"; '
+            'signature=zQb8uEN8 domain=Shop.example selector=k2 result="no signature error"',
+            {
+                "verified": ("esp.example", "shop.example"),
+                "signed": True,
+                "signers": ("esp.example", "shop.example"),
+            },
+        ),
+        (
+            'signature=IQbDSZls domain=shop.example selector=k2 result="signature verification failed"; '
+            'signature=SyMSQ+lr domain=esp.example selector=k2 result="no signature error"',
+            {
+                "verified": ("esp.example",),
+                "signed": True,
+                "signers": ("shop.example", "esp.example"),
+                "failed": ("shop.example",),
+            },
+        ),
+        (
+            'signature=UsMJpgwc domain=late.example selector=k2 result="key DNS query failed"; '
+            'signature=SyMSQ+lr domain=esp.example selector=k2 result="signature expired"',
+            {
+                "verified": (),
+                "signed": True,
+                "signers": ("late.example", "esp.example"),
+                "failed": ("esp.example",),
+            },
+        ),
+        (
+            "message has signatures from esp.example, Shop.example",
+            {"signed": True, "signers": ("esp.example", "shop.example")},
+        ),
+        (
+            "key retrieval failed (s=k2, d=late.example): 'k2._domainkey.late.example' unexpected reply "
+            "class/type (-1/-1)",
+            {"signed": True, "signers": ("late.example",)},
+        ),
+        (
+            "key revoked (s=k2, d=revoked.example, a=rsa-sha256)",
+            {
+                "verified": (),
+                "signed": True,
+                "signers": ("revoked.example",),
+                "failed": ("revoked.example",),
+            },
         ),
         ("DKIM verification successful", {"signed": True, "holds": True}),
         ("s=s1 d=both.example a=rsa-sha256 SSL ", {"signed": True, "tried": "both.example"}),
-        ("bad signature data", {"verified": (), "signed": True}),
-        ("no signature data", {"verified": (), "signed": False}),
+        ("bad signature data", {"verified": (), "signed": True, "final": True}),
+        ("no signature data", {"verified": (), "signed": False, "final": True}),
     ],
 )
 def test_opendkim_tells_of_signatures(head: str, words: str, told: dict[str, object]) -> None:
@@ -82,25 +137,33 @@ def test_rspamd_tells_both(head: str) -> None:
     )
     told = arrival(head + RSPAMD + symbols)
     assert told == Arrival(
-        "949221002C415", "rspamd", ("shop.example", "list.example"), signed=True, author="shop.example"
-    )
+        "949221002C415", "rspamd", ("shop.example", "list.example"), signed=True, author="shop.example",
+        signers=("shop.example", "list.example"),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("symbols", "verified", "signed"),
+    ("symbols", "told"),
     [
-        ("[R_DKIM_REJECT(1.00){shop.example:s=k1;}]", (), True),
-        ("[R_DKIM_NA(0.00){}]", (), False),
-        ("[MIME_GOOD(-0.10){text/plain;}]", None, None),
+        (
+            "[R_DKIM_REJECT(1.00){shop.example:s=k1;}]",
+            {"verified": (), "signed": True, "signers": ("shop.example",), "failed": ("shop.example",)},
+        ),
+        ("[R_DKIM_NA(0.00){}]", {"verified": (), "signed": False}),
+        # Its key could not be asked for: it may hold.
+        ("[R_DKIM_TEMPFAIL(0.00){shop.example:s=k1;}]", {"signed": True, "signers": ("shop.example",)}),
+        (
+            "[R_DKIM_TEMPFAIL(0.00){shop.example:s=k1;},R_DKIM_ALLOW(-0.20){list.example:s=k2;}]",
+            {"verified": ("list.example",), "signed": True, "signers": ("list.example", "shop.example")},
+        ),
+        ("[MIME_GOOD(-0.10){text/plain;}]", {}),
         # The subject of a rule of somebody's own is no symbol of a signature.
-        ("[MY_RULE(0.00){R_DKIM_ALLOW(-0.20)}]", None, None),
+        ("[MY_RULE(0.00){R_DKIM_ALLOW(-0.20)}]", {}),
     ],
 )
-def test_rspamd_without_a_good_signature(
-    symbols: str, verified: tuple[str, ...] | None, signed: bool | None
-) -> None:
-    told = arrival(f"{OLD} rspamd[24]: {RSPAMD}{symbols}), len: 892")
-    assert told == Arrival("949221002C415", "rspamd", verified, signed)
+def test_rspamd_without_a_good_signature_of_the_author(symbols: str, told: dict[str, Any]) -> None:
+    seen = arrival(f"{OLD} rspamd[24]: {RSPAMD}{symbols}), len: 892")
+    assert seen == Arrival("949221002C415", "rspamd", **told)
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,74 @@ def test_a_signer_that_never_verified_says_nothing_of_mail_that_it_does_not_name
     assert [(each.verified, each.signed) for each in found] == [(None, None)]
 
 
+def test_what_sieve_redirects_is_not_called_unsigned_because_nobody_verified_it_again() -> None:
+    verified = [
+        "opendkim[9]: BBBBB2: DKIM verification successful",
+        "opendkim[9]: BBBBB2: s=s d=x.example a=x SSL ",
+    ]
+    handed = "postfix/pickup[3]: AAAAA1: uid=5000 from=<alice@shop.example>"
+    (one,) = told(
+        verified,
+        handed,
+        came("AAAAA1", "alice@shop.example"),
+        left("AAAAA1", SENT, original=""),
+        gone("AAAAA1"),
+    )
+    assert (one.handed, one.verified, one.signed) == (True, None, None)
+
+
+@pytest.mark.parametrize(
+    ("author", "verified"),
+    [("shop.example", None), ("esp.example", ("esp.example",))],
+    ids=["other", "author"],
+)
+def test_a_signature_that_nobody_told_the_result_of_may_hold(
+    author: str, verified: tuple[str, ...] | None
+) -> None:
+    """Without LogResults opendkim names the first of several that held, and of the others only that they are there."""
+    verifier = [
+        "opendkim[9]: AAAAA1: message has signatures from esp.example, shop.example",
+        "opendkim[9]: AAAAA1: DKIM verification successful",
+        "opendkim[9]: AAAAA1: s=k2 d=esp.example a=rsa-sha256 SSL ",
+        f"opendmarc[9]: AAAAA1: {author} pass",
+    ]
+    (one,) = told(came("AAAAA1", "b@esp.example"), verifier, left("AAAAA1", SENT), gone("AAAAA1"))
+    assert (one.verified, one.signed) == (verified, True)
+
+
+def test_both_of_two_signatures_in_one_line_are_told() -> None:
+    results = (
+        'opendkim[9]: AAAAA1: signature=a domain=esp.example selector=k result="no signature error"; '
+        'signature=b domain=shop.example selector=k result="no signature error"'
+    )
+    verifier = ["opendkim[9]: AAAAA1: message has signatures from esp.example, shop.example", results]
+    verifier += ["opendmarc[9]: AAAAA1: shop.example pass"]
+    (one,) = told(came("AAAAA1", "b@esp.example"), verifier, left("AAAAA1", SENT), gone("AAAAA1"))
+    assert one.verified == ("esp.example", "shop.example")
+
+
+def test_none_of_several_holds_where_it_says_that_the_data_are_bad() -> None:
+    verifier = [
+        "opendkim[9]: AAAAA1: message has signatures from esp.example, shop.example",
+        "opendkim[9]: AAAAA1: s=k2 d=shop.example a=rsa-sha256 SSL ",
+        "opendkim[9]: AAAAA1: bad signature data",
+    ]
+    (one,) = told(came("AAAAA1", "b@esp.example"), verifier, left("AAAAA1", SENT), gone("AAAAA1"))
+    assert (one.verified, one.signed) == ((), True)
+
+
+def test_a_key_that_could_not_be_asked_for_is_not_called_no_signature() -> None:
+    late = (
+        "opendkim[9]: BBBBB2: key retrieval failed (s=k2, d=shop.example): 'k2._domainkey.shop.example' "
+        "unexpected reply class/type (-1/-1)"
+    )
+    found = told(
+        came("AAAAA1", "a@x.example"), list(SIGNED), left("AAAAA1", SENT), gone("AAAAA1"),
+        came("BBBBB2", "a@shop.example"), late, left("BBBBB2", SENT), gone("BBBBB2"),
+    )  # fmt: skip
+    assert (found[1].verified, found[1].signed) == (None, True)
+
+
 # ---- mail with two queue ids ---------------------------------------------------------------
 
 AGAIN = (

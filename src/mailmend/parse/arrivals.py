@@ -22,11 +22,13 @@ _STAMP = (
     r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?)"
 )
 _VERIFIER = re.compile(
-    rf"{_STAMP} \S{{1,255}} (opendkim|opendmarc)(?:\[\d{{1,10}}\])?: ({QUEUE_ID}): (.{{0,400}})"
+    rf"{_STAMP} \S{{1,255}} (opendkim|opendmarc)(?:\[\d{{1,10}}\])?: ({QUEUE_ID}): (.{{0,4000}})"
 )
 _SIGNATURE = re.compile(
     rf'signature=\S{{1,20}} domain=({_DOMAIN}) selector=\S{{1,255}} result="([^"]{{0,100}})"'
 )
+_SIGNERS = re.compile(rf"message has signatures from ({_DOMAIN}(?:, {_DOMAIN}){{0,50}})$")
+_NO_KEY = re.compile(rf"key (retrieval failed|revoked) \(s=[^\s,]{{1,255}}, d=({_DOMAIN})[,)]")
 _TRIED = re.compile(rf"s=\S{{1,255}} d=({_DOMAIN}) a=\S{{1,40}} SSL")
 _POLICY = re.compile(rf"({_DOMAIN}) (?:pass|fail|none)$")
 _RSPAMD = re.compile(
@@ -43,7 +45,9 @@ class Arrival:
 
     *signed*: it has a signature, whether or not it verifies; None: not said. *author*: the domain of From:, None
     where this line does not say. *program*: who says it; `cleanup` where Postfix itself does. opendkim tells in two
-    lines that a signature *holds* and whose it *tried*.
+    lines that a signature *holds* and whose it *tried*, which is one of several. *signers*: the domains whose
+    signatures this line names; of them *failed* those that do not verify, and will not: a key that DNS did not give
+    says nothing for good. *final*: it tells of all signatures that there are.
     """
 
     queue_id: str
@@ -53,6 +57,9 @@ class Arrival:
     author: str | None = None
     holds: bool = False
     tried: str | None = None
+    signers: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    final: bool = False
 
 
 def arrival(text: str) -> Arrival | None:
@@ -74,18 +81,35 @@ def arrival(text: str) -> Arrival | None:
 
 
 def _dkim(queue_id: str, words: str) -> Arrival:
-    """With `LogResults` each signature has its line; without it, `SyslogSuccess` names the one that counted."""
-    if match := _SIGNATURE.match(words):
-        if match[2] == "no signature error":
-            return Arrival(queue_id, "opendkim", (match[1].lower(),), True)
-        return Arrival(queue_id, "opendkim", None if "DNS" in match[2] else (), True)
+    """With `LogResults` one line has all signatures; without it, `SyslogSuccess` names the first that counted."""
+    if words.startswith("signature=") and (found := _SIGNATURE.findall(words)):
+        return _results(queue_id, found)
+    if match := _SIGNERS.match(words):
+        named = tuple(dict.fromkeys(match[1].lower().split(", ")))
+        return Arrival(queue_id, "opendkim", None, True, signers=named)
     if match := _TRIED.match(words):
         return Arrival(queue_id, "opendkim", None, True, tried=match[1].lower())
-    if words.startswith("DKIM verification successful"):
-        return Arrival(queue_id, "opendkim", None, True, holds=True)
+    if match := _NO_KEY.match(words):
+        signer, revoked = (match[2].lower(),), match[1] == "revoked"
+        told = (() if revoked else None), True
+        return Arrival(queue_id, "opendkim", *told, signers=signer, failed=signer if revoked else ())
+    holds = words.startswith("DKIM verification successful")
     if words.startswith(("no signature data", "bad signature data")):
-        return Arrival(queue_id, "opendkim", (), words.startswith("bad"))
-    return Arrival(queue_id, "opendkim")
+        return Arrival(queue_id, "opendkim", (), words.startswith("bad"), final=True)
+    return Arrival(queue_id, "opendkim", None, holds or None, holds=holds)
+
+
+def _results(queue_id: str, found: list[tuple[str, str]]) -> Arrival:
+    """`key not found in DNS` is no answer for good: where DNS failed a moment ago, opendkim says that too (2.11)."""
+    told = [(domain.lower(), result) for domain, result in found]
+    signers = tuple(dict.fromkeys(domain for domain, _ in told))
+    good = {domain for domain, result in told if result == "no signature error"}
+    unsure = {domain for domain, result in told if "DNS" in result} - good
+    failed = tuple(domain for domain in signers if domain not in good | unsure)
+    verified = tuple(domain for domain in signers if domain in good)
+    return Arrival(
+        queue_id, "opendkim", verified if good or failed else None, True, signers=signers, failed=failed
+    )
 
 
 def _dmarc(queue_id: str, words: str) -> Arrival:
@@ -99,9 +123,12 @@ def _rspamd(queue_id: str, rest: str) -> Arrival:
         name: options.rstrip(";").split(";")
         for name, options in _SYMBOL.findall(rest.partition("(default: ")[2])
     }
-    allowed = tuple(option.partition(":")[0].lower() for option in found.get("R_DKIM_ALLOW", ()) if option)
+    allowed = _named(found, "R_DKIM_ALLOW")
+    failed = (*_named(found, "R_DKIM_REJECT"), *_named(found, "R_DKIM_PERMFAIL"))
+    unsure = _named(found, "R_DKIM_TEMPFAIL")
     broken = "R_DKIM_REJECT" in found or "R_DKIM_PERMFAIL" in found
     known = allowed or broken or "R_DKIM_NA" in found
+    signed = bool(allowed or broken or unsure)
     dmarc = next((options for name, options in found.items() if name.startswith("DMARC_POLICY_")), ())
     author = (
         dmarc[0].partition(" ")[0].lower()
@@ -109,8 +136,19 @@ def _rspamd(queue_id: str, rest: str) -> Arrival:
         else None
     )
     return Arrival(
-        queue_id, "rspamd", allowed if known else None, bool(allowed or broken) if known else None, author
+        queue_id,
+        "rspamd",
+        allowed if known else None,
+        signed if known or signed else None,
+        author,
+        signers=tuple(dict.fromkeys((*allowed, *failed, *unsure))),
+        failed=tuple(name for name in dict.fromkeys(failed) if name not in (*allowed, *unsure)),
     )
+
+
+def _named(symbols: dict[str, list[str]], symbol: str) -> tuple[str, ...]:
+    """The domains in a symbol's options, each `domain:s=selector`."""
+    return tuple(option.partition(":")[0].lower() for option in symbols.get(symbol, ()) if option)
 
 
 def _author(message: str) -> str | None:

@@ -69,6 +69,8 @@ class _Message:
     verified: tuple[str, ...] | None = None
     signed: bool | None = None
     holds: bool = False
+    signers: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
     moved: bool = False
     rewritten: bool = False
     handed: bool = False
@@ -90,7 +92,8 @@ class Forwards:
     """Fed with lines in the order of the log; `take` gives what was settled meanwhile, `end` the rest.
 
     *programs* are the verifiers that logged anything of a message. Without `LogWhy`, opendkim logs signatures and
-    nothing of mail that has none: once it has logged that one held, mail that it says nothing of came unsigned.
+    nothing of mail that has none: once it has logged that one held, mail that it says nothing of came unsigned. What
+    a program of this host hands in again it is not asked about.
     """
 
     def __init__(self) -> None:
@@ -134,8 +137,14 @@ class Forwards:
         message = self._known.pop(queue_id, None)
         if message is None:
             return
-        if message.verified is None and message.signed is None and self._every_signature:
+        if (
+            message.verified is None
+            and message.signed is None
+            and self._every_signature
+            and not message.handed
+        ):
             message.verified, message.signed = (), False
+        message.verified = _verified(message)
         for recipient, (tried, at, moved) in message.outcomes.items():
             if moved or message.moved or message.rewritten or message.handed:
                 self._found.append(_forwarded(message, recipient, tried, at, moved or message.moved))
@@ -151,6 +160,8 @@ class Forwards:
         if told.signed is not None:
             message.signed = bool(message.signed) or told.signed
         message.holds = message.holds or told.holds
+        message.signers.update(told.signers)
+        message.failed.update(message.signers if told.final else told.failed)
         self._every_signature = self._every_signature or told.holds
         more = (told.tried,) if message.holds and told.tried else told.verified
         if more is not None:
@@ -198,6 +209,7 @@ class Forwards:
             message.parent = old
             message.author, message.verified = before.author, before.verified
             message.signed, message.holds = before.signed, before.holds
+            message.signers, message.failed = set(before.signers), set(before.failed)
             message.handed = before.handed
             if before.sender is not None:
                 message.sender = before.sender
@@ -231,6 +243,15 @@ class Forwards:
                 child.moved = True
         elif line.service == "smtp" and tried.status in ("sent", "bounced", "deferred") and not inside:
             self._message(line.queue_id).outcomes[tried.recipient] = (tried, line.at, moved)
+
+
+def _verified(message: _Message) -> tuple[str, ...] | None:
+    """None where one of its signatures may hold that would count for more than those that are known to."""
+    if message.verified is None or not message.signers - message.failed - set(message.verified):
+        return message.verified
+    author = message.author or (message.sender or "").rpartition("@")[2].lower()
+    stands = any(author == name or author.endswith(f".{name}") for name in message.verified)
+    return message.verified if stands else None
 
 
 def _forwarded(
