@@ -140,7 +140,7 @@ def test_a_way_out_that_knows_no_8_bits_breaks_what_was_signed() -> None:
 
 def test_another_key_in_dns_is_not_this_one() -> None:
     told = why(proposed(dns={NAME: ["v=DKIM1; p=OTHER"]}))
-    assert told.startswith(f"the key for example.org is not published: publish: {NAME} {PUBLIC},")
+    assert told.startswith(f"the key for example.org is not published: publish: {NAME} {PUBLIC}")
 
 
 def test_a_key_that_was_taken_back_is_none() -> None:

@@ -199,11 +199,21 @@ def test_one_message_is_followed_where_an_address_was_given(
 @pytest.mark.parametrize("change", nouns.PENDING.changes, ids=lambda change: change.target.split()[1])
 def test_a_record_can_be_pasted_into_a_zone(width: int, change: Any) -> None:
     name, _, kind = change.target.rpartition(" ")
-    data = f'"{change.after}"' if kind == "TXT" else change.after
-    line = zone_line(name, kind, data, width)
+    line = zone_line(name, kind, change.after, width)
     read = zone.from_text(f"$TTL 60\n{line}\n", origin=".", relativize=False, check_origin=False)
     rdata = next(iter(read.find_rdataset(f"{name}.", rdatatype.from_text(kind))))
     assert str(rdata).strip('"') == change.after
+
+
+@pytest.mark.parametrize("width", [20, 80, 500])
+@pytest.mark.parametrize("length", [200, 255, 256, 410])
+def test_a_long_text_is_pasted_in_strings_that_are_one(width: int, length: int) -> None:
+    data = "v=DKIM1; k=rsa; p=" + "A" * (length - 18)
+    line = zone_line("mailmend._domainkey.example.org", "TXT", data, width)
+    read = zone.from_text(f"$TTL 60\n{line}\n", origin=".", relativize=False, check_origin=False)
+    rdata = next(iter(read.find_rdataset("mailmend._domainkey.example.org.", rdatatype.TXT)))
+    assert b"".join(rdata.strings).decode() == data
+    assert length <= 255 or all(len(each) <= max(width, 28) for each in line.splitlines()[1:])
 
 
 def test_somebody_is_there_only_where_both_ends_are_terminals() -> None:

@@ -13,7 +13,7 @@ from mailmend.jobs import signing_key
 from mailmend.jobs.change import TRIAL, carry_out, fresh
 from mailmend.jobs.here import Here, Progress, operator, require_root, silent
 from mailmend.jobs.ready import require_loaded, require_running
-from mailmend.model import Expectation, Finding, Plan, Proof, Record, Refused, Scope
+from mailmend.model import Expectation, Finding, Plan, Proof, Proposal, Record, Refused, Scope
 from mailmend.remedies import dkim_sign
 from mailmend.road import verify
 from mailmend.road.plan import WATCHED
@@ -38,6 +38,14 @@ class Fixed:
     reason: str
 
 
+class Missing(Refused):
+    """The remedy that was asked for by its name needs something first: all of it stands in *proposal*."""
+
+    def __init__(self, proposal: Proposal, reason: str, next_step: str) -> None:
+        super().__init__(reason, next_step)
+        self.proposal = proposal
+
+
 def fix(
     here: Here,
     scope: Scope,
@@ -50,7 +58,8 @@ def fix(
 ) -> Fixed:
     """Look, plan, ask *approve*, apply, prove; *trial* as for `carry_out`.
 
-    Raises Refused where nothing may be changed, CannotLook where Postfix cannot be read.
+    Raises Refused where nothing may be changed (Missing, where something has to be there first), CannotLook where
+    Postfix cannot be read.
     """
     from mailmend.system.history import History
     from mailmend.system.transaction import WAIT, alone, require_settled
@@ -73,9 +82,9 @@ def fix(
     plan = make_plan(case, findings, here.probe, _remedies(), remedy=remedy)
     if plan.chosen is None:
         if remedy not in (None, WATCHED):
-            named = (o for p in plan.declined if p.remedy == remedy for o in p.objections)
-            step = next((o.next_step for o in named if o.blocking and not o.overridable), "")
-            raise Refused(plan.reason, step)
+            named = next(p for p in plan.declined if p.remedy == remedy)
+            step = next((o.next_step for o in named.objections if o.blocking and not o.overridable), "")
+            raise Missing(named, plan.reason, step)
         watched = None if dry_run else _watched(here, plan)
         return Fixed(plan, case, findings, "nothing", watched, None, plan.reason)
     if dry_run or (plan.files and not approve(plan)):

@@ -66,7 +66,7 @@ def _proposal(probe: Probe) -> Proposal:
             *(_published(domain, selector, record, probe) for domain in domains),
         ),
         (
-            *([f"opendkim is started anew, with {' | '.join(lines)} in {signing.SETTINGS}"] if lines else []),
+            *([f"opendkim is started anew, as {signing.SETTINGS} says then"] if lines else []),
             f"mail whose author is of {', '.join(domains)} is signed; while opendkim is down it leaves unsigned "
             "(default_action=accept), and nothing waits",
             f"the key {key} stays when this is undone, and so should its record for a week: mail on its way "
@@ -177,7 +177,7 @@ def _prepared(domains: tuple[str, ...], signer: Signer, probe: Probe) -> Iterato
         name = f"{selector}._domainkey.{domain}"
         yield Objection(
             f"the key for {domain} is not published",
-            f"publish: {name} TXT {record or f'(as {key} has it)'}, {_AGAIN}",
+            f"publish: {name} TXT {record}" if record else f"publish the record of {key} at {name}, as TXT",
         )
     if unseen:
         return

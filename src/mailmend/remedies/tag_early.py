@@ -7,6 +7,7 @@ the log show what would be refused.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from mailmend.facts import judging, signing
 from mailmend.facts.case import Case, written
@@ -45,7 +46,7 @@ def propose(case: Case, probe: Probe) -> Proposal:
                 ),
             ),
             (
-                *(f"{c.target} is changed, and what it sets started anew" for c in told),
+                *(f"{PurePosixPath(c.target).stem} is started anew, as {c.target} says then" for c in told),
                 "a header field more in what comes in; while opendmarc is down mail comes in without it "
                 "(default_action=accept)",
                 "opendkim asks the root of DNS by itself: where it may not, its log says 'query timed out', and "

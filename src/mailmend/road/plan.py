@@ -32,10 +32,12 @@ def plan(
         raise Refused(f"no remedy is called {remedy}", f"one of: {', '.join(sorted(remedies))}")
     measured = tuple(f for f in findings if f.standing == "measured")
     wanted = {f.cause for f in measured}
+    if remedy is not None and is_by_name(remedies[remedy]):
+        wanted &= set(remedies[remedy].HEALS)  # beside it stands what heals the same, and nothing else
     proposals = [
         module.propose(case, probe)
         for name, module in remedies.items()
-        if name == remedy or (wanted & set(module.HEALS) and not getattr(module, "BY_NAME", False))
+        if name == remedy or (wanted & set(module.HEALS) and not is_by_name(module))
     ]
     pending = tuple(p for p in proposals if p.remedy == WATCHED and p.changes and not p.blocked)
     applicable = [p for p in proposals if p.remedy != WATCHED]
@@ -56,6 +58,11 @@ def plan(
         declined=declined,
         reason=reason,
     )
+
+
+def is_by_name(remedy: ModuleType) -> bool:
+    """Whether it is never chosen, only asked for by its name."""
+    return bool(getattr(remedy, "BY_NAME", False))
 
 
 def _watched(findings: tuple[Finding, ...], proposals: list[Proposal], pending: tuple[Proposal, ...]) -> Plan:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from mailmend.jobs.fix import Fixed
+    from mailmend.jobs.fix import Fixed, Missing
     from mailmend.jobs.here import Here
     from mailmend.jobs.prove import Proven
     from mailmend.model import Plan
@@ -42,6 +42,7 @@ def fix(
 
     *rehearsed*: it is tried on a copy of this host first; what fails there is not applied unasked (4).
     """
+    from mailmend.jobs.fix import Missing
     from mailmend.jobs.fix import fix as job
     from mailmend.ui.commands import rehearsing
     from mailmend.ui.commands.knowing import no_such, remedies, require_address
@@ -69,15 +70,20 @@ def fix(
                 return _asked()
             return answer == "yes"
 
-        fixed = job(
-            here,
-            Scope(recipients=tuple(domains)),
-            remedy=remedy,
-            dry_run=dry_run,
-            approve=approve,
-            trial=trial,
-            progress=step,
-        )
+        try:
+            fixed = job(
+                here,
+                Scope(recipients=tuple(domains)),
+                remedy=remedy,
+                dry_run=dry_run,
+                approve=approve,
+                trial=trial,
+                progress=step,
+            )
+        except Missing as lacking:
+            if as_json:
+                raise
+            return _lacking(lacking)
         if dry_run and rehearsed and fixed.plan.files:
             rehearsing.held(here, fixed.plan, held, step)
         fixed = replace(fixed, plan=replace(fixed.plan, rehearsal=held[-1] if held else None))
@@ -95,6 +101,17 @@ def fix(
         fixing.ended(target, fixed, sent, remedy)
 
     return Outcome(status, show.fixed(fixed, sent), screen)
+
+
+def _lacking(lacking: Missing) -> Outcome:
+    """All that the remedy needs first: its steps have records, which one line would break."""
+
+    def screen(target: Console) -> None:
+        from mailmend.ui.screens import fixing
+
+        fixing.missing(target, lacking.proposal)
+
+    return Outcome(EXIT_REFUSED, {}, screen)
 
 
 def _show_plan(plan: Plan) -> None:

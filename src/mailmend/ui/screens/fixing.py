@@ -41,6 +41,7 @@ ACTIVATION: dict[Activation, str] = {
     "reload": "postfix reload: no port closes, sessions in progress finish",
     "restart": "Postfix is stopped and started: its ports close for about half a second, open sessions are cut",
 }
+_STRING = 255  # bytes of a string of a TXT record (RFC 1035 3.3)
 PUBLISH = "publish: "  # how a next step begins that is records, ` | ` between them
 EFFECT: dict[Effect, tuple[str, str]] = {
     "cures": (GOOD, "cures the fault"),
@@ -58,11 +59,12 @@ def planned(target: Console, plan: Plan) -> None:
         if plan.diff:
             heading(target, "What changes")
             difference(target, plan.diff)
-    _missing(target, _cure(plan))
+    if cure := _cure(plan):
+        _needs(target, "The cure of forwarded mail: SRS, which rewrites its envelope. It needs first", cure)
     _records(target, plan)
     _declined(target, [offered for offered in plan.declined if offered is not _cure(plan)])
     if plan.chosen:
-        _not_proposed(target)
+        _not_proposed(target, plan.chosen.remedy)
     if plan.rehearsal:
         rehearsed(target, plan.rehearsal)
 
@@ -94,12 +96,18 @@ def _cure(plan: Plan) -> Proposal | None:
     return next((offered for offered in plan.declined if offered.remedy == CURE and offered.blocked), None)
 
 
-def _missing(target: Console, cure: Proposal | None) -> None:
-    """What SRS still needs, each with what to type or to publish, in the order in which it is to be done."""
-    if cure is None:
-        return
-    heading(target, "The cure of forwarded mail: SRS, which rewrites its envelope. It needs first")
-    for number, needed in enumerate((o for o in cure.objections if o.blocking), 1):
+def missing(target: Console, proposal: Proposal) -> None:
+    """What a remedy that was asked for by its name still needs."""
+    _needs(target, f"What {proposal.remedy} needs first", proposal)
+    target.print()
+    say(target, joined(words("Nothing was changed. ", STRONG), "Once that is there, go on:"))
+    say(target, command(f"mailmend fix --remedy {proposal.remedy}"), indent=2)
+
+
+def _needs(target: Console, says: str, proposal: Proposal) -> None:
+    """Each with what to type or to publish, in the order in which it is to be done."""
+    heading(target, says)
+    for number, needed in enumerate((o for o in proposal.objections if o.blocking), 1):
         say(target, needed.reason, indent=2, first=f"{number}. ")
         listed, _, rest = needed.next_step.partition(PUBLISH)
         if listed or not rest:
@@ -111,9 +119,8 @@ def _missing(target: Console, cure: Proposal | None) -> None:
 
 
 def _record(target: Console, name: str, kind: str, data: str, *, indent: int) -> None:
-    """As a zone file has it: TXT in quotes (RFC 1035 5.1), for a name without its last dot is relative."""
-    quoted = f'"{data}"' if kind == "TXT" else data
-    verbatim(target, zone_line(name, kind, quoted, target.width - indent), indent=indent, style=NAME)
+    """As a zone file has it (RFC 1035 5.1)."""
+    verbatim(target, zone_line(name, kind, data, target.width - indent), indent=indent, style=NAME)
 
 
 def _records(target: Console, plan: Plan) -> None:
@@ -137,9 +144,20 @@ def _records(target: Console, plan: Plan) -> None:
 
 
 def zone_line(name: str, kind: str, data: str, width: int) -> str:
-    """The record as a zone file has it (RFC 1035 5.1); parentheses carry a long one over two lines."""
-    line = f"{name}. IN {kind} {data}"
-    return line if len(line) <= width else f"{name}. (\n    IN {kind} {data} )"
+    """The record as a zone file has it (RFC 1035 5.1): its name whole, TXT in quotes; parentheses carry a long one over
+    several lines. A text is one in its strings, of which none may have more than 255 bytes (RFC 7208 3.3)."""
+    line = f'{name}. IN {kind} "{data}"' if kind == "TXT" else f"{name}. IN {kind} {data}"
+    if len(line) <= width and (kind != "TXT" or len(data) <= _STRING):
+        return line
+    if kind != "TXT":
+        return f"{name}. (\n    IN {kind} {data} )"
+    room = len(data) if len(data) <= _STRING else min(_STRING, max(width - 8, 20))
+    strings = [f'"{data[at : at + room]}"' for at in range(0, len(data), room)]
+    if len(strings) == 1:
+        return f"{name}. (\n    IN {kind} {strings[0]} )"
+    return "\n".join(
+        [f"{name}. IN {kind} (", *(f"    {each}" for each in strings[:-1]), f"    {strings[-1]} )"]
+    )
 
 
 def _declined(target: Console, declined: Sequence[Proposal]) -> None:
@@ -156,11 +174,14 @@ def _declined(target: Console, declined: Sequence[Proposal]) -> None:
         say(target, told, indent=4)
 
 
-def _not_proposed(target: Console) -> None:
-    from mailmend.ui.commands.knowing import not_proposed
+def _not_proposed(target: Console, chosen: str) -> None:
+    """What is known against bounces over IPv6 and does harm: beside a remedy for those, and not beside others."""
+    from mailmend.road.plan import is_by_name
+    from mailmend.ui.commands.knowing import not_proposed, remedies
 
     ways = not_proposed()
-    if not ways:
+    module = remedies().get(chosen)
+    if not ways or (module and is_by_name(module)):
         return
     heading(target, "Known, and not proposed")
     for way in ways:
