@@ -57,6 +57,37 @@ def test_a_way_that_the_sender_chooses_is_not_gone_past(parameter: str) -> None:
     assert f"{parameter} = {table} chooses a way by the sender" in why(proposal)
 
 
+@pytest.mark.parametrize("named", ["alice@gmail.com", "gmail.com"], ids=["address", "pattern"])
+def test_the_way_of_one_address_is_not_made_that_of_its_whole_domain(named: str) -> None:
+    """transport(5) looks for an address, and patterns for it, before its domain."""
+    table = "hash:/etc/postfix/transport" if "@" in named else "regexp:/etc/postfix/transport"
+    address = named if "@" in named else f"postmaster@{named}"
+    host = world.made(
+        settings={"transport_maps": table},
+        services={"vip/unix": {"command": "smtp"}},
+        tables={table: {address: "vip:[mx.other.example]"}},
+        log={"deliveries": [SENT]},
+    )
+    probe = host.probe()
+    proposal = pace.propose(gather((), probe, Scope(recipients=(named,))), probe)
+    assert f"transport_maps leads {address} another way than gmail.com (vip:[mx.other.example])" in why(
+        proposal
+    )
+    assert "mx.other.example" not in after(proposal).get("/etc/postfix/paced_transport", "")
+
+
+def test_what_a_pattern_leads_elsewhere_is_not_counted_among_the_paced() -> None:
+    table = "regexp:/etc/postfix/transport"
+    proposal = proposed(
+        settings={"transport_maps": table},
+        tables={table: {"postmaster@workspace.example": "vip:[mx.other.example]"}},
+        services={"vip/unix": {"command": "smtp"}},
+        log={"deliveries": [SENT, WORKSPACE]},
+    )
+    assert "workspace.example" not in after(proposal)["/etc/postfix/paced_transport"]
+    assert any("still goes its own way" in line for line in proposal.cost)
+
+
 def test_a_postfix_without_the_delay_is_told_so() -> None:
     assert "came with 3.1" in why(proposed(defaults={"mail_version": "3.0.4"}))
 
@@ -136,6 +167,17 @@ def test_another_receiver_is_paced_beside_the_first() -> None:
     )
     assert "transport_maps" not in changed
     assert changed["smtp-paced-elsewhere-example_transport_rate_delay"] == "2s"
+
+
+def test_of_two_transports_each_has_its_own_pace() -> None:
+    table = "hash:/etc/postfix/transport"
+    proposal = proposed(
+        settings={"transport_maps": table},
+        services={"slow/unix": {"command": "smtp"}},
+        tables={table: {"workspace.example": "slow:"}},
+        log={"deliveries": [SENT, WORKSPACE]},
+    )
+    assert "by each of 2 transports one message every 2 s, 86,400 a day" in proposal.cost[0]
 
 
 # ---- on real Postfix ----------------------------------------------------------------------

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mailmend.facts import clones, pacing, srs
-from mailmend.facts.case import BY_SENDER, Case, Way, written
-from mailmend.facts.route import routes
+from mailmend.facts.case import BY_SENDER, Case, written
+from mailmend.facts.route import Route, route, unaliased
 from mailmend.facts.services import service as entry_of
 from mailmend.facts.settings import value
 from mailmend.facts.versions import version
@@ -65,6 +65,8 @@ def clone_name(service: str, receiver: str) -> str:
 def _proposal(case: Case, probe: Probe) -> Proposal:
     rewriting = pacing.scoped_srs(probe)
     mail = _mail(case, rewriting, probe)
+    if not mail:
+        return Proposal(ID, EFFECT, (), objections=tuple(_objections(mail, case, rewriting, probe)))
     changes: list[Change] = []
     for service in dict.fromkeys(one.service for one in mail):
         changes += _clone(service, case, probe)
@@ -74,29 +76,36 @@ def _proposal(case: Case, probe: Probe) -> Proposal:
         EFFECT,
         tuple(changes),
         tuple(_expectations(mail, case, rewriting)),
-        tuple(_cost(mail, case, rewriting)),
+        tuple(_cost(mail, case, rewriting, probe)),
         tuple(_objections(mail, case, rewriting, probe)),
     )
 
 
 def _mail(case: Case, rewriting: bool, probe: Probe) -> tuple[_Paced, ...]:
-    """Every domain at the receiver that the case or the log names, with the way that its mail takes."""
-    # Strangers' mail goes round first; what counts is the way of what comes back from there.
-    ways = [way for way in case.ways if not (rewriting and way.service == f"{srs.REWRITE}/unix")]
-    found = {way.domain: _Paced(way.domain, way.service, _hop(way)) for way in ways}
-    log = probe.ask(RecentDeliveries()).answer
-    for count in log.counts if log else ():
-        domain = count.recipient_domain.lower()
-        if domain in found or of_host(count.relay_host or "") != case.receiver or len(found) >= _MOST_DOMAINS:
-            continue
-        for one in routes(f"postmaster@{domain}", probe):
-            if one.leaves and one.domain == domain:
-                found[domain] = _Paced(domain, one.service, one.nexthop if one.nexthop != domain else "")
+    """Every domain at the receiver that the case or the log names, with the way that its mail takes.
+
+    The way is the domain's own: an address, or a pattern for it, that transport_maps leads elsewhere stays with that.
+    """
+    found = {}
+    for domain in dict.fromkeys((*(way.domain for way in case.ways), *_logged(case, probe))):
+        one = unaliased(domain, probe)
+        if one.leaves and (rewriting or not _apart(f"postmaster@{domain}", one, probe)):
+            found[domain] = _Paced(domain, one.service, one.nexthop if one.nexthop != domain else "")
     return tuple(found.values())
 
 
-def _hop(way: Way) -> str:
-    return way.nexthop if way.nexthop != way.domain else ""
+def _logged(case: Case, probe: Probe) -> tuple[str, ...]:
+    """The domains whose mail the log shows the receiver to take."""
+    log = probe.ask(RecentDeliveries()).answer
+    theirs = [c for c in (log.counts if log else ()) if of_host(c.relay_host or "") == case.receiver]
+    return tuple(dict.fromkeys(c.recipient_domain.lower() for c in theirs))[:_MOST_DOMAINS]
+
+
+def _apart(address: str, domain: Route, probe: Probe) -> Route | None:
+    """The way of *address* where it is not that of its *domain*: transport(5) looks for the address before that."""
+    own = route(address, probe)
+    same = (own.service, own.nexthop) == (domain.service, domain.nexthop)
+    return None if own.forwarded or same else own
 
 
 def _clone(service: str, case: Case, probe: Probe) -> Iterator[Change]:
@@ -171,15 +180,19 @@ def _expectations(mail: tuple[_Paced, ...], case: Case, rewriting: bool) -> Iter
         yield Expectation("saved", "routed", f"postmaster@{one.domain}", clone, says)
 
 
-def _cost(mail: tuple[_Paced, ...], case: Case, rewriting: bool) -> Iterator[str]:
+def _cost(mail: tuple[_Paced, ...], case: Case, rewriting: bool, probe: Probe) -> Iterator[str]:
     domains = ", ".join(one.domain for one in mail[:5]) + (
         f" and {len(mail) - 5} more" if len(mail) > 5 else ""
     )
     whose = "forwarded mail" if rewriting else "mail"
+    every = len({one.service for one in mail})
+    each = f"by each of {every} transports one message" if every > 1 else "one message"
     yield (
-        f"{whose} to {domains} leaves one message every {DELAY} s, {_A_DAY:,} a day at most; "
+        f"{whose} to {domains} leaves {each} every {DELAY} s, {_A_DAY * every:,} a day at most; "
         "what comes faster waits in the queue"
     )
+    if not rewriting and value(probe, "transport_maps"):
+        yield "an address that transport_maps names, or has a pattern for, still goes its own way, as fast as before"
     yield f"domains at {case.name} that neither the log nor you named leave as before: run this again for them"
     if rewriting:
         yield "mail of this host's own people, which is not rewritten, is not slowed down"
@@ -195,12 +208,27 @@ def _objections(mail: tuple[_Paced, ...], case: Case, rewriting: bool, probe: Pr
         )
     if types is not None and "texthash" not in types:
         yield Objection("this Postfix has no texthash tables", "postconf -m")
-    if not mail:
+    apart = () if rewriting else tuple(_on_their_own(case, probe))
+    yield from apart
+    if not mail and not apart:
         yield Objection(f"no mail to {case.name} leaves here directly", "name a recipient there")
     for one in mail:
         yield from _taken(one, case, probe)
     yield from _by_sender(rewriting, probe)
     yield from _too_much(case, probe)
+
+
+def _on_their_own(case: Case, probe: Probe) -> Iterator[Objection]:
+    """Addresses of the case that a line for their domain would not reach; what they take is theirs alone."""
+    for address in case.recipients:
+        domain = unaliased(address.rpartition("@")[2].lower(), probe)
+        if own := _apart(address, domain, probe):
+            name = own.service.partition("/")[0]
+            yield Objection(
+                f"transport_maps leads {address} another way than {domain.domain} ({name}:{own.nexthop}), by its "
+                "address or a pattern for it, which comes before a line for the domain",
+                f"give that transport a delay (mailmend set {name}_transport_rate_delay={DELAY}s), or name others",
+            )
 
 
 def _taken(one: _Paced, case: Case, probe: Probe) -> Iterator[Objection]:
