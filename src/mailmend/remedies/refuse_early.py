@@ -10,9 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mailmend.facts import signing
 from mailmend.facts.case import Case, written
+from mailmend.facts.looking import answer
 from mailmend.facts.settings import value
 from mailmend.model import CannotLook, Change, Effect, Expectation, Objection, Probe, Proposal
+from mailmend.parse import opendkim
 from mailmend.parse.listing import words
 from mailmend.questions import File, MapTypes
 from mailmend.remedies import tag_early
@@ -22,6 +25,7 @@ HEALS = ("dmarc-reject",)
 EFFECT: Effect = "contains"
 BY_NAME = True
 TABLE = "refused_early"
+_YES = ("yes", "true", "1")
 PARAMETER = "milter_header_checks"
 REPLY = "4.7.1 Neither SPF nor DKIM stands for the author, whose domain asks to reject such mail (DMARC)"
 
@@ -59,6 +63,8 @@ def _proposal(probe: Probe) -> Proposal:
             "break signatures of such authors too",
             "a server that tries again is let in once DNS answers; others keep trying for days, and then tell their "
             "sender themselves",
+            "domains that only try such a policy out (t=y, pct below 100) are refused like those that mean it: "
+            "opendmarc does not say which they are",
         ),
         tuple(_objections(probe)),
     )  # fmt: skip
@@ -68,7 +74,8 @@ def text(name: str) -> str:
     """The regexp_table(5) for what opendmarc says under *name*; what strangers write is not looked at there."""
     return (
         "# What opendmarc found unauthenticated and its author wants rejected, written by mailmend.\n"
-        f"/^Authentication-Results: {re.escape(name)}; dmarc=fail \\(p=reject / REJECT {REPLY}\n"
+        # Behind the name may stand the queue id (opendmarc.conf(5), AuthservIDWithJobID).
+        f"/^Authentication-Results: {re.escape(name)}(\\/[^ ;]+)?; dmarc=fail \\(p=reject / REJECT {REPLY}\n"
     )
 
 
@@ -90,6 +97,13 @@ def _objections(probe: Probe) -> Iterator[Objection]:
         yield Objection("this Postfix has no regexp tables", "postconf -m")
     missing = tuple(tag_early.objections_to(probe))
     yield from missing
+    said = opendkim.settings(answer(probe, File(signing.SETTINGS)).text)
+    if said.get("authservidwithjobid", "").lower() in _YES:
+        yield Objection(
+            "opendkim writes each message's id behind its name (AuthservIDWithJobID), so opendmarc does not hear of "
+            "the signatures that hold, and what only a signature stands for would be refused",
+            f"set AuthservIDWithJobID no in {signing.SETTINGS}, then systemctl restart opendkim",
+        )
     if not missing and not tag_early.in_place(probe):
         yield Objection(
             "nothing is tagged yet, so nobody has seen what would be refused",

@@ -1,0 +1,52 @@
+"""What opendkim and opendmarc are set to beside: nobody whose signature holds is refused, and forgeries are."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from mailmend.remedies import refuse_early
+from remedies.test_refuse_early import JUDGE, SIGNER, VERIFIES, proposed, why
+
+TAGS = (
+    "Socket inet:8893@localhost\nAuthservID relay.example.org\nTrustedAuthservIDs relay.example.org\n"
+    "SPFSelfValidate true\nIgnoreAuthenticatedClients true\n"
+)
+
+
+@pytest.mark.parametrize("word", ["yes", "True", "1"])
+def test_signatures_that_opendmarc_does_not_hear_of_refuse_nobody(word: str) -> None:
+    """opendmarc 1.4.2 takes `relay.example.org/1A2B3C` for somebody else's word: a good signature counts nothing."""
+    dkim = f"{VERIFIES}AuthservIDWithJobID {word}\n"
+    told = why(proposed(refuse_early, dkim, TAGS, smtpd_milters=f"{SIGNER}, {JUDGE}"))
+    assert "set AuthservIDWithJobID no in /etc/opendkim.conf" in told
+
+
+def test_a_signer_that_says_its_name_alone_is_no_reason_to_wait() -> None:
+    dkim = f"{VERIFIES}AuthservIDWithJobID no\n"
+    assert "AuthservIDWithJobID" not in why(
+        proposed(refuse_early, dkim, TAGS, smtpd_milters=f"{SIGNER}, {JUDGE}")
+    )
+
+
+def test_that_who_only_tries_a_policy_is_refused_too_is_said_before() -> None:
+    cost = " ".join(proposed(refuse_early, VERIFIES, TAGS, smtpd_milters=f"{SIGNER}, {JUDGE}").cost)
+    assert "only try such a policy out (t=y, pct below 100) are refused" in cost
+
+
+@pytest.mark.parametrize(
+    ("header", "refused"),
+    [
+        ("relay.example.org/982F451; dmarc=fail (p=reject dis=none) header.from=x.example", True),
+        ("relay.example.org/982F451; dmarc=fail (p=none dis=none) header.from=x.example", False),
+        ("relay.example.org.x/982F451; dmarc=fail (p=reject dis=none) header.from=x.example", False),
+        ("other.example/relay.example.org; dmarc=fail (p=reject dis=none) header.from=x.example", False),
+    ],
+)
+def test_opendmarcs_word_counts_with_the_id_of_the_message_behind_its_name(
+    header: str, refused: bool
+) -> None:
+    pattern, _, action = refuse_early.text("relay.example.org").splitlines()[1].rpartition("/ ")
+    found = re.search(pattern.removeprefix("/"), f"Authentication-Results: {header}", re.IGNORECASE)
+    assert (bool(found), action.startswith("REJECT 4.7.1")) == (refused, True)
