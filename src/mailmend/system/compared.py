@@ -12,11 +12,13 @@ from mailmend.system.canary import Complaint, Observed, Script
 from mailmend.system.dialogue import IN_TIME, STRANGERS, Said, Talk
 
 # What is said for reasons of its own: names that resolve at one moment and not at the next, strangers that
-# nobody knows, our own connections that are given up without a request, and what works today all the same.
+# nobody knows, our own connections that are given up without a request, what works today all the same, and the name
+# that a message has for the moment in which it is written (TIME.PID), seen by a postsuper(1) that looks just then.
 _PASSING = re.compile(
     r"malformed request|end-of-input|premature end|lost connection|unexpected EOF|timeout|timed out"
     r"|hostname .* (?:does not resolve|verification failed)|address not listed"
     r"|RBL lookup error|[Ll]ookup error: |Name service error|read .*: Connection reset"
+    r"|bogus file name: (?:incoming|maildrop)/\d+\.\d+$"
     r"|process .* (?:exit status|killed by signal)|deprecated|will be removed"
 )
 _THROTTLED = re.compile(r"([^/\s]+): bad command startup|process (?:\S*/)?([^/\s]+) pid \d+ exit status")
