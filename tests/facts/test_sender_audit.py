@@ -91,6 +91,18 @@ def test_a_notice_that_its_author_signed_is_taken(leaves: Any) -> None:
     assert told(Kind("", None, ("shop.example",), signed=True)).verdict == "accepted"
 
 
+# ---- behind a relay -------------------------------------------------------------------------
+
+
+def test_what_a_relay_took_says_nothing_of_the_receiver(leaves: Any) -> None:
+    """Its log has what became of it; here it is only `sent`."""
+    leaves(replace(IPV4, spf=None, relay="[mx.isp.example]"))
+    unsigned = told(UNSIGNED, fared=[accepted(20)])
+    assert (unsigned.verdict, unsigned.told_by, unsigned.relay) == ("unknown", "rules", "[mx.isp.example]")
+    assert told(UNKNOWN, fared=[accepted(20)]).verdict == "unknown"
+    assert told(SHOP).verdict == "accepted"
+
+
 # ---- who is refused, and whether anything cures it -----------------------------------------
 
 

@@ -313,6 +313,38 @@ def test_what_makes_no_sense_is_said_in_a_line(
     assert (done.returncode, done.stdout) == (code, "")
 
 
+@pytest.mark.parametrize(
+    ("main", "by"),
+    [
+        ({"relayhost": "[mx.elsewhere.example]"}, "[mx.elsewhere.example]"),
+        ({"transport_maps": "inline:{gmail.com=smtp:[gmail-smtp-in.l.google.com]}"}, None),
+    ],
+    ids=["relayhost", "the-receivers-own-host"],
+)
+def test_behind_a_relay_its_address_counts_and_not_this_hosts(
+    quiet: Lab, main: dict[str, str], by: str | None
+) -> None:
+    quiet.relay.run(["postconf", "-e", *(f"{name}={text}" for name, text in main.items())])
+    quiet.relay.write(
+        LOG,
+        log(("alice@spf-none.example", "sent"), ("alice@open.example", "sent")).replace(
+            "gmail-smtp-in.l.google.com", "mx.elsewhere.example"
+        ),
+    )
+    try:
+        told = {row["sender"]: row for row in senders(quiet, LOG)["senders"]}
+        screen = quiet.relay.mailmend("check", "forwarding", "--senders", LOG).stdout
+    finally:
+        quiet.relay.run(["postconf", "-X", *main])
+    row = told["spf-none.example"]
+    assert {each["relay"] for each in told.values()} == {by}
+    if by is None:
+        assert row["if_unsigned"]["verdict"] == "refused"
+        return
+    assert (row["cause"], row["if_unsigned"]["verdict"]) == ("unauthenticated", "unknown")
+    assert f"It leaves by {by}, which hands it on" in " ".join(screen.split())
+
+
 # ---- every kind of sender ------------------------------------------------------------------
 
 

@@ -18,12 +18,13 @@ from mailmend.facts.route import Route, route
 from mailmend.facts.services import service
 from mailmend.facts.settings import lookup, tables, value
 from mailmend.facts.source import sources
-from mailmend.facts.spf import check_host
+from mailmend.facts.spf import Result, check_host
 from mailmend.model import Family, Probe, Refused
 from mailmend.parse.listing import words
 from mailmend.questions import MapLookup
 
 _ROUNDS = 3  # through listeners of this host, before it is called a loop
+_NOBODY = "192.0.2.255"  # an address of nobody's (RFC 5737)
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -59,12 +60,18 @@ def mail(sender: Sender, probe: Probe) -> Mail:
 def ways(sender: Sender, recipient: str, probe: Probe) -> tuple[Way, ...]:
     """Every way that mail of *sender* may take to *recipient* (where it is forwarded to), first what is tried first.
 
+    Behind a relay there is one, by which address is the relay's choice; its names are taken to be in order.
     Raises Refused where it does not leave by SMTP, looking.Unknown where something that decides cannot be read.
     """
     envelope, out = leaves_as(sender.envelope, recipient, probe)
     rewritten = envelope.rpartition("@")[2].lower() != sender.envelope.rpartition("@")[2].lower()
     helo = value(probe, "smtp_helo_name", out.service)
     intact = _intact(probe)
+    if _behind_a_relay(out, probe):
+        # What may send for everybody may be sent by the relay too; of anything else its address decides.
+        anybody = check_host(_NOBODY, envelope.rpartition("@")[2] or helo, envelope, helo, probe).result
+        known: Result | None = "pass" if anybody == "pass" else None
+        return (Way("ipv4", True, known, rewritten, intact, relay=out.nexthop),)
     paced = pacing.paced(out.service, out.domain, probe)
     found = []
     for family, addresses in _reachable(out, probe).items():
@@ -125,6 +132,14 @@ def _canonical(sender: str, cleanup: str, probe: Probe) -> str:
             )
             sender = found if "@" in found.removeprefix("@") and not found.startswith("@") else sender
     return sender
+
+
+def _behind_a_relay(out: Route, probe: Probe) -> bool:
+    """Whether another host than the receiver's own takes it (relayhost, transport_maps)."""
+    if not out.relayed or mx.direct(out.domain, out.nexthop, probe):
+        return False
+    whose = mx.receiver(out.nexthop, probe)
+    return whose is None or whose != mx.receiver(out.domain, probe)
 
 
 def _reachable(out: Route, probe: Probe) -> dict[Family, tuple[str, ...]]:

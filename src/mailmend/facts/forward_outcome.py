@@ -48,6 +48,8 @@ class Way:
     HELO name where the sender is null (RFC 7208 2.4); None: not known. *rewritten*: it leaves under an envelope of
     this host. *intact*: header and body leave as they came. *paced*: no more at a time than the receiver likes.
     *then*: what Postfix tries next when it is told to come later; the other family, where the receiver has it.
+    *relay*: the next hop that it is handed to, "" for the receiver itself. Then the relay's address is judged, of which
+    nothing is known here.
     """
 
     family: Family
@@ -57,6 +59,7 @@ class Way:
     intact: bool | None
     paced: bool = False
     then: Way | None = None
+    relay: str = ""
 
 
 @dataclass(frozen=True, slots=True)

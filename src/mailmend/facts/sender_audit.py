@@ -77,7 +77,8 @@ class Judged:
     *if_unsigned*: both outcomes, where it depends on whether it arrives signed and nobody logged that. *assumed*: the
     author is taken to be of the envelope's domain, or the signer's. *policy*: what the author's domain asks for,
     None: not known. *over*: the one family over which it is refused, where it is taken over the other and that alone
-    decides. *error*: what could not be seen.
+    decides. *relay*: the next hop that all of it is handed to, whose address the receiver judges, and whose log alone
+    has what became of it; "" for none. *error*: what could not be seen.
     """
 
     verdict: Verdict
@@ -92,6 +93,7 @@ class Judged:
     author: str | None = None
     policy: str | None = None
     over: Family | None = None
+    relay: str = ""
     error: str = ""
 
 
@@ -112,6 +114,8 @@ def judge(
         routes = tuple(_passed(way, programs, probe) for way in _ways(sender, recipient, probe))
         if not routes:
             return Judged("unknown", error=f"no address at which {recipient} would be reached is known")
+        if relay := routes[0].relay:
+            fared = ()  # a relay took it, or not: that tells nothing of the receiver
         case = _Case(kind, _mails(kind, sender, probe), routes, probe)
         judged = _by_rules(case)
         if judged.verdict == "unknown" and judged.over is None:
@@ -120,7 +124,7 @@ def judge(
         MailmendError
     ) as gap:  # a refusal among them: where it does not leave by SMTP, nothing can be foretold
         return Judged("unknown", author=kind.author, error=gap.reason)
-    return _held_against(judged, fared)
+    return replace(_held_against(judged, fared), relay=relay)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from mailmend.ui.terminal import (
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from mailmend.facts.forward_outcome import Prediction
     from mailmend.facts.sender_audit import Judged, Why
     from mailmend.jobs.sender_audit import Audit, Row
 
@@ -167,6 +168,8 @@ def _reason(row: Row) -> Text:
         return _by_family(judged, told)
     if judged.verdict == "unknown" and judged.why == "signature-foreign":
         told = f"{told}: refused where the author is there, which nobody logged"
+    if judged.relay and judged.verdict == "unknown" and judged.why != "signature-unknown":
+        told = f"{told}: left to SPF for the relay"
     policy = ""
     if judged.policy == "reject" and judged.why != "log-differs":
         own = _author(row) == row.kind.sender
@@ -202,7 +205,13 @@ def _either(row: Row) -> str:
     if signed.verdict == "accepted" and unsigned.verdict == "refused":
         cured = f"; otherwise {' and '.join(unsigned.cures)} cures it" if unsigned.cures else ""
         return f"refused unless it arrives signed{cured}"
+    if judged.relay and "unknown" in (signed.verdict, unsigned.verdict):
+        return f"{_known(signed)} where it arrives signed, {_known(unsigned)} where not"
     return f"{signed.verdict} where it arrives signed, {unsigned.verdict} where not"
+
+
+def _known(told: Prediction) -> str:
+    return "left to SPF for the relay" if told.verdict == "unknown" else told.verdict
 
 
 def _fine(target: Console, rows: Sequence[Row]) -> None:
@@ -218,6 +227,11 @@ def _fine(target: Console, rows: Sequence[Row]) -> None:
 def _hints(target: Console, rows: Sequence[Row]) -> None:
     """How to learn what nobody logged, and whose rules these are."""
     told = []
+    if relays := dict.fromkeys(row.judged.relay for row in rows if row.judged.relay):
+        told.append(
+            f"It leaves by {', '.join(list(relays)[:3])}, which hands it on: the receiver judges the address of that "
+            "relay, and what it refuses stands in the relay's log."
+        )
     if any(row.kind.verified is None and row.judged.if_signed for row in rows):
         told.append(
             "Whether mail arrives signed is not in this log. A verifier beside Postfix logs it (opendkim in `Mode v`, "

@@ -60,6 +60,7 @@ def _row(row: Row, total: int) -> Shape:
         "cures_certain": judged.certain,
         "another_way": judged.verdict == "refused" and not judged.cures,
         "over": judged.over,
+        "relay": judged.relay or None,
         "if_signed": _outcome(judged.if_signed),
         "if_unsigned": _outcome(judged.if_unsigned),
         "error": judged.error or None,
