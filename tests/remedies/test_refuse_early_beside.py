@@ -6,9 +6,11 @@ import re
 
 import pytest
 
-from mailmend.remedies import refuse_early
-from remedies.test_refuse_early import JUDGE, SIGNER, VERIFIES, proposed, why
+from mailmend.parse import milter_conf, opendkim
+from mailmend.remedies import refuse_early, tag_early
+from remedies.test_refuse_early import DKIM, JUDGE, SIGNER, VERIFIES, proposed, why
 
+BOTH = f"{SIGNER}, {JUDGE}"
 TAGS = (
     "Socket inet:8893@localhost\nAuthservID relay.example.org\nTrustedAuthservIDs relay.example.org\n"
     "SPFSelfValidate true\nIgnoreAuthenticatedClients true\n"
@@ -19,19 +21,24 @@ TAGS = (
 def test_signatures_that_opendmarc_does_not_hear_of_refuse_nobody(word: str) -> None:
     """opendmarc 1.4.2 takes `relay.example.org/1A2B3C` for somebody else's word: a good signature counts nothing."""
     dkim = f"{VERIFIES}AuthservIDWithJobID {word}\n"
-    told = why(proposed(refuse_early, dkim, TAGS, smtpd_milters=f"{SIGNER}, {JUDGE}"))
-    assert "set AuthservIDWithJobID no in /etc/opendkim.conf" in told
+    assert "nothing is tagged yet" in why(
+        proposed(refuse_early, dkim, TAGS, others=[8893], smtpd_milters=BOTH)
+    )
+    tagged = proposed(tag_early, dkim, TAGS, others=[8893], smtpd_milters=BOTH)
+    after = next(c.after for c in tagged.changes if c.target == DKIM) or ""
+    assert milter_conf.ours_alone(DKIM, dkim, after)
+    assert opendkim.settings(after)["authservidwithjobid"] == "no"
 
 
 def test_a_signer_that_says_its_name_alone_is_no_reason_to_wait() -> None:
     dkim = f"{VERIFIES}AuthservIDWithJobID no\n"
-    assert "AuthservIDWithJobID" not in why(
-        proposed(refuse_early, dkim, TAGS, smtpd_milters=f"{SIGNER}, {JUDGE}")
-    )
+    assert DKIM not in [
+        c.target for c in proposed(tag_early, dkim, TAGS, others=[8893], smtpd_milters=BOTH).changes
+    ]
 
 
 def test_that_who_only_tries_a_policy_is_refused_too_is_said_before() -> None:
-    cost = " ".join(proposed(refuse_early, VERIFIES, TAGS, smtpd_milters=f"{SIGNER}, {JUDGE}").cost)
+    cost = " ".join(proposed(refuse_early, VERIFIES, TAGS, others=[8893], smtpd_milters=BOTH).cost)
     assert "only try such a policy out (t=y, pct below 100) are refused" in cost
 
 

@@ -61,11 +61,13 @@ def judge(probe: Probe) -> Judge:
 @dataclass(frozen=True, slots=True)
 class Verifier:
     """opendkim as it looks at what comes in. *asked* about what comes over SMTP; *verifies*: its mode has a `v`; *name*
-    under which it writes its results, "" where nobody gave it one."""
+    under which it writes its results, "" where nobody gave it one; *with_id*: each message's id stands behind it, by
+    which opendmarc 1.4.2 takes them for somebody else's, and no signature counts."""
 
     asked: bool
     verifies: bool
     name: str
+    with_id: bool
 
 
 def verifier(probe: Probe) -> Verifier:
@@ -73,7 +75,12 @@ def verifier(probe: Probe) -> Verifier:
     read = opendkim.settings(answer(probe, File(signing.SETTINGS)).text)
     place = signing.milter(read.get("socket", ""), probe)
     asked = bool(place) and signing.named(place, value(probe, "smtpd_milters"))
-    return Verifier(asked, "v" in read.get("mode", "sv").lower(), read.get("authservid", "").lower())
+    return Verifier(
+        asked,
+        "v" in read.get("mode", "sv").lower(),
+        read.get("authservid", "").lower(),
+        read.get("authservidwithjobid", "").lower() in _YES,
+    )
 
 
 def clients(probe: Probe) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ _PLAIN = {
         "mode": r"sv",
         "internalhosts": rf"(?:{_NETWORK})(?:,(?:{_NETWORK}))*",
         "authservid": _NAME,
+        "authservidwithjobid": r"no",
     },
     OPENDMARC: {
         "socket": _SOCKET,

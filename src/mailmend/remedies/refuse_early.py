@@ -10,12 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mailmend.facts import signing
 from mailmend.facts.case import Case, written
-from mailmend.facts.looking import answer
 from mailmend.facts.settings import value
 from mailmend.model import CannotLook, Change, Effect, Expectation, Objection, Probe, Proposal
-from mailmend.parse import opendkim
 from mailmend.parse.listing import words
 from mailmend.questions import File, MapTypes
 from mailmend.remedies import tag_early
@@ -25,7 +22,6 @@ HEALS = ("dmarc-reject",)
 EFFECT: Effect = "contains"
 BY_NAME = True
 TABLE = "refused_early"
-_YES = ("yes", "true", "1")
 PARAMETER = "milter_header_checks"
 REPLY = "4.7.1 Neither SPF nor DKIM stands for the author, whose domain asks to reject such mail (DMARC)"
 
@@ -97,13 +93,6 @@ def _objections(probe: Probe) -> Iterator[Objection]:
         yield Objection("this Postfix has no regexp tables", "postconf -m")
     missing = tuple(tag_early.objections_to(probe))
     yield from missing
-    said = opendkim.settings(answer(probe, File(signing.SETTINGS)).text)
-    if said.get("authservidwithjobid", "").lower() in _YES:
-        yield Objection(
-            "opendkim writes each message's id behind its name (AuthservIDWithJobID), so opendmarc does not hear of "
-            "the signatures that hold, and what only a signature stands for would be refused",
-            f"set AuthservIDWithJobID no in {signing.SETTINGS}, then systemctl restart opendkim",
-        )
     if not missing and not tag_early.in_place(probe):
         yield Objection(
             "nothing is tagged yet, so nobody has seen what would be refused",

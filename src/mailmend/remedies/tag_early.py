@@ -95,6 +95,8 @@ def _verifying(name: str, probe: Probe) -> Iterator[str]:
         yield f"AuthservID {name}"
     if not found.verifies:
         yield "Mode sv"
+    if found.with_id:
+        yield "AuthservIDWithJobID no"
 
 
 def _judging(name: str, probe: Probe) -> Iterator[str]:
