@@ -53,6 +53,35 @@ def test_line_ends_of_the_file_do_not_matter() -> None:
     assert told(letter().replace("\r\n", "\n"))[0] == "cleared dkim-fail sender.example"
 
 
+@pytest.mark.parametrize(
+    ("header", "author"),
+    [
+        ('"bob@bank.example, Inc" <alice@Shop.example>', "shop.example"),
+        ('"a\\"@bank.example,\\"" <alice@shop.example>', "shop.example"),
+        ("Alice <alice@shop.example> (x, y@bank.example)", "shop.example"),
+        ("alice@shop.example", "shop.example"),
+        # RFC 9989 5.7.1: of several authors none is the one.
+        ("alice@shop.example, bob@bank.example", None),
+        ("alice@localhost", None),
+        ("nobody at all", None),
+    ],
+)
+def test_the_author_is_whose_address_it_is_and_not_what_his_name_looks_like(
+    header: str, author: str | None
+) -> None:
+    assert signed(f"From: {header}\nSubject: x\n\nhello\n", world.made().probe()).author == author
+
+
+def test_a_signature_that_cannot_be_verified_here_is_not_called_broken() -> None:
+    """RFC 8463: beside it stands, with most senders, one of RSA, which counts."""
+    field = "DKIM-Signature: v=1; a=ed25519-sha256; d=sender.example; s=e; h=from; bh=AAAA; b=AAAA\r\n"
+    (one,) = signed(field + LETTER, world.made().probe()).signatures
+    assert (one.verifies, one.checked) == (False, False)
+    assert "not verified here" in one.reason
+    assert told(field + letter())[0] == "cleared dkim-fail sender.example"
+    assert told(field + LETTER)[0] == "unknown dkim-fail sender.example"
+
+
 def test_an_unsigned_letter_of_a_domain_without_policy_is_only_unsigned() -> None:
     assert told(LETTER, "v=DMARC1; p=none") == [
         "measured dkim-fail sender.example",

@@ -52,8 +52,7 @@ def cause(attempt: Attempt) -> str:
 def cells() -> list[Any]:
     """Every cure over each family on every host; what takes long, and the odder hosts, only where asked for."""
     quick = {
-        *((cure, family, "named") for cure in ("none", "srs", "ipv4-for-receiver") for family in FAMILIES),
-        ("srs+pace", "ipv4", "named"),
+        *((cure, family, "named") for cure in ("none", "srs") for family in FAMILIES),
         ("all", "ipv6", "named"),
         ("none", "ipv4", "fresh"),
     }

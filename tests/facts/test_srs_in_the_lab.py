@@ -273,6 +273,7 @@ def fresh(lab: Lab) -> Iterator[Lab]:
     lab.reset()
 
 
+@pytest.mark.slow
 def test_without_postsrsd_only_forwards_wait(fresh: Lab) -> None:
     fresh.relay.stop_daemon("postsrsd")
     (local,) = sent(fresh, "postmaster@relay.example.org")

@@ -79,7 +79,13 @@ def rewriting(lab: Any) -> Any:
     return lab
 
 
-@pytest.mark.parametrize("remedy", REMEDIES)
+@pytest.mark.parametrize(
+    "remedy",
+    [
+        pytest.param(remedy, marks=pytest.mark.slow if number else ())
+        for number, remedy in enumerate(REMEDIES)
+    ],
+)
 def test_the_way_back_is_offered_once_nothing_is_refused_and_it_is_not_taken(
     rewriting: Any, remedy: str
 ) -> None:

@@ -58,7 +58,7 @@ def test_what_breaks_nothing_goes_through(server: Any, change: dict[str, Any]) -
     untouched(told)
 
 
-@pytest.mark.parametrize("change", changes("harmful", 12, pytest.mark.slow))
+@pytest.mark.parametrize("change", changes("harmful", 6, pytest.mark.slow))
 def test_what_would_break_it_is_stopped_with_its_cause_in_one_line(
     server: Any, change: dict[str, Any]
 ) -> None:

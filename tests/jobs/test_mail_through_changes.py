@@ -64,6 +64,7 @@ def changes() -> tuple[tuple[str, Callable[[Any], None]], ...]:
     )
 
 
+@pytest.mark.slow
 def test_no_message_that_was_taken_is_lost(flowing: Any, pytestconfig: pytest.Config) -> None:
     relay, count = flowing.relay, examples(pytestconfig)
     began = time.monotonic()

@@ -72,6 +72,7 @@ def test_who_forwards_nothing_is_not_led_to_forwards(fresh: Lab) -> None:
     assert "Add this host's addresses, ip4: and ip6:, to the SPF record" in said
 
 
+@pytest.mark.slow
 def test_srs_is_not_offered_to_be_taken_back_when_the_other_records_are_seen(fresh: Lab) -> None:
     """It is no way round IPv6: with the PTR it is what keeps forwards accepted."""
     fared(fresh, "ipv6")

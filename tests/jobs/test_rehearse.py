@@ -236,6 +236,7 @@ def test_a_forwarder_to_gmail_is_fixed_as_it_was_rehearsed(own: Lab) -> None:
     foretold(told, "after", really(own, told))
 
 
+@pytest.mark.slow
 def test_two_instances_are_rehearsed_together_and_come_out_so(own: Lab) -> None:
     whole_host.settle(own, "two-instances")
     out = ("--config-directory", "/etc/postfix-out")

@@ -453,6 +453,7 @@ def test_where_every_message_is_rewritten_the_original_sender_is_told(lab: Lab) 
     }
 
 
+@pytest.mark.slow
 def test_what_is_said_to_cure_cures_and_what_cannot_be_cured_stays_refused(lab: Lab) -> None:
     begin(lab, {**MILTER, **AUTHORS})
     every_kind(lab)

@@ -75,6 +75,7 @@ def test_a_change_that_cuts_nobody_off_is_kept_at_once_and_nothing_waits(host: L
     assert host.relay.read(MAIN) == saved
 
 
+@pytest.mark.slow
 def test_confirmed_in_time_it_stays_after_its_deadline(host: Lab) -> None:
     tried = mailmend(host, *ON_TRIAL)
     assert (tried["exit"], tried["state"]) == (0, "trial")
@@ -136,6 +137,7 @@ def test_a_session_that_is_killed_while_postfix_restarts_is_cleaned_up_after(hos
     assert waited(lambda: not leftovers(host), 5) is not None
 
 
+@pytest.mark.slow
 def test_a_program_that_was_stopped_half_way_is_ended_and_cleaned_up_after(host: Lab) -> None:
     """SIGSTOP, a debugger, a machine asleep: it holds the lock, and would for ever."""
     before = host.relay.read(MAIN)
@@ -238,6 +240,7 @@ def _lose_power(lab: Lab) -> None:
     assert lab.relay.run([sys.executable, "-c", changed]).returncode == 0
 
 
+@pytest.mark.slow
 def test_code_of_the_person_behind_sudo_is_trusted_outside_too(host: Lab) -> None:
     """A clone of one's own, `sudo ./mailmend`: the process outside has to know what sudo told."""
     before = host.relay.read(MAIN)

@@ -266,6 +266,7 @@ def test_the_family_and_the_tls_of_the_way_before_stay(fresh: Lab) -> None:
 
 
 @pytest.mark.lab
+@pytest.mark.slow
 def test_what_srs_rewrites_is_paced_for_this_receiver_alone(fresh: Lab) -> None:
     fresh.relay.reset(main={"inet_protocols": "ipv4"})
     fresh.receiver.world("strict")

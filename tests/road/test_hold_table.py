@@ -109,6 +109,7 @@ def test_words_are_compared_as_explain_compares_them(lab: Any, words: str) -> No
 
 
 @pytest.mark.lab
+@pytest.mark.slow
 def test_each_cause_may_be_held_alone(lab: Any, pytestconfig: pytest.Config) -> None:
     """Every cause that may be held, its table against all that is known of any other."""
     every = pytestconfig.getoption("--slow") or pytestconfig.getoption("--full")

@@ -90,6 +90,7 @@ def test_a_rename_that_nobody_flushed_is_lost_with_the_power() -> None:
 # ---- a sample, another one every time -----------------------------------------------------
 
 
+@pytest.mark.slow
 def test_hurt_anywhere_it_is_the_old_pair_or_the_new_one(seed: int) -> None:
     unhurt(hurt("campaign", "all", "ANY", 60, seed), 60)
 
