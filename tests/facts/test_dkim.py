@@ -103,6 +103,21 @@ def test_a_lists_own_signature_does_not_stand_for_the_author() -> None:
     ]
 
 
+def test_a_sister_domain_of_the_same_organisation_stands_for_the_author() -> None:
+    """RFC 9989 4.10: as the audit by sender has it too."""
+    text = LETTER.replace("alice@sender", "alice@shop.sender")
+    import dkim
+
+    signature = dkim.sign(text.encode(), b"s1", b"mail.sender.example", keys()[0]).decode("latin-1")
+    zone = {
+        "s1._domainkey.mail.sender.example TXT": [f"v=DKIM1; k=rsa; p={keys()[1]}"],
+        "_dmarc.sender.example TXT": ["v=DMARC1; p=reject"],
+    }
+    probe = world.made(dns=zone).probe()
+    found = check.check(probe, Scope(message=signature + text))
+    assert [f"{f.standing} {f.cause}" for f in found] == ["cleared dkim-fail", "cleared dmarc-reject"]
+
+
 def test_a_key_that_cannot_be_looked_up_is_unknown() -> None:
     assert told(letter(), fails={"Records": "resolver 192.0.2.53 does not answer"}) == [
         "unknown dkim-fail message"

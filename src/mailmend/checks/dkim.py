@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mailmend.facts import signing
 from mailmend.facts.dkim import Signed, signed
-from mailmend.facts.dmarc import Policy, aligned, policy
+from mailmend.facts.dmarc import Policy, policy, stands_for
 from mailmend.facts.domains import origin
 from mailmend.facts.forwarding import filters, milters
 from mailmend.facts.looking import Seen, answer, unknown
@@ -81,17 +81,24 @@ def _message(text: str, probe: Probe) -> Iterator[Finding]:
     if good:
         says = f"the signature of {', '.join(s.domain for s in good)} verifies"
         yield Finding("dkim-fail", subject, "cleared", says, seen.evidence)
+    elif any(not s.checked for s in found.signatures):
+        says = "; ".join(f"{s.domain}: {s.reason}" for s in found.signatures)
+        yield Finding("dkim-fail", subject, "unknown", says, seen.evidence)
     else:
         why = "; ".join(f"{s.domain}: {s.reason}" for s in found.signatures) or "it has none"
         yield Finding("dkim-fail", subject, "measured", f"no DKIM signature verifies: {why}", seen.evidence)
     if found.author and asked:
-        yield _dmarc(found, asked, seen)
+        try:
+            yield _dmarc(found, asked, seen)
+        except CannotLook as gap:
+            yield unknown("dmarc-reject", found.author, gap, seen)
 
 
 def _dmarc(found: Signed, asked: Policy, seen: Seen) -> Finding:
     """Forwarding breaks SPF alignment, so an aligned signature is all that DMARC has left."""
     author = found.author or ""
-    stands = [s for s in found.signatures if s.verifies and aligned(s.domain, author, asked.strict_dkim)]
+    good = (s for s in found.signatures if s.verifies)
+    stands = [s for s in good if stands_for(s.domain, author, asked.strict_dkim, seen)]
     if stands:
         says = f"{stands[0].domain} signs for {author}: DMARC passes also when forwarded"
         return Finding("dmarc-reject", author, "cleared", says, seen.evidence)

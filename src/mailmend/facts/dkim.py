@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from email.utils import getaddresses
 
 from mailmend.facts.looking import answer
 from mailmend.model import ParseError, Probe
@@ -12,16 +13,18 @@ from mailmend.questions import Records
 _CAP = 1_000_000
 _SIGNATURES = 10
 _DOMAIN = re.compile(r"(?:^|;)\s*d\s*=\s*([A-Za-z0-9._-]+)")
-_FROM = re.compile(r"@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)>?\s*(?:\([^()]*\)\s*)?(?:,|$)")
+_ALGORITHM = re.compile(r"(?:^|;)\s*a\s*=\s*([A-Za-z0-9-]+)")
+_NAME = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """*reason* is empty where it verifies."""
+    """*reason* is empty where it verifies. *checked*: of what cannot be verified here (RFC 8463) it is not known."""
 
     domain: str
     verifies: bool
     reason: str = ""
+    checked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,11 @@ def signed(message: str, probe: Probe) -> Signed:
 
     out = []
     for index, text in enumerate(found):
-        domain = _DOMAIN.search(text)
+        domain, algorithm = _DOMAIN.search(text), _ALGORITHM.search(text)
+        if algorithm and algorithm[1].lower().startswith("ed25519"):
+            reason = "signed with Ed25519 (RFC 8463), which is not verified here, and few receivers verify"
+            out.append(Signature(domain[1].lower() if domain else "", False, reason, checked=False))
+            continue
         try:
             good = bool(dkim.DKIM(data).verify(idx=index, dnsfunc=key))
             reason = "" if good else "the signature does not match the message"
@@ -62,8 +69,14 @@ def signed(message: str, probe: Probe) -> Signed:
             good, reason = False, str(wrong) or type(wrong).__name__
         out.append(Signature(domain[1].lower() if domain else "", good, reason))
     authors = [text for name, text in fields if name == "from"]
-    author = _FROM.search(authors[0].strip()) if len(authors) == 1 else None
-    return Signed(author[1].lower() if author else None, tuple(out))
+    return Signed(_author(authors[0]) if len(authors) == 1 else None, tuple(out))
+
+
+def _author(text: str) -> str | None:
+    """The domain of the one address in a From: header, whatever its display name looks like."""
+    found = {address for _, address in getaddresses([text]) if address}
+    domain = found.pop().rpartition("@")[2] if len(found) == 1 else ""
+    return domain.lower() if _NAME.fullmatch(domain) else None
 
 
 def header_fields(message: str) -> list[tuple[str, str]]:

@@ -74,6 +74,14 @@ def aligned(signer: str, author: str, strict: bool) -> bool:
     return not strict and (author.endswith("." + signer) or signer.endswith("." + author)) and "." in signer
 
 
+def stands_for(domain: str, author: str, strict: bool, probe: Probe) -> bool:
+    """RFC 9989 4.10: the same domain, or of one organisation, as both trees' records tell it. Unknown if unread."""
+    domain, author = domain.lower(), author.lower()
+    if domain == author or strict:
+        return domain == author
+    return aligned(domain, author, strict=False) or organisation(domain, probe) == organisation(author, probe)
+
+
 def organisation(domain: str, probe: Probe) -> str:
     """The domain at the top of *domain*'s own tree (RFC 9989 4.10.2): the uppermost that has a DMARC record, the one
     below a record with psd=y; *domain* itself where none has one. Unknown if unread."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from mailmend.facts import mx, pacing, signing
-from mailmend.facts.dmarc import aligned, organisation, policy
+from mailmend.facts.dmarc import policy, stands_for
 from mailmend.facts.forward_outcome import Mail, Signature, Way
 from mailmend.facts.forwarding import alterations, filters, milters
 from mailmend.facts.identity import forward_confirmed
@@ -51,7 +51,7 @@ def mail(sender: Sender, probe: Probe) -> Mail:
         envelope=envelope,
         author=author,
         policy=wants if wants in ("none", "quarantine", "reject", "") else "none",  # type: ignore[arg-type]
-        spf_aligned=bool(envelope) and _aligned(envelope, author, bool(asked and asked.strict_spf), probe),
+        spf_aligned=bool(envelope) and stands_for(envelope, author, bool(asked and asked.strict_spf), probe),
         signature=_signature(sender, author, bool(asked and asked.strict_dkim), probe),
         at_once=sender.at_once,
     )
@@ -191,11 +191,4 @@ def _signature(sender: Sender, author: str, strict: bool, probe: Probe) -> Signa
         return None
     if not sender.signer:
         return "broken" if sender.signed else "none"
-    return "aligned" if _aligned(sender.signer.lower(), author, strict, probe) else "foreign"
-
-
-def _aligned(domain: str, author: str, strict: bool, probe: Probe) -> bool:
-    """RFC 9989 4.10: the same domain, or of one organisation, as the records of both trees tell it."""
-    if domain == author or strict:
-        return domain == author
-    return aligned(domain, author, strict=False) or organisation(domain, probe) == organisation(author, probe)
+    return "aligned" if stands_for(sender.signer, author, strict, probe) else "foreign"

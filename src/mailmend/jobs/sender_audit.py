@@ -284,7 +284,9 @@ def _as_in(message: str, here: Here, counts: Counts) -> None:
     read = signed(message, here.probe)
     if read.author is None:
         raise ParseError("the message has no single author in From:", "give one as it arrived here")
-    verified = tuple(each.domain.lower() for each in read.signatures if each.verifies)
+    verified: tuple[str, ...] | None = tuple(each.domain.lower() for each in read.signatures if each.verifies)
+    if not verified and not all(each.checked for each in read.signatures):
+        verified = None
     for kind in [k for k in counts.kinds if k.verified is None and read.author in (k.author, k.sender)]:
         like = replace(kind, author=read.author, verified=verified, signed=bool(read.signatures))
         tally = counts.kinds.pop(kind)
