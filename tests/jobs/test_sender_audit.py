@@ -187,6 +187,18 @@ def test_a_log_that_is_named_is_read_in_the_place_of_this_hosts(quiet: Lab) -> N
     assert [(row["sender"], row["count"]) for row in told["senders"]] == [("both-reject.example", 1)]
 
 
+def test_what_goes_on_to_a_server_of_an_own_domain_is_no_forward(quiet: Lab) -> None:
+    inside = log(("alice@spf-reject.example", "sent")).replace("someone@gmail.com", "u@inside.example.org")
+    inside = inside.replace("gmail-smtp-in.l.google.com[198.51.100.27]", "box.example.org[10.0.0.7]")
+    quiet.relay.write(LOG, inside)
+    quiet.relay.run(["postconf", "-e", "relay_domains=inside.example.org"])
+    try:
+        assert senders(quiet, LOG)["forwarded"] == 0
+    finally:
+        quiet.relay.run(["postconf", "-X", "relay_domains"])
+    assert senders(quiet, LOG)["forwarded"] == 1
+
+
 def test_a_message_as_it_arrived_tells_of_its_sender(quiet: Lab) -> None:
     quiet.relay.write(LOG, log(*[("alice@spf-reject.example", "bounced")] * 3))
     quiet.relay.write(LETTER, "From: Alice <alice@spf-reject.example>\nSubject: unsigned\n\nhello\n")

@@ -273,6 +273,20 @@ def test_what_a_filter_gave_back_was_forwarded_if_it_was_before(late: bool) -> N
     ]
 
 
+def test_what_a_filter_on_another_host_gave_back_is_counted_once_as_it_ended() -> None:
+    out = "postfix/smtp[4]: AAAAA1: to=<someone@gmail.com>, orig_to=<u@example.org>, " + AGAIN.replace(
+        "127.0.0.1", "10.0.0.9"
+    )
+    second = [
+        "postfix/qmgr[3]: BBBBB2: from=<alice@shop.example>, size=1, nrcpt=1 (queue active)",
+        left("BBBBB2", REFUSED, original=""),
+        gone("BBBBB2"),
+    ]
+    back = ROUND.replace("srs/", "").replace("127.0.0.1", "10.0.0.9")
+    found = told(came("AAAAA1", "alice@shop.example"), back, [out, gone("AAAAA1"), *second])
+    assert [(each.sender, each.status) for each in found] == [("alice@shop.example", "bounced")]
+
+
 def test_what_a_filter_gave_back_of_a_users_own_mail_was_not() -> None:
     out = "postfix/smtp[4]: AAAAA1: to=<someone@gmail.com>, " + AGAIN
     second = [

@@ -28,7 +28,7 @@ from mailmend.model import (
     Question,
     family_of,
 )
-from mailmend.parse.forwards import Forwarded, Forwards, original
+from mailmend.parse.forwards import Forwarded, Forwards, original, within_site
 from mailmend.questions import Master
 from mailmend.system import logfiles
 
@@ -105,6 +105,7 @@ class Counts:
         self.count = self.own = self.nobody = self.rare = 0
         self._here, self._causes, self._loaded = here, causes, loaded
         self._ours = frozenset(_named(here))
+        self._owned: dict[str, bool] = {}
 
     def add(self, found: Iterable[Forwarded]) -> None:
         for one in found:
@@ -140,6 +141,8 @@ class Counts:
             and not (one.handed and domain and not before and not self.owns(domain))
         ):
             return  # another forwarder rewrote it, and here it only passed; or it is of this host
+        if self._stays(one):
+            return
         self.count += 1
         if one.sender is None:
             self.nobody += 1
@@ -147,6 +150,15 @@ class Counts:
             self.own += 1
         else:
             self._tally(one, before if ours else domain)
+
+    def _stays(self, one: Forwarded) -> bool:
+        """Whether it went on to a server of this host's own domains (relay_domains), which is no forward."""
+        domain = one.recipient.rpartition("@")[2].lower()
+        if domain not in self._owned:
+            if len(self._owned) >= _KINDS:
+                return False
+            self._owned[domain] = self.owns(domain)
+        return self._owned[domain] and not (one.relay and self._causes.hosts[one.relay])
 
     def _tally(self, one: Forwarded, domain: str) -> None:
         receiver, cause = self._why(one)
@@ -164,7 +176,7 @@ class Counts:
         tally.waiting += one.status == "deferred"
         if cause:
             tally.causes[cause] += 1
-        if self._loaded and one.at and one.at >= self._loaded and one.relay:
+        if self._loaded and one.at and one.at >= self._loaded and one.relay and not within_site(one.ip):
             fared = tally.since.setdefault(family_of(one.ip), [0, 0])
             fared[0] += one.status == "sent"
             fared[1] += one.status == "bounced" and cause in AUTHENTICATION

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 from mailmend.parse import lives, maillog
@@ -30,6 +31,7 @@ _MANAGED = re.compile(
     rb"(?:removed|from=<([^<>\"]{0,320})>, size=\d{1,15}, nrcpt=\d{1,9} \(queue active\))$"
 )
 _BECAME = re.compile(rf"(?:queued|forwarded) as ({lives.QUEUE_ID})$")
+_SITE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10")))
 _LOOPBACK = ("127.", "::1")
 
 
@@ -86,6 +88,15 @@ def original(sender: str) -> str:
         return ""
     match = _SRS1.match(sender) or _SRS0.match(sender)
     return match[1].lower().rstrip(".") if match else ""
+
+
+def within_site(ip: str | None) -> bool:
+    """Whether an address is private (RFC 1918, RFC 4193): relays and filters are there, and no receiver that judges."""
+    try:
+        address = ip_address(ip or "")
+    except ValueError:
+        return False
+    return any(address.version == each.version and address in each for each in _SITE)
 
 
 class Forwards:
@@ -235,7 +246,9 @@ class Forwards:
         moved = not back and maillog.forwarded(tried.recipient, tried.original_recipient) is True
         became = _BECAME.search(tried.reply) if tried.status == "sent" else None
         ip = (tried.relay.ip if tried.relay else None) or ""
-        inside = ip.startswith(_LOOPBACK)
+        known = self._known.get(became[1]) if became else None
+        # A filter on another host gives it back as well, and says which message it was (XFORWARD).
+        inside = ip.startswith(_LOOPBACK) or (known is not None and known.parent == line.queue_id)
         if became and (line.service == "local" or inside):
             self._became(line.queue_id, became[1])
             child = self._known.get(became[1])
