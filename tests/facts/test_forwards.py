@@ -101,6 +101,37 @@ def test_what_people_write_into_their_homes() -> None:
     ]
 
 
+MAILBOXES = {
+    "settings": {
+        "virtual_mailbox_domains": "mail.example.org",
+        "virtual_mailbox_maps": "hash:/etc/postfix/mailboxes",
+    },
+    "tables": {
+        "hash:/etc/postfix/mailboxes": {"eva@mail.example.org": "eva/", "tom@mail.example.org": "tom/"}
+    },
+}
+
+
+def test_what_people_of_virtual_mailboxes_have_dovecot_send_on() -> None:
+    seen = found(
+        **MAILBOXES,
+        files={
+            "/etc/dovecot/conf.d/10-mail.conf": "mail_home = /var/vmail/%d/%n\n",
+            "/var/vmail/mail.example.org/eva/.dovecot.sieve": 'if true { redirect "eva@gmail.com"; }\n',
+        },
+    )
+    assert [(f.address, f.target, f.by) for f in seen.found] == [
+        ("eva@mail.example.org", "eva@gmail.com", ("/var/vmail/mail.example.org/eva/.dovecot.sieve",))
+    ]
+    assert seen.unread == ()
+
+
+def test_where_nobody_says_where_their_scripts_lie_that_is_said() -> None:
+    assert found(**MAILBOXES).unread == ()  # no Dovecot
+    seen = found(**MAILBOXES, files={"/etc/dovecot/conf.d/90-sieve.conf": "plugin {\n}\n"})
+    assert [where for where, _ in seen.unread] == ["Sieve scripts of virtual mailboxes"]
+
+
 def test_an_alias_that_comes_back_to_itself_is_a_loop() -> None:
     seen = found(
         settings={"virtual_alias_maps": VIRTUAL},

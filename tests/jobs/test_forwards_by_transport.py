@@ -111,6 +111,7 @@ def test_whom_a_pattern_forwards_is_asked_of_the_log(relay: Lab) -> None:
 def test_without_the_log_whom_it_names_is_said_not_to_be_known(relay: Lab) -> None:
     begin(relay, "", virtual_alias_maps="regexp:/etc/postfix/patterns", maillog_file="/var/log/gone.log")
     relay.relay.write("/etc/postfix/patterns", "/^(.*)@ours\\.example$/ ${1}.ours@gmail.com\n")
+    relay.relay.run(["postfix", "stop"])  # it would write the log anew
     relay.relay.run(["rm", "-f", "/var/log/gone.log"])
     status, document, _ = told(relay)
     assert status == 3

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from mailmend.facts import mx, srs
+from mailmend.facts import mx, sieve, srs
 from mailmend.facts.domains import address_class, is_own, origin, own_domains
 from mailmend.facts.looking import answer
 from mailmend.facts.route import unaliased
@@ -25,7 +25,6 @@ _LISTED = ("hash", "btree", "lmdb", "cdb", "dbm", "sdbm", "texthash", "inline")
 _ASKED = ("virtual_alias_maps", "recipient_canonical_maps", "canonical_maps", "alias_maps", "transport_maps")
 _NO_ALIAS = ("@", "YP_LAST_MODIFIED", "YP_MASTER_NAME")
 _TARGET = re.compile(r'"(?:[^"\\]|\\.)*"[^,\s]*|[^,\s"]+')
-_REDIRECT = re.compile(r'^\s*redirect\s+(?::copy\s+)?"([^"\\\n]{3,250})"\s*;', re.MULTILINE | re.IGNORECASE)
 _LEVELS, _USERS, _KNOWN = 50, 1000, 2000
 _FIRST_USER = 1000  # login.defs(5): UID_MIN of the distributions
 
@@ -92,6 +91,9 @@ def forwards(probe: Probe) -> Forwards:
     _read_maps("alias_maps", reading, [name for name, _ in users], local=True)
     if ".forward" in value(probe, "forward_path"):
         _read_homes(users, reading)
+    accounts = [(f"{name}@{reading.origin}", home) for name, home in users]
+    for address, targets, path in sieve.redirected(accounts, known, probe, reading.unread):
+        reading.put(address, targets, path)
     followed = tuple(_followed(reading))
     return Forwards(
         (*followed, *_handed_on(reading, known)),
@@ -272,21 +274,16 @@ def _known(reading: _Reading, users: list[tuple[str, str]]) -> list[str]:
 
 
 def _read_homes(users: list[tuple[str, str]], reading: _Reading) -> None:
-    """.forward (aliases(5)), and redirects of a Sieve script where Dovecot has it (RFC 5228 4.2)."""
+    """.forward (aliases(5))."""
     for name, home in users:
-        address = f"{name}@{reading.origin}"
-        for path, is_sieve in ((f"{home}/.forward", False), (f"{home}/.dovecot.sieve", True)):
-            try:
-                seen = answer(reading.probe, File(path))
-            except CannotLook as gap:
-                reading.unread.append((path, gap.reason))
-                continue
-            if not seen.exists:
-                continue
-            if is_sieve:
-                reading.put(address, _REDIRECT.findall(seen.text), path)
-            else:
-                reading.put(address, _targets(seen.text, name, path, reading), path)
+        path = f"{home}/.forward"
+        try:
+            seen = answer(reading.probe, File(path))
+        except CannotLook as gap:
+            reading.unread.append((path, gap.reason))
+            continue
+        if seen.exists:
+            reading.put(f"{name}@{reading.origin}", _targets(seen.text, name, path, reading), path)
 
 
 def _followed(reading: _Reading) -> Iterator[Forward]:
