@@ -9,7 +9,7 @@ import pytest
 
 from mailmend.facts.forwarding import alterations
 from mailmend.model import Evidence
-from mailmend.questions import File, FileState, Setting, SettingValue
+from mailmend.questions import File, FileState, Services, Setting, SettingValue
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 ADDS = (
@@ -24,6 +24,8 @@ class Probe:
     def ask(self, question: Any, /) -> Evidence[Any]:
         if isinstance(question, Setting):
             return Evidence(question, SettingValue(self.main.get(question.name, ""), None), None, NOW)
+        if isinstance(question, Services):
+            return Evidence(question, (), None, NOW)
         assert isinstance(question, File)
         text = {"/etc/postfix/adds": ADDS, "/etc/postfix/tags": "/^Subject: (.*)/ REPLACE Subject: [x] $1\n"}
         return Evidence(

@@ -12,7 +12,7 @@ from mailmend.facts import sender_audit
 from mailmend.facts.forward_outcome import Way
 from mailmend.facts.sender_audit import Fared, Judged, Kind, judge
 from mailmend.model import Evidence, Refused
-from mailmend.questions import DnsAnswer, Records, Setting, SettingValue
+from mailmend.questions import DnsAnswer, Records, Services, Setting, SettingValue
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 TXT = {
@@ -37,6 +37,8 @@ class Probe:
         if isinstance(question, Setting):
             value = self.main.get(question.name, "")
             return Evidence(question, SettingValue(value, None), None, NOW)
+        if isinstance(question, Services):
+            return Evidence(question, (), None, NOW)
         assert isinstance(question, Records)
         if self.broken and self.broken in question.name:
             return Evidence(question, None, "SERVFAIL", NOW)

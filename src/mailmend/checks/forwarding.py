@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mailmend.facts import signing
 from mailmend.facts.dkim import signed
 from mailmend.facts.forwarding import (
     Forwarded,
     alterations,
     envelope_rewriter,
-    filters,
     forwarded,
-    milters,
+    unseen,
 )
 from mailmend.facts.looking import Seen, unknown
 from mailmend.facts.outside import addresses
@@ -27,6 +25,7 @@ _SETTING = "sender_canonical_maps"
 _SETTINGS = {
     "content_filter": "content_filter",
     "smtpd_proxy_filter": "smtpd_proxy_filter",
+    "smtp_generic_maps": "smtp_generic_maps",
     "milter": "smtpd_milters",
 }
 
@@ -91,8 +90,7 @@ def _signatures(scope: Scope, probe: Probe) -> Iterator[Finding]:
     seen = Seen(probe)
     try:
         broken = alterations(seen)
-        unseen = [name for name in milters(seen) if not signing.leaves_alone(name, seen)]
-        through = (*filters(seen), *(f"milter {name}" for name in unseen))
+        through = unseen(seen)
         intact = _intact(scope, seen)
     except CannotLook as gap:
         yield unknown("message-altered", "header_checks", gap, seen)
@@ -114,7 +112,7 @@ def _signatures(scope: Scope, probe: Probe) -> Iterator[Finding]:
             "message-altered", _SETTINGS[through[0].partition(" ")[0]], "unknown", says, seen.evidence
         )
     else:
-        says = "nothing in main.cf changes header or body of forwarded mail (whether DKIM verifies was not looked at)"
+        says = "nothing that is set here changes header or body of forwarded mail (whether DKIM verifies was not looked at)"
         yield Finding("message-altered", "header_checks", "cleared", says, seen.evidence)
 
 

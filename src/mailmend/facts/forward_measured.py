@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from mailmend.facts import mx, pacing, signing
+from mailmend.facts import mx, pacing
 from mailmend.facts.dmarc import policy, stands_for
 from mailmend.facts.forward_outcome import Mail, Signature, Way
-from mailmend.facts.forwarding import alterations, filters, milters
+from mailmend.facts.forwarding import alterations, unseen
 from mailmend.facts.identity import forward_confirmed
 from mailmend.facts.route import Route, route
 from mailmend.facts.services import service
@@ -66,7 +66,7 @@ def ways(sender: Sender, recipient: str, probe: Probe) -> tuple[Way, ...]:
     envelope, out = leaves_as(sender.envelope, recipient, probe)
     rewritten = envelope.rpartition("@")[2].lower() != sender.envelope.rpartition("@")[2].lower()
     helo = value(probe, "smtp_helo_name", out.service)
-    intact = _intact(probe)
+    intact = _intact(probe, out.service)
     if _behind_a_relay(out, probe):
         # What may send for everybody may be sent by the relay too; of anything else its address decides.
         anybody = check_host(_NOBODY, envelope.rpartition("@")[2] or helo, envelope, helo, probe).result
@@ -178,12 +178,11 @@ def _in_order(found: list[Way], preference: str) -> tuple[Way, ...]:
     )
 
 
-def _intact(probe: Probe) -> bool | None:
-    """False where main.cf changes what a signature covers; None where a program might."""
-    if alterations(probe):
+def _intact(probe: Probe, client: str) -> bool | None:
+    """False where Postfix is set to change what a signature covers; None where it, or a program, might."""
+    if alterations(probe, client):
         return False
-    unseen = [name for name in milters(probe) if not signing.leaves_alone(name, probe)]
-    return None if filters(probe) or unseen else True
+    return None if unseen(probe, client) else True
 
 
 def _signature(sender: Sender, author: str, strict: bool, probe: Probe) -> Signature | None:

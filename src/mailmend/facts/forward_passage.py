@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from mailmend.facts import judging, mx, signing
 from mailmend.facts.domains import is_own, origin
 from mailmend.facts.forward_measured import leaves_as
-from mailmend.facts.forwarding import alterations, filters, milters
+from mailmend.facts.forwarding import alterations, unseen
 from mailmend.facts.forwards import Forward
 from mailmend.facts.looking import answer
 from mailmend.facts.settings import lookup, value
@@ -100,8 +100,7 @@ def passage(domain: str, found: Sequence[Forward], probe: Probe) -> Passage:
 def doors(probe: Probe) -> Doors:
     """Raises nothing: what cannot be looked at is in *error*."""
     try:
-        unseen = [name for name in milters(probe) if not signing.leaves_alone(name, probe)]
-        return Doors(alterations(probe), (*filters(probe), *unseen), _judged(probe))
+        return Doors(alterations(probe), unseen(probe), _judged(probe))
     except CannotLook as gap:
         return Doors((), (), None, gap.reason)
 

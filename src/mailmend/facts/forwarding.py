@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mailmend.facts import pacing, srs
+from mailmend.facts import pacing, signing, srs
 from mailmend.facts.looking import Unknown, answer
 from mailmend.facts.route import routes
 from mailmend.facts.senders import domain_of, left, rewritten, senders
-from mailmend.facts.settings import lookup, tables, value
+from mailmend.facts.services import overrides, services
+from mailmend.facts.settings import lookup, program, tables, value
 from mailmend.model import Probe, Scope
 from mailmend.parse.listing import words
 from mailmend.questions import DeliveryCount, File, RecentDeliveries
@@ -25,6 +26,7 @@ _CONTENT_TABLES = (
     "smtp_body_checks",
 )
 _ALTERS = re.compile(r"\s(?:REPLACE|STRIP|IGNORE|PREPEND)(?:\s|$)", re.IGNORECASE)
+_CLIENT = "smtp/unix"
 _SRS_SIGNS = ("srs", ":10001", ":10003")
 
 
@@ -114,30 +116,68 @@ def envelope_rewriter(probe: Probe) -> str | None:
     return None
 
 
-def alterations(probe: Probe) -> tuple[tuple[str, str], ...]:
-    """(setting, why) for each that changes what a DKIM signature covers. Unknown where unread."""
-    return (*_tables_that_alter(probe), *_rewriting_of_headers(probe), *_other_alterations(probe))
+def alterations(probe: Probe, client: str = _CLIENT) -> tuple[tuple[str, str], ...]:
+    """(setting, why) for each that changes what a DKIM signature covers, of mail that leaves by *client*.
+
+    What master.cf says of cleanup and of *client* is heeded. Unknown where unread.
+    """
+    return (*_tables_that_alter(probe, client), *_rewriting_of_headers(probe), *_other_alterations(probe))
 
 
-def filters(probe: Probe) -> tuple[str, ...]:
-    """Programs that get every message between in and out, so that Postfix cannot say what they change."""
-    return tuple(
-        f"{name} = {text}"
-        for name in ("content_filter", "smtpd_proxy_filter")
-        if (text := value(probe, name))
+def entrances(probe: Probe) -> tuple[str | None, ...]:
+    """The services by which strangers' mail comes in: smtpd at port 25 or behind postscreen; (None,): main.cf alone."""
+    found = tuple(
+        entry.id
+        for entry in services(probe)
+        if program(entry.command) == "smtpd"
+        and (entry.type == "pass" or entry.name.rpartition(":")[2] in ("smtp", "25"))
     )
+    return found or (None,)
 
 
-def milters(probe: Probe) -> tuple[str, ...]:
+def filters(probe: Probe, at: Iterable[str | None] = (None,)) -> tuple[str, ...]:
+    """Programs that get every message between in and out, so that Postfix cannot say what they change.
+
+    *at*: the services by which it comes in, None for what main.cf says of all.
+    """
+    found = (
+        f"{name} = {text}"
+        for service in at
+        for name in ("content_filter", "smtpd_proxy_filter")
+        if (text := _set(name, service, probe))
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def milters(probe: Probe, at: Iterable[str | None] = (None,)) -> tuple[str, ...]:
     """Milters (signers, spam filters): they may change header and body, and only their own log says whether."""
-    both = (*words(value(probe, "smtpd_milters")), *words(value(probe, "non_smtpd_milters")))
-    return tuple(dict.fromkeys(both))
+    named = [each for service in at for each in words(_set("smtpd_milters", service, probe))]
+    return tuple(dict.fromkeys((*named, *words(value(probe, "non_smtpd_milters")))))
 
 
-def _tables_that_alter(probe: Probe) -> list[tuple[str, str]]:
+def rewriters(probe: Probe, client: str = _CLIENT) -> tuple[str, ...]:
+    """Tables that change those addresses in the header that stand in them (generic(5)): of any message, or of none."""
+    text = _set("smtp_generic_maps", client, probe)
+    return (f"smtp_generic_maps = {text}",) if text else ()
+
+
+def unseen(probe: Probe, client: str = _CLIENT) -> tuple[str, ...]:
+    """What may change strangers' mail on its way through, and only the message shows whether it does."""
+    doors = entrances(probe)
+    named = (name for name in milters(probe, doors) if not signing.leaves_alone(name, probe))
+    return (*filters(probe, doors), *rewriters(probe, client), *(f"milter {name}" for name in named))
+
+
+def _set(name: str, service: str | None, probe: Probe) -> str:
+    """The value that *service* has by its own `-o`, else main.cf's."""
+    own = service is not None and name in overrides(probe, service)
+    return value(probe, name, service if own else None)
+
+
+def _tables_that_alter(probe: Probe, client: str) -> list[tuple[str, str]]:
     out = []
     for name in _CONTENT_TABLES:
-        for table in tables(value(probe, name)):
+        for table in tables(_set(name, client if name.startswith("smtp_") else "cleanup/unix", probe)):
             hits = [
                 line
                 for line in _rules(table, probe)

@@ -12,7 +12,7 @@ from typing import Literal
 
 from mailmend.facts.forward_measured import Sender, mail, ways
 from mailmend.facts.forward_outcome import Mail, Prediction, Signature, Way, predict
-from mailmend.facts.forwarding import filters, milters
+from mailmend.facts.forwarding import entrances, filters, milters, rewriters
 from mailmend.facts.looking import answer
 from mailmend.model import Family, MailmendError, Probe
 from mailmend.parse.spf import is_spf
@@ -155,9 +155,10 @@ def _ways(sender: str, recipient: str, probe: Probe) -> tuple[Way, ...]:
 
 def _passed(way: Way, programs: Collection[str], probe: Probe) -> Way:
     """*way*, with milters that are known to leave header and body as they are not counted as unknown."""
-    if way.intact is not None or filters(probe):
+    doors = entrances(probe)
+    if way.intact is not None or filters(probe, doors) or rewriters(probe):
         return way
-    if len(milters(probe)) > len(_VERIFIERS.intersection(programs)):
+    if len(milters(probe, doors)) > len(_VERIFIERS.intersection(programs)):
         return way
     return _known(way, True)
 
