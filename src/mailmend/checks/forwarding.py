@@ -112,7 +112,7 @@ def _signatures(scope: Scope, probe: Probe) -> Iterator[Finding]:
             "message-altered", _SETTINGS[through[0].partition(" ")[0]], "unknown", says, seen.evidence
         )
     else:
-        says = "nothing that is set here changes header or body of forwarded mail (whether DKIM verifies was not looked at)"
+        says = "nothing set here changes header or body of forwarded mail (whether DKIM verifies was not looked at)"
         yield Finding("message-altered", "header_checks", "cleared", says, seen.evidence)
 
 
