@@ -141,6 +141,12 @@ def refusal(lab: Lab, remedy: str) -> str:
     return f"{told['reason']}; {told['next_step']}"
 
 
+def judged(lab: Lab) -> tuple[bool | None, list[str]]:
+    """Whether forgeries are refused, as `check forwarding` tells it, and what it says may break signatures."""
+    told = json.loads(lab.relay.mailmend("--json", "check", "forwarding").stdout)["doors"]
+    return told["judged"], told["unseen"]
+
+
 def config(lab: Lab) -> dict[str, str]:
     names = lab.relay.run(
         ["find", "/etc/postfix", DKIM, DMARC, "-type", "f", "!", "-name", "*.tmp"]
@@ -199,8 +205,10 @@ def test_tagged_first_then_refused_and_both_undone_to_the_byte(verifying: Lab) -
     assert offered(verifying, "neither-reject") == ""
     assert "dmarc=fail (p=reject" in verifying.elsewhere.wait_mailbox(1)[-1]
     tagged = config(verifying)
+    assert judged(verifying) == (False, [])
 
     assert fix(verifying, "refuse-early")["state"] == "kept"
+    assert judged(verifying) == (True, [])
     assert {name: offered(verifying, name) for name in TAKEN} == dict.fromkeys(TAKEN, "")
     told = {name: offered(verifying, name) for name in REFUSED}
     assert all("451 4.7.1 Neither SPF nor DKIM" in said for said in told.values()), told

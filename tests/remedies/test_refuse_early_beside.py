@@ -6,9 +6,11 @@ import re
 
 import pytest
 
+from mailmend.facts.forward_passage import doors
 from mailmend.parse import milter_conf, opendkim
 from mailmend.remedies import refuse_early, tag_early
-from remedies.test_refuse_early import DKIM, JUDGE, SIGNER, VERIFIES, proposed, why
+from remedies.test_refuse_early import DKIM, DMARC, JUDGE, SIGNER, VERIFIES, proposed, why
+from worlds import world
 
 BOTH = f"{SIGNER}, {JUDGE}"
 TAGS = (
@@ -35,6 +37,38 @@ def test_a_signer_that_says_its_name_alone_is_no_reason_to_wait() -> None:
     assert DKIM not in [
         c.target for c in proposed(tag_early, dkim, TAGS, others=[8893], smtpd_milters=BOTH).changes
     ]
+
+
+@pytest.mark.parametrize(
+    ("dmarc", "checks", "refused"),
+    [
+        (TAGS, "", False),
+        (TAGS, "regexp:/x", True),
+        (TAGS, "regexp:/y", False),
+        (f"{TAGS}RejectFailures true\n", "", True),
+    ],
+    ids=["tagged", "by-postfix", "other-table", "by-itself"],
+)
+def test_whether_forgeries_are_refused_is_told_as_it_is(dmarc: str, checks: str, refused: bool) -> None:
+    said = (
+        "Authentication-Results: relay.example.org; dmarc=fail (p=reject dis=none) header.from=sender.example"
+    )
+    host = world.made(
+        files={"/usr/sbin/opendkim": "", DKIM: VERIFIES, "/usr/sbin/opendmarc": "", DMARC: dmarc},
+        settings={"smtpd_milters": BOTH, "milter_header_checks": checks},
+        tables={"regexp:/x": {said: "REJECT 4.7.1 no"}, "regexp:/y": {said: "WARN"}},
+    )
+    found = doors(host.probe())
+    assert (found.judged, found.unseen) == (refused, ())
+
+
+def test_opendkim_alone_refuses_no_forgeries_and_another_milter_may() -> None:
+    files = {"/usr/sbin/opendkim": "", DKIM: VERIFIES}
+    alone = world.made(files=files, settings={"smtpd_milters": SIGNER})
+    assert doors(alone.probe()).judged is False
+    with_other = world.made(files=files, settings={"smtpd_milters": f"{SIGNER}, inet:127.0.0.1:11332"})
+    found = doors(with_other.probe())
+    assert (found.judged, found.unseen) == (None, ("milter inet:127.0.0.1:11332",))
 
 
 def test_that_who_only_tries_a_policy_is_refused_too_is_said_before() -> None:

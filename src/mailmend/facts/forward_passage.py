@@ -16,6 +16,7 @@ from mailmend.facts.forwards import Forward
 from mailmend.facts.looking import answer
 from mailmend.facts.settings import lookup, value
 from mailmend.model import CannotLook, MailmendError, Probe
+from mailmend.parse.listing import words
 from mailmend.questions import HostAddresses
 
 STRANGER = "someone@example.net"
@@ -143,10 +144,10 @@ def _is_here(nexthop: str, probe: Probe) -> bool:
 def _judged(probe: Probe) -> bool | None:
     """Whether opendmarc refuses; another filter may, which is not known; with no program at all nothing does."""
     named = value(probe, "smtpd_milters")
-    if not named and "check_policy_service" not in value(probe, "smtpd_recipient_restrictions"):
+    # opendkim alone looks at signatures, and knows nothing of what an author asks for.
+    others = not all(signing.leaves_alone(name, probe) for name in words(named))
+    if not others and "check_policy_service" not in value(probe, "smtpd_recipient_restrictions"):
         return bool(value(probe, "smtpd_proxy_filter")) and None
-    judge = judging.judge(probe)
-    place = signing.milter(judge.socket, probe)
-    if place and signing.named(place, named):
-        return judge.refuses
+    if judging.is_judge(named, probe):
+        return judging.refused(probe)
     return None

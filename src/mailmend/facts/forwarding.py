@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mailmend.facts import pacing, signing, srs
+from mailmend.facts import judging, pacing, signing, srs
 from mailmend.facts.looking import Unknown, answer
 from mailmend.facts.route import routes
 from mailmend.facts.senders import domain_of, left, rewritten, senders
@@ -164,8 +164,12 @@ def rewriters(probe: Probe, client: str = _CLIENT) -> tuple[str, ...]:
 def unseen(probe: Probe, client: str = _CLIENT) -> tuple[str, ...]:
     """What may change strangers' mail on its way through, and only the message shows whether it does."""
     doors = entrances(probe)
-    named = (name for name in milters(probe, doors) if not signing.leaves_alone(name, probe))
-    return (*filters(probe, doors), *rewriters(probe, client), *(f"milter {name}" for name in named))
+    named = (
+        f"milter {name}"
+        for name in milters(probe, doors)
+        if not (signing.leaves_alone(name, probe) or judging.is_judge(name, probe))
+    )
+    return (*filters(probe, doors), *rewriters(probe, client), *named)
 
 
 def _set(name: str, service: str | None, probe: Probe) -> str:

@@ -11,11 +11,11 @@ from ipaddress import IPv6Network, ip_network
 
 from mailmend.facts import signing
 from mailmend.facts.looking import answer
-from mailmend.facts.settings import value
+from mailmend.facts.settings import lookup, value
 from mailmend.model import Probe
 from mailmend.parse import milter_conf, opendkim
 from mailmend.parse.listing import words
-from mailmend.questions import File
+from mailmend.questions import File, Stat
 
 PROGRAM = "/usr/sbin/opendmarc"
 SETTINGS = milter_conf.OPENDMARC
@@ -56,6 +56,23 @@ def judge(probe: Probe) -> Judge:
         path,
         tuple(kept.text.split()) if kept.exists else (),
     )
+
+
+def is_judge(listed: str, probe: Probe) -> bool:
+    """Whether the milter *listed* is opendmarc as it is set here, which only adds fields to what others signed."""
+    if not answer(probe, Stat(PROGRAM)).exists:
+        return False
+    place = signing.milter(judge(probe).socket, probe)
+    return bool(place) and signing.named(place, listed)
+
+
+def refused(probe: Probe) -> bool:
+    """Whether what opendmarc found forged, and its author wants rejected, is refused: by itself, or by Postfix for what
+    it says (milter_header_checks)."""
+    found = judge(probe)
+    said = f"Authentication-Results: {found.name}; dmarc=fail (p=reject dis=none) header.from=sender.example"
+    action = lookup(probe, value(probe, "milter_header_checks"), said, whole=True)
+    return found.refuses or action.partition(" ")[0].upper() == "REJECT"
 
 
 @dataclass(frozen=True, slots=True)
