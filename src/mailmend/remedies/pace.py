@@ -195,7 +195,7 @@ def _cost(mail: tuple[_Paced, ...], case: Case, rewriting: bool, probe: Probe) -
         yield "an address that transport_maps names, or has a pattern for, still goes its own way, as fast as before"
     yield f"domains at {case.name} that neither the log nor you named leave as before: run this again for them"
     if rewriting:
-        yield "mail of this host's own people, which is not rewritten, is not slowed down"
+        yield "mail of this host's own people and notices (null sender), which are not rewritten, are not slowed down"
 
 
 def _objections(mail: tuple[_Paced, ...], case: Case, rewriting: bool, probe: Probe) -> Iterator[Objection]:
