@@ -36,6 +36,19 @@ def run_fix(
     )
 
 
+def look_at_fix(proposal: verbs.Fix, here: Here, progress: Progress) -> Seen:
+    """What it would do, or what has to be there first. Raises as `mailmend fix --dry-run` does."""
+    from mailmend.jobs.fix import Missing
+    from mailmend.ui.screens.fixing import missing
+
+    try:
+        return seen_fix(run_fix(proposal, here, None, progress), here)
+    except Missing as lacking:
+        offered = lacking.proposal
+        told = show.lacking(offered, lacking.reason)
+        return Seen(None, "", "none", told, lambda target: missing(target, offered))
+
+
 def seen_fix(done: Fixed, here: Here) -> Seen:
     from mailmend.ui.screens.fixing import planned
 

@@ -36,11 +36,11 @@ def look(
 ) -> Seen:
     """What *proposal* would do to this host now, *since* being what it was made of before; nothing is done.
 
-    Raises as the command's `--dry-run` does.
+    Raises as the command's `--dry-run` does; what a remedy needs first is seen, too.
     """
     match proposal:
         case verbs.Fix():
-            return planned.seen_fix(planned.run_fix(proposal, here, None, progress), here)
+            return planned.look_at_fix(proposal, here, progress)
         case verbs.Set():
             return planned.seen_set(planned.run_set(proposal, here, None, progress), here)
         case verbs.Undo():

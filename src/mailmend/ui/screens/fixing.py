@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mailmend.road.choose import CURE
+from mailmend.road.needed import awaited, needed
 from mailmend.ui.screens.checking import findings_list
 from mailmend.ui.screens.past import on_trial
 from mailmend.ui.screens.proving import proof_table, sent_list
@@ -42,7 +42,6 @@ ACTIVATION: dict[Activation, str] = {
     "restart": "Postfix is stopped and started: its ports close for about half a second, open sessions are cut",
 }
 _STRING = 255  # bytes of a string of a TXT record (RFC 1035 3.3)
-PUBLISH = "publish: "  # how a next step begins that is records, ` | ` between them
 EFFECT: dict[Effect, tuple[str, str]] = {
     "cures": (GOOD, "cures the fault"),
     "contains": (WARN, "contains the fault: mail flows, the fault itself stays until it is cured"),
@@ -59,10 +58,11 @@ def planned(target: Console, plan: Plan) -> None:
         if plan.diff:
             heading(target, "What changes")
             difference(target, plan.diff)
-    if cure := _cure(plan):
-        _needs(target, "The cure of forwarded mail: SRS, which rewrites its envelope. It needs first", cure)
+    srs = awaited(plan)
+    if srs:
+        _needs(target, "The cure of forwarded mail: SRS, which rewrites its envelope. It needs first", srs)
     _records(target, plan)
-    _declined(target, [offered for offered in plan.declined if offered is not _cure(plan)])
+    _declined(target, [offered for offered in plan.declined if offered is not srs])
     if plan.chosen:
         _not_proposed(target, plan.chosen.remedy)
     if plan.rehearsal:
@@ -89,13 +89,6 @@ def _several(label: str, texts: Sequence[str]) -> list[tuple[str, str | Text]]:
     return [(label if number == 0 else "", f"{dash}{text}") for number, text in enumerate(texts)]
 
 
-def _cure(plan: Plan) -> Proposal | None:
-    """SRS, where nothing may be applied because of what is still missing for it; else None."""
-    if plan.chosen:
-        return None
-    return next((offered for offered in plan.declined if offered.remedy == CURE and offered.blocked), None)
-
-
 def missing(target: Console, proposal: Proposal) -> None:
     """What a remedy that was asked for by its name still needs."""
     _needs(target, f"What {proposal.remedy} needs first", proposal)
@@ -107,14 +100,11 @@ def missing(target: Console, proposal: Proposal) -> None:
 def _needs(target: Console, says: str, proposal: Proposal) -> None:
     """Each with what to type or to publish, in the order in which it is to be done."""
     heading(target, says)
-    for number, needed in enumerate((o for o in proposal.objections if o.blocking), 1):
-        say(target, needed.reason, indent=2, first=f"{number}. ")
-        listed, _, rest = needed.next_step.partition(PUBLISH)
-        if listed or not rest:
-            say(target, words(needed.next_step, NAME), indent=5)
-            continue
-        for one in rest.split(" | "):
-            name, kind, data = one.split(" ", 2)
+    for number, one in enumerate(needed(proposal), 1):
+        say(target, one.reason, indent=2, first=f"{number}. ")
+        if one.step:
+            say(target, words(one.step, NAME), indent=5)
+        for name, kind, data in one.records:
             _record(target, name, kind, data, indent=5)
 
 
@@ -126,7 +116,7 @@ def _record(target: Console, name: str, kind: str, data: str, *, indent: int) ->
 def _records(target: Console, plan: Plan) -> None:
     """Records to publish, each on a line of its own, whole, as a zone file has it."""
     # Beside SRS, they cure what is not forwarded, and what leaves over IPv6.
-    beside = _cure(plan) or (plan.chosen and plan.chosen.effect == "cures")
+    beside = awaited(plan) or (plan.chosen and plan.chosen.effect == "cures")
     for offered in plan.pending:
         if not offered.changes:
             continue
@@ -228,7 +218,7 @@ def ended(target: Console, fixed: Fixed, sent: Proven | None, remedy: str | None
             _records(target, fixed.plan)
             target.print()
         say(target, joined(fixed.reason, ". To take it back: ", command("mailmend undo")))
-    elif _cure(fixed.plan):
+    elif awaited(fixed.plan):
         say(
             target, joined(words("Nothing was changed. ", STRONG), "What SRS needs stands above; then go on:")
         )

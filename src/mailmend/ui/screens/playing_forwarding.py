@@ -31,6 +31,22 @@ _SAYS = {
     "dmarc-reject": "the author's domain asks for p=reject, and neither SPF nor DKIM stands for it",
     "rate-limited-reputation": "more at once than the receiver takes",
 }
+# The rows, as one who does not know them asks: whole names, or what begins so.
+_WHO = {
+    "spf-, dkim-": "the sender's domain publishes SPF for its own servers; or signs with DKIM",
+    "both-, neither-": "it does both; or nothing",
+    "-silent ... -reject": "what it asks for by DMARC: nothing, p=none, quarantine, reject",
+    "null-": "notices (bounces): unsigned, signed, and unsigned of a p=reject domain",
+    "list-": "mailing lists: From: is the list's and it signs; three at once; a p=reject author's From: "
+    "under the list's signature; his own, broken by the list's footer",
+    "broken-": "signed, but changed before it came here; p=none and p=reject",
+    "provider-signs": "p=reject, and signed by the mail provider's domain alone",
+    "tight, loose": "sent by a subdomain, signed by its parent, p=reject: with adkim=s, and without",
+    "sibling": "signed by another subdomain of the same domain",
+    "below-none": "a subdomain, p=none by the sp= of its p=reject parent",
+    "everybody-may": "p=reject and SPF +all: passes anywhere, until SRS changes the envelope",
+    "softfail": "SPF ends in ~all instead of -all",
+}
 _HEADS = {"none": "no cure", "ipv4-for-receiver": "ipv4"}
 _FAMILIES = {"ipv4": "v4", "ipv6": "v6"}
 _WIDTH = 5  # of a column
@@ -48,6 +64,7 @@ def ended(target: Console, story: Forwarded) -> None:
         row = Text(f"{sender:<{first}} ")
         for cure, family in ways:
             row.append_text(_cell(cells.get((sender, cure, family))))
+        row.rstrip()
         target.print(row, no_wrap=True, crop=False)
     target.print()
     _legend(target, story)
@@ -64,6 +81,8 @@ def _head(ways: Sequence[tuple[str, str]], first: int) -> Text:
         head.append(f"{name[: width - 1]:<{width}}", style=STRONG)
         below.append(f"{_FAMILIES.get(family, family):<{_WIDTH}}")
         before = cure
+    head.rstrip()
+    below.rstrip()
     return head.append_text(below)
 
 
@@ -88,6 +107,9 @@ def _legend(target: Console, story: Forwarded) -> None:
         for cause, _ in seen.most_common()
     ]
     columns(target, rows)
+    say(target, "Under all: srs, pace and ipv4 together.")
+    heading(target, "Who they are")
+    columns(target, [(words(name, FAINT), who) for name, who in _WHO.items()])
     target.print()
 
 

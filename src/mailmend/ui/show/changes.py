@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mailmend.road.needed import needed
 from mailmend.ui.show.common import Shape, moment
 from mailmend.ui.show.looks import evidence
 from mailmend.ui.show.rehearsals import rehearsal
@@ -140,4 +141,21 @@ def record(entry: Record) -> Shape:
         "digest": entry.digest,
         "pending": [expectation(e) for e in entry.pending],
         "proof": proof(entry.proof),
+    }
+
+
+def waits_for(offered: Proposal | None) -> Shape | None:
+    """What has to be there before a remedy can be applied: per thing a `step`, or `records` to publish."""
+    if offered is None:
+        return None
+    return {
+        "remedy": offered.remedy,
+        "things": [
+            {
+                "reason": one.reason,
+                "step": one.step or None,
+                "records": [{"name": name, "type": kind, "data": data} for name, kind, data in one.records],
+            }
+            for one in needed(offered)
+        ],
     }

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mailmend.road.needed import awaited
 from mailmend.ui.show.bounces import delivery
-from mailmend.ui.show.changes import plan, proof, proposal, record
+from mailmend.ui.show.changes import plan, proof, proposal, record, waits_for
 from mailmend.ui.show.common import Shape, document, value
 from mailmend.ui.show.layers import layers
 from mailmend.ui.show.looks import finding, listener
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from mailmend.jobs.prove import Proven
     from mailmend.jobs.status import Status
     from mailmend.jobs.undo import Undone
-    from mailmend.model import Record
+    from mailmend.model import Proposal, Record
 
 
 def status(seen: Status) -> Shape:
@@ -82,7 +83,8 @@ def entry(one: Record, since: str | None) -> Shape:
 
 
 def fixed(done: Fixed, sent: Proven | None = None) -> Shape:
-    """fix/1: `state` is nothing, planned, kept, in-place or rolled-back; `sent` is the message of `--to`."""
+    """fix/1: `state` is nothing, planned, kept, in-place or rolled-back; `sent` is the message of `--to`; `needed` what
+    a cure that may not be applied yet waits for."""
     return document(
         "fix",
         {
@@ -94,8 +96,14 @@ def fixed(done: Fixed, sent: Proven | None = None) -> Shape:
             "proof": proof(done.proof),
             "change": record(done.record) if done.record else None,
             "sent": [delivery(d) for d in sent.deliveries] if sent else None,
+            "needed": waits_for(awaited(done.plan)),
         },
     )
+
+
+def lacking(offered: Proposal, reason: str) -> Shape:
+    """fix/1 of a remedy that was asked for by its name, and needs something first."""
+    return document("fix", {"state": "nothing", "reason": reason, "plan": None, "needed": waits_for(offered)})
 
 
 def applied(done: Applied) -> Shape:
