@@ -197,6 +197,13 @@ def test_what_goes_on_to_a_server_of_an_own_domain_is_no_forward(quiet: Lab) -> 
     finally:
         quiet.relay.run(["postconf", "-X", "relay_domains"])
     assert senders(quiet, LOG)["forwarded"] == 1
+    # The domain of this host's own name has its mailboxes elsewhere.
+    quiet.relay.write(LOG, inside.replace("u@inside.example.org", "u@elsewhere.example"))
+    quiet.relay.run(["postconf", "-e", "mydomain=elsewhere.example"])
+    try:
+        assert senders(quiet, LOG)["forwarded"] == 1
+    finally:
+        quiet.relay.run(["postconf", "-X", "mydomain"])
 
 
 def test_a_message_as_it_arrived_tells_of_its_sender(quiet: Lab) -> None:

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -152,12 +153,17 @@ class Counts:
             self._tally(one, before if ours else domain)
 
     def _stays(self, one: Forwarded) -> bool:
-        """Whether it went on to a server of this host's own domains (relay_domains), which is no forward."""
+        """Whether it went on to a server of this host's own domains (relay_domains), which is no forward.
+
+        A domain that only shares this host's name, and has its mail elsewhere, is not among them.
+        """
+        from mailmend.facts.domains import address_class
+
         domain = one.recipient.rpartition("@")[2].lower()
         if domain not in self._owned:
-            if len(self._owned) >= _KINDS:
-                return False
-            self._owned[domain] = self.owns(domain)
+            self._owned[domain] = False
+            with suppress(CannotLook):
+                self._owned[domain] = address_class(domain, self._here.probe)[0] != "default"
         return self._owned[domain] and not (one.relay and self._causes.hosts[one.relay])
 
     def _tally(self, one: Forwarded, domain: str) -> None:
