@@ -20,15 +20,7 @@ from mailmend.facts.sender_audit import AUTHENTICATION, Fared, Judged, Kind, jud
 from mailmend.jobs import sender_audit_stored
 from mailmend.jobs.here import Here
 from mailmend.jobs.sender_audit_stored import Stored
-from mailmend.model import (
-    CannotLook,
-    Evidence,
-    Family,
-    ParseError,
-    Probe,
-    Question,
-    family_of,
-)
+from mailmend.model import CannotLook, Evidence, Family, ParseError, Probe, Question, family_of
 from mailmend.parse.forwards import Forwarded, Forwards, original, within_site
 from mailmend.questions import Master
 from mailmend.system import logfiles
