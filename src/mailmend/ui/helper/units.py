@@ -108,11 +108,11 @@ KillMode=process
 # What a trial of Postfix needs, which changes users and goes into its chroot, and who looks at others' sockets.
 CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_KILL
 CapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_SETGID CAP_SETUID CAP_SYS_CHROOT CAP_SYS_PTRACE CAP_SYS_RESOURCE{audit}
-# The configuration, the unit that takes a change back at a boot, /etc/default/postsrsd, and what changes as a host
-# runs. Where a file of Postfix's lies elsewhere (another instance, a symbolic link), that folder is named in a drop-in
-# of the unit's.
+# The configuration, the unit that takes a change back at a boot, the settings of postsrsd, opendkim and opendmarc
+# (files of /etc itself, each replaced by another one there), and what changes as a host runs. Where a file of
+# Postfix's lies elsewhere (another instance, a symbolic link), that folder is named in a drop-in of the unit's.
 ProtectSystem=strict
-ReadWritePaths=-{folder} -/etc/systemd/system -/etc/default /var /run
+ReadWritePaths=-{folder} /etc /var /run
 # No ProtectKernelTunables= and ProtectControlGroups=: within a container, what runs under them is shown another boot
 # id than the guard of a change, which then takes that change back at once.
 ProtectHome=read-only
