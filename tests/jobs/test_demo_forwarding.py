@@ -79,6 +79,22 @@ def test_what_no_cure_of_ours_cures_is_said(nowhere: None) -> None:
     assert "9 kinds of senders stay refused whatever is done here" in screen
 
 
+def test_each_kind_of_sender_is_explained_below_the_matrix(nowhere: None) -> None:
+    """Nobody knows our names for them: each row is told of by its name, or by what it begins with."""
+    matrix, _, below = played().stdout.partition("Who they are")
+    told = below.split("All 320 cells")[0]
+    words = {word.strip(",") for word in told.split()}
+    for kind in kinds():
+        assert f"\n{kind.name} " in matrix
+        assert kind.name in words or f"{kind.name.partition('-')[0]}-" in words, kind.name
+
+
+def test_no_line_is_too_wide_or_ends_in_blanks(nowhere: None) -> None:
+    for line in played().stdout.splitlines():
+        assert line == line.rstrip()
+        assert len(line) <= 80
+
+
 # ---- in the lab -------------------------------------------------------------------------------
 
 

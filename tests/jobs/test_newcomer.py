@@ -137,5 +137,14 @@ def test_each_screen_names_the_next_step_until_forwards_are_accepted(fresh: Lab)
     assert "2001:db8:1::10 PTR" in watched
     assert "forwarding:" not in watched
 
+    assert "until its envelope is rewritten" not in again
+    assert fared(fresh, "ipv6", 1) == {"bounced"}
     fresh.dns.publish(PTR)
-    assert fared(fresh, "ipv6") == {"sent"}
+    published = fresh.relay.run(["date", "+%Y-%m-%dT%H:%M:%S.%6N"]).stdout.strip()
+    assert {each.status for each in fresh.outcomes(fresh.send(count=3)).values()} == {"sent"}
+    # No reload parts what was refused before the record from what came after it; the operator can.
+    audited = screen(fresh, "check", "forwarding", "--senders")
+    assert "its mail is of several kinds, or DNS has changed in between" in audited
+    assert "`--since 2026-01-31T09:30` reads what came after that time alone" in audited
+    (row,) = told(fresh, "check", "forwarding", "--senders", "--since", published)["senders"]
+    assert (row["verdict"], row["refused"]) == ("accepted", 0)

@@ -348,6 +348,21 @@ def test_the_records_are_spelt_out_with_their_ip6_arpa_name() -> None:
     assert records["example.org TXT"] == "v=spf1 ip6:2001:db8:1::10 ip4:192.0.2.10 -all"
 
 
+def test_whose_forwards_are_rewritten_already_is_not_told_to_rewrite_them() -> None:
+    def costs(*senders: str) -> str:
+        logged = {"forwarded": 20, "senders": list(senders)}
+        proposal = proposed(dns_records, log={"deliveries": [{**SENT4, **logged}, {**REFUSED6, **logged}]})
+        return " ".join(proposal.cost)
+
+    srs = "SRS0=abcd=JM=sender.example=alice@srs.example.org"
+    assert "PTR records are set" in costs(srs)
+    assert "rewritten (SRS)" not in costs(srs)
+    assert "rewritten (SRS)" in costs("alice@sender.example")
+    # Some of it only, or none forwarded that is seen: it is still said.
+    assert "rewritten (SRS)" in costs(srs, "alice@sender.example")
+    assert "rewritten (SRS)" in " ".join(proposed(dns_records).cost)
+
+
 def test_strangers_domains_are_never_given_records() -> None:
     proposal = proposed(
         dns_records,

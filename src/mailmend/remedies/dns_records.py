@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from mailmend.facts.case import Case
+from mailmend.facts.forwarding import forwarded
 from mailmend.facts.identity import forward_confirmed
 from mailmend.facts.looking import answer
 from mailmend.facts.mx import same_address
@@ -16,7 +17,7 @@ from mailmend.facts.senders import senders
 from mailmend.facts.settings import value
 from mailmend.facts.source import Source, used
 from mailmend.facts.spf import check_host
-from mailmend.model import Change, Effect, Expectation, Objection, Probe, Proposal, Scope
+from mailmend.model import CannotLook, Change, Effect, Expectation, Objection, Probe, Proposal, Scope
 from mailmend.questions import Records
 
 ID = "dns-records"
@@ -40,12 +41,24 @@ def propose(case: Case, probe: Probe) -> Proposal:
         EFFECT,
         tuple(changes),
         tuple(_seen(change, addresses) for change in changes),
-        (
-            "PTR records are set where the address comes from: your provider's control panel or support",
-            "forwarded mail without a DKIM signature stays refused until its envelope is rewritten (SRS)",
-        ),
+        tuple(_cost(scope, probe)),
         tuple(_unseen(unseen, blocking=not sources)),
     )
+
+
+def _cost(scope: Scope, probe: Probe) -> Iterator[str]:
+    yield "PTR records are set where the address comes from: your provider's control panel or support"
+    if not _rewritten(scope, probe):
+        yield "forwarded mail without a DKIM signature stays refused until its envelope is rewritten (SRS)"
+
+
+def _rewritten(scope: Scope, probe: Probe) -> bool:
+    """Whether all that is forwarded leaves under an envelope of our own already; not where that cannot be seen."""
+    try:
+        found = forwarded(scope, probe)
+    except CannotLook:
+        return False
+    return found.rewritten > 0 and not found.strangers
 
 
 def _unseen(sources: list[Source], *, blocking: bool) -> Iterator[Objection]:

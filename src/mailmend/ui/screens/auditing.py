@@ -43,7 +43,7 @@ _REASONS: dict[Why, str] = {
     "spf-only": "not signed, and SPF does not outlast a forward",
     "unsigned": "neither signed nor with SPF",
     "signature-unknown": "",
-    "log-differs": "some was taken and some refused: its mail is of several kinds, or a cure came in between",
+    "log-differs": "some was taken and some refused: its mail is of several kinds, or DNS has changed in between",
 }
 _CURES = {
     "unaltered": "change nothing in header and body on the way (mailmend check names what does)",
@@ -249,8 +249,8 @@ def _hints(target: Console, rows: Sequence[Row]) -> None:
         )
     if any(row.judged.why == "log-differs" and 0 < row.refused < row.count for row in rows):
         told.append(
-            "What was refused before a cure is counted too: `--since 2026-01-31T09:30` reads what came after that time "
-            "alone; mailmend history tells when each change was made."
+            "All since the last reload is counted, and when a record of DNS was published nobody logs: `--since "
+            "2026-01-31T09:30` reads what came after that time alone."
         )
     if any(row.kind.receiver != "google" and row.judged.told_by == "rules" for row in rows):
         told.append("Where no log shows how a receiver judges, the rules are Google's, which are published.")
