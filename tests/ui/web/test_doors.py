@@ -70,6 +70,26 @@ def test_asked_by_another_name(visitor: Visitor, endpoint: Endpoint) -> None:
     assert asked(visitor, endpoint, headers={"Host": "evil.example"}) == 403
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1, evil.example",
+        "127.0.0.1/evil",
+        "127.0.0.1#.evil.example",
+        "evil@127.0.0.1",
+        "127.0.0.1:x",
+        "[::1",
+    ],
+)
+def test_a_host_that_is_no_host_is_none(visitor: Visitor, host: str) -> None:
+    assert visitor.client.get("/login", headers={"Host": host}).status_code == 403
+
+
+@pytest.mark.parametrize("host", ["LOCALHOST", "127.0.0.1:8025", "[::1]:8025"])
+def test_this_host_is_one_in_any_spelling(visitor: Visitor, host: str) -> None:
+    assert visitor.client.get("/login", headers={"Host": host}).status_code in (200, 303)
+
+
 @pytest.mark.parametrize("endpoint", WRITES, ids=named)
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1", "http://127.0.0.1:1"])
 def test_a_write_from_another_site(visitor: Visitor, endpoint: Endpoint, origin: str) -> None:

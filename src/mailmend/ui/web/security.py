@@ -6,13 +6,14 @@ writes only from its own pages (Origin, Sec-Fetch-Site, and a token in `app`), n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_HOST = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 SAFE = ("GET", "HEAD", "OPTIONS")
 POLICY = "; ".join(
     (
@@ -81,11 +82,9 @@ def _comes_by_a_link(method: str, headers: Headers) -> bool:
 
 
 def _name(host: str) -> str:
-    """The Host header's name or address in lower case, without its port; "" where it is none."""
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
+    """The Host header's name or address in lower case, without its port; "" where it is none (RFC 9112 3.2)."""
+    found = _HOST.fullmatch(host)
+    return found[1].lower().strip("[]") if found else ""
 
 
 def _with_headers(send: Send, *, static: bool) -> Callable[[Message], Awaitable[None]]:
