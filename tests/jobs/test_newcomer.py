@@ -125,6 +125,8 @@ def test_each_screen_names_the_next_step_until_forwards_are_accepted(fresh: Lab)
     assert "2001:db8:1::10, from which smtp/unix sends, has no PTR record (ptr-missing)" in again
     assert "IN PTR relay.example.org." in again
     assert again.count("in place already") == 1
+    assert "Of the last hour alone: mailmend report --since 1h srs is in place already" in again
+    assert "Not delivered, by receiver and address family" in screen(fresh, "report", "--since", "1h")
     prefer(fresh, "any")
     (row,) = told(fresh, "check", "forwarding", "--senders")["senders"]
     assert (row["verdict"], row["over"], row["cures"]) == ("unknown", "ipv6", ["dns-records"])

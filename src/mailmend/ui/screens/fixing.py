@@ -212,11 +212,7 @@ def ended(target: Console, fixed: Fixed, sent: Proven | None, remedy: str | None
         say(target, words("The proof failed, so the change was taken back.", f"{STRONG} {BAD}"))
         say(target, "The files are what they were, byte for byte, and Postfix runs on them.")
     elif fixed.state == "in-place":
-        if fixed.plan.findings:
-            say(target, words("What is measured all the same", STRONG))
-            findings_list(target, fixed.plan.findings)
-            _records(target, fixed.plan)
-            target.print()
+        _all_the_same(target, fixed.plan)
         say(target, joined(fixed.reason, ". To take it back: ", command("mailmend undo")))
     elif awaited(fixed.plan):
         say(
@@ -230,3 +226,16 @@ def ended(target: Console, fixed: Fixed, sent: Proven | None, remedy: str | None
         say(
             target, joined(words("A dry run: nothing was changed. ", STRONG), "To apply it: ", command(again))
         )
+
+
+def _all_the_same(target: Console, plan: Plan) -> None:
+    """What is still measured though the remedy is in place; refusals count until mail was taken for a day."""
+    if not plan.findings:
+        return
+    say(target, words("What is measured all the same", STRONG))
+    findings_list(target, plan.findings)
+    _records(target, plan)
+    target.print()
+    if any(found.check == "receiver-log" for found in plan.findings):
+        told = "What was refused before the cure is shown until mail was taken for a day. Of the last hour alone: "
+        say(target, joined(told, command("mailmend report --since 1h")))
