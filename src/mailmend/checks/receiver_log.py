@@ -36,6 +36,9 @@ def _findings(tally: Tally, other: Tally | None, seen: Seen) -> Iterator[Finding
         )
         taken = taken_since(refused, tally, other)
         since = f"; none since, mail was taken up to {taken.isoformat(timespec='minutes')}" if taken else ""
+        if not taken and tally.last_sent and tally.last_sent > refused.last:
+            # It is believed to be over once that has held for a day; until then it is at least said.
+            since = f"; mail {over(tally)} was taken after that, last {tally.last_sent.isoformat(timespec='minutes')}"
         yield _counted(refused, tally, says + since, seen, "cleared" if taken else "measured")
     if not ours and tally.sent:
         elsewhere = tuple(r.cause for r in other.refused if r.cause in CAUSES) if other else ()
