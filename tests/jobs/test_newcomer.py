@@ -144,6 +144,8 @@ def test_each_screen_names_the_next_step_until_forwards_are_accepted(fresh: Lab)
     fresh.dns.publish(PTR)
     published = fresh.relay.run(["date", "+%Y-%m-%dT%H:%M:%S.%6N"]).stdout.strip()
     assert {each.status for each in fresh.outcomes(fresh.send(count=3)).values()} == {"sent"}
+    # The refusals of before are told for a day yet, and that they are over.
+    assert "mail over IPv6 was taken after that, last" in screen(fresh, "check")
     # No reload parts what was refused before the record from what came after it; the operator can.
     audited = screen(fresh, "check", "forwarding", "--senders")
     assert "its mail is of several kinds, or DNS has changed in between" in audited
