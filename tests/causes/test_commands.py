@@ -38,7 +38,7 @@ def test_no_page_sends_people_round_the_transaction() -> None:
     ("cause", "told"),
     [
         pytest.param(
-            cause, words, id=f"{cause}-{words[1][:30]}", marks=pytest.mark.slow if number % 3 else ()
+            cause, words, id=f"{cause}-{words[1][:30]}", marks=pytest.mark.slow if number % 6 else ()
         )
         for number, (cause, words) in enumerate(TOLD)
     ],

@@ -201,6 +201,7 @@ def test_where_python_is_broken_sh_alone_goes_back(host: Lab) -> None:
     assert ipv6_listens(host)
 
 
+@pytest.mark.slow
 def test_somebody_elses_edit_meanwhile_is_a_conflict_that_he_decides(host: Lab) -> None:
     tried = mailmend(host, *ON_TRIAL)
     edited = host.relay.read(MAIN) + "# mine\n"

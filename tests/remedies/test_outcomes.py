@@ -167,7 +167,13 @@ def variant_of(lab: Any) -> Any:
 
 
 @pytest.mark.parametrize("signed", SIGNED)
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(
+    "variant",
+    [
+        pytest.param(name, marks=pytest.mark.slow if number % 2 else ())
+        for number, name in enumerate(VARIANTS)
+    ],
+)
 @pytest.mark.parametrize(("remedy", "world"), worlds(("ipv4-for-receiver", "ipv4-client", "ipv4-only"), ()))
 def test_what_stands_in_the_way_already_changes_nothing(
     variant_of: Any, remedy: str, world: str, variant: str, signed: bool

@@ -59,7 +59,8 @@ def no_markup_of_strangers(page: Page) -> None:
     assert "\x9b" not in text
 
 
-@pytest.mark.parametrize("width", [1280, pytest.param(360, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1280, 360])
 def test_the_plot_is_drawn_and_nothing_is_wider_than_the_screen(
     browser: Browser, tmp_path: Path, width: int
 ) -> None:

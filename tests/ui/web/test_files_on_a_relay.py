@@ -31,6 +31,7 @@ def edit(page: Any, name: str, text: str) -> None:
     page.wait_for_url("**/files/changes")
 
 
+@pytest.mark.slow
 def test_an_override_of_the_smtp_server_and_what_somebody_else_saves_afterwards(lab: Any) -> None:
     with console(lab) as told:
         relay = lab.relay
