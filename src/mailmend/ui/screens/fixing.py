@@ -136,18 +136,14 @@ def _records(target: Console, plan: Plan) -> None:
 def zone_line(name: str, kind: str, data: str, width: int) -> str:
     """The record as a zone file has it (RFC 1035 5.1): its name whole, TXT in quotes; parentheses carry a long one over
     several lines. A text is one in its strings, of which none may have more than 255 bytes (RFC 7208 3.3)."""
-    line = f'{name}. IN {kind} "{data}"' if kind == "TXT" else f"{name}. IN {kind} {data}"
-    if len(line) <= width and (kind != "TXT" or len(data) <= _STRING):
-        return line
-    if kind != "TXT":
-        return f"{name}. (\n    IN {kind} {data} )"
-    room = len(data) if len(data) <= _STRING else min(_STRING, max(width - 8, 20))
-    strings = [f'"{data[at : at + room]}"' for at in range(0, len(data), room)]
-    if len(strings) == 1:
-        return f"{name}. (\n    IN {kind} {strings[0]} )"
-    return "\n".join(
-        [f"{name}. IN {kind} (", *(f"    {each}" for each in strings[:-1]), f"    {strings[-1]} )"]
-    )
+    room = len(data) if kind != "TXT" or len(data) <= _STRING else min(_STRING, max(width - 8, 20))
+    strings = [data[at : at + room] for at in range(0, len(data), room)]
+    if kind == "TXT":
+        strings = [f'"{each}"' for each in strings]
+    if len(strings) > 1:
+        return "\n    ".join([f"{name}. IN {kind} (", *strings]) + " )"
+    line = f"{name}. IN {kind} {strings[0]}"
+    return line if len(line) <= width else f"{name}. (\n    IN {kind} {strings[0]} )"
 
 
 def _declined(target: Console, declined: Sequence[Proposal]) -> None:
